@@ -1,0 +1,38 @@
+# Every target is one idea; `make` alone lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+.venv/.run: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+.venv/.test: pyproject.toml .venv/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+install: .venv/.run ## Make .venv and install fedsim in it
+
+run: .venv/.run ## Install, then run the main scenario: does Krum survive Gaussian noise?
+	$(BIN)/fedsim run scenarios/krum_noise.toml
+
+test: .venv/.test ## Install, then run the whole test suite
+	$(BIN)/python -m pytest
+
+check: .venv/.test ## Lint, formatting, types and the import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_architecture.py
+
+format: .venv/.test ## Let ruff rewrite the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## Remove .venv, caches and results
+	rm -rf .venv runs .pytest_cache .mypy_cache .ruff_cache
+
+.PHONY: help install run test check format clean

@@ -1,0 +1,1 @@
+"""fedsim: the laboratory for Byzantine-robust federated learning."""

@@ -1,0 +1,72 @@
+"""The contracts of the two kinds of attack.
+
+An update attack forges the rows of its clients after the honest clients have trained:
+
+    @attack("alie")
+    def alie(honest, count, *, z: ... = None) -> Array:                     # (h, d) -> (count, d)
+
+A data attack poisons the examples of one of its clients, which then trains honestly on them:
+
+    @data_attack("label_flip")
+    def label_flip(labels, classes, *, mode: ... = "mirror") -> Integers    # new labels
+    def some_trigger(images, labels, classes, stream, *, ...) -> tuple[images, labels]
+
+Neither ever writes to its inputs.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from fedsim.registry import Registry
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+UPDATE_SUPPLIES = {
+    "honest": "(h, d) honest updates the attackers know of, by the entry's `knowledge`",
+    "own": "(count, d) what the attackers would have sent had they trained honestly",
+    "count": "number of rows to forge",
+    "parameters": "(d,) the global parameters before this round",
+    "previous": "(d,) the last round's aggregate, zeros in the first round",
+    "defence": "(n, d) -> (d,): what the server would make of these rows",
+    "clients": "(count,) identity of each attacker",
+    "stream": "the attack's own randomness for this round; address each client below it",
+}
+DATA_SUPPLIES = {
+    "images": "(m, channels, height, width) the client's images as stored",
+    "labels": "(m,) the client's labels",
+    "classes": "number of classes",
+    "stream": "the client's own randomness for this attack, the same every round",
+}
+
+attacks = Registry("attacks", "attack", "fedsim.attacks", UPDATE_SUPPLIES | DATA_SUPPLIES)
+
+
+def attack(
+    name: str, *, aliases: tuple[str, ...] = (), breaks: Mapping[str, str] | None = None
+) -> Callable[[Function], Function]:
+    """Register an attack on the updates."""
+    return _decorator(name, "updates", UPDATE_SUPPLIES, aliases, breaks)
+
+
+def data_attack(
+    name: str, *, aliases: tuple[str, ...] = (), breaks: Mapping[str, str] | None = None
+) -> Callable[[Function], Function]:
+    """Register an attack on the training data; it returns new labels, or (images, labels) if it takes `images`."""
+    return _decorator(name, "data", DATA_SUPPLIES, aliases, breaks)
+
+
+def _decorator(
+    name: str,
+    poisons: str,
+    supplies: Mapping[str, str],
+    aliases: tuple[str, ...],
+    breaks: Mapping[str, str] | None,
+) -> Callable[[Function], Function]:
+    def decorate(function: Function) -> Function:
+        attacks.register(name, function, aliases=aliases, breaks=breaks, poisons=poisons)
+        foreign = [item for item in attacks[name].supplied if item not in supplies]
+        if foreign:
+            raise TypeError(f"attack `{name}` poisons {poisons} and cannot ask for {', '.join(foreign)}")
+        return function
+
+    return decorate

@@ -1,0 +1,1 @@
+"""Datasets: names -> labelled images; `_family.py` holds the contract."""

@@ -1,0 +1,105 @@
+"""Every way in which fedsim says no.
+
+    FedsimError
+    ├── ScenarioError        the scenario is wrong: all its problems at once       exit code 2
+    ├── UnknownName          a name that no registry knows, with the nearest ones  exit code 2
+    ├── DataUnavailable      files that are missing, corrupt or out of reach       exit code 1
+    ├── RunFailed            a run that began and could not go on                  exit code 1
+    │   └── ClientFailed     ... because the work of these clients raised or died
+    └── ResultsConflict      a results folder that is taken, locked or broken      exit code 1
+
+The terminal catches `FedsimError` and nothing wider.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+class FedsimError(Exception):
+    """The root of the tree: a message that a person can act on."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in a scenario: where, what, and what would be right."""
+
+    path: tuple[str | int, ...]  # keys from the top of the scenario, e.g. ("attacks", 0, "fraction")
+    message: str  # what is wrong and what would be valid, one line
+    value: object = None  # the offending value; None where a key is missing
+    line: int | None = None  # of the file, counted from 1, where it is known
+    column: int | None = None  # first column of the offending text, counted from 1
+    width: int = 1  # characters to underline
+
+    @property
+    def where(self) -> str:
+        """The path as a person writes it: `attacks[0].fraction`."""
+        text = ""
+        for part in self.path:
+            text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        return text or "scenario"
+
+
+class ScenarioError(FedsimError):
+    """A scenario that cannot run, with every problem found in it."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[Problem], source: str = "scenario", text: str = "") -> None:
+        self.problems = tuple(problems)
+        self.source = source  # the file's name, or a word for a scenario that came from no file
+        self.text = text  # the file's text, for showing the lines
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        lines = [f"{self.source}: {count} problem{'s' if count != 1 else ''}"]
+        lines += [f"  {problem.where}: {problem.message}" for problem in self.problems]
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.problems, self.source, self.text)
+
+
+class UnknownName(FedsimError, LookupError):
+    """A name that is not in a registry."""
+
+    exit_code = 2
+
+    def __init__(self, noun: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        self.noun, self.name, self.known, self.hint = noun, name, tuple(known), hint
+        super().__init__(f"unknown {noun} `{name}`{did_you_mean(name, self.known)}{f' ({hint})' if hint else ''}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.noun, self.name, self.known, self.hint)
+
+
+class DataUnavailable(FedsimError):
+    """Data that is missing, damaged or out of reach; the message names the folder to fill."""
+
+
+class RunFailed(FedsimError):
+    """A run that began and could not go on."""
+
+
+class ClientFailed(RunFailed):
+    """The local work of these clients raised, or the process doing it died."""
+
+    def __init__(self, round: int, clients: Sequence[int], reason: str) -> None:  # noqa: A002 - the field's word
+        self.round, self.clients, self.reason = round, tuple(clients), reason
+        super().__init__(f"round {round}, clients {', '.join(map(str, self.clients))}: {reason}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.round, self.clients, self.reason)
+
+
+class ResultsConflict(FedsimError):
+    """A results folder that holds something else, is in use, or is damaged."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean ...?` with the nearest known word, or nothing when none is near."""
+    nearest = get_close_matches(word, list(known), n=1, cutoff=0.55)
+    return f"; did you mean `{nearest[0]}`?" if nearest else ""

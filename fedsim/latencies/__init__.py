@@ -1,0 +1,1 @@
+"""Latency laws: how long a client takes; `_family.py` holds the contract."""

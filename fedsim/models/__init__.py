@@ -1,0 +1,1 @@
+"""Models: (shape, classes) -> torch module; `_family.py` holds the contract."""

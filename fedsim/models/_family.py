@@ -1,0 +1,34 @@
+"""The contract of a model: the shape of an image and the number of classes in, a freshly initialised module out.
+
+    @model("logistic")
+    def logistic(shape, classes) -> "nn.Module":
+        from torch import nn
+        ...
+
+torch is imported inside the function, so that listing models costs no torch import. The engine seeds torch's
+initialisers from the scenario around the call.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from fedsim.registry import Registry
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+SUPPLIES = {
+    "shape": "(channels, height, width) of one image",
+    "classes": "number of classes",
+}
+
+models = Registry("models", "model", "fedsim.models", SUPPLIES)
+
+
+def model(name: str, *, aliases: tuple[str, ...] = ()) -> Callable[[Function], Function]:
+    """Register a model."""
+
+    def decorate(function: Function) -> Function:
+        models.register(name, function, aliases=aliases)
+        return function
+
+    return decorate

@@ -1,0 +1,1 @@
+"""The clients' optimizers; `_family.py` holds the contract."""

@@ -1,0 +1,34 @@
+"""The contract of a client's optimizer: one elementwise step, in place.
+
+    @optimizer("sgd")
+    def sgd(parameters, gradient, state, *, lr: ... = 0.05, ...) -> None: ...
+
+`parameters` and `gradient` are torch tensors of one shape, (d,) or (k, d) for k clients at once; `state` is a dict,
+empty at a client's first step of a round, in which the optimizer keeps tensors of that shape and plain numbers.
+Every coordinate is treated alike, so that one client's step never depends on its neighbours.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from fedsim.registry import Registry
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+SUPPLIES = {
+    "parameters": "(d,) or (k, d) tensor, changed in place",
+    "gradient": "tensor of the same shape; may be overwritten",
+    "state": "dict that lives as long as the client's work in this round",
+}
+
+optimizers = Registry("optimizers", "optimizer", "fedsim.optimizers", SUPPLIES)
+
+
+def optimizer(name: str, *, aliases: tuple[str, ...] = ()) -> Callable[[Function], Function]:
+    """Register an optimizer."""
+
+    def decorate(function: Function) -> Function:
+        optimizers.register(name, function, aliases=aliases)
+        return function
+
+    return decorate

@@ -1,0 +1,1 @@
+"""Partitions: whose examples are whose; `_family.py` holds the contract."""

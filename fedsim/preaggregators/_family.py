@@ -1,0 +1,64 @@
+"""The contract of a pre-aggregator: n rows in, m rows out, and which rows went into which.
+
+    @preaggregator("nnm", needs="n > f")
+    def nnm(updates, *, f: F) -> Mixed: ...
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from fedsim.aggregators._family import Condition, as_rows, check_condition
+from fedsim.arrays import Array
+from fedsim.registry import Registry
+
+Mixer = TypeVar("Mixer", bound=Callable[..., Any])
+
+SUPPLIES = {
+    "updates": "(n, d) client updates, local minus global parameters",
+    "stream": "the pre-aggregator's own randomness for this round",
+}
+
+
+class Mixed(NamedTuple):
+    """What the rule will see in place of the clients' rows."""
+
+    updates: Array  # (m, d)
+    shares: Array  # (m, n) how much each input row counts in each output row; every row sums to 1
+
+
+preaggregators = Registry("preaggregators", "pre-aggregator", "fedsim.preaggregators", SUPPLIES)
+
+
+def preaggregator(
+    name: str,
+    *,
+    needs: str = "n ≥ 1",
+    aliases: tuple[str, ...] = (),
+    breaks: Mapping[str, str] | None = None,
+) -> Callable[[Mixer], Mixer]:
+    """Register a pre-aggregator; one that returns a plain (n, d) array is taken to keep each row in its place."""
+    condition = Condition.parse(needs)
+
+    def decorate(mixer: Mixer) -> Mixer:
+        default = inspect.signature(mixer).parameters.get("f")
+
+        @functools.wraps(mixer)
+        def checked(updates: Array, *supplied: Any, **settings: Any) -> Mixed:
+            rows = as_rows(updates)
+            f = settings.get("f", default.default if default else 0)
+            check_condition(name, condition, needs, len(rows), f if isinstance(f, int) else 0)
+            mixed = mixer(rows, *supplied, **settings)
+            if isinstance(mixed, Mixed):
+                return mixed
+            if np.shape(mixed) != rows.shape:
+                raise TypeError(f"pre-aggregator `{name}` changed the rows' number and must return Mixed(updates, shares)")
+            return Mixed(mixed, np.eye(len(rows)))
+
+        preaggregators.register(name, checked, aliases=aliases, needs=needs, breaks=breaks)
+        return checked  # type: ignore[return-value]
+
+    return decorate

@@ -1,0 +1,164 @@
+"""One registry for every family of algorithms; it knows none of them.
+
+Before the star, data; after the star, settings. An algorithm is one plain function: its positional parameters are
+what the engine supplies, chosen by name from the family's closed list, and its keyword-only parameters are its
+settings in a scenario. The signature is the whole declaration, and the docstring is its page in `fedsim explain`.
+"""
+
+import importlib
+import inspect
+import pkgutil
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import ModuleType
+from typing import Annotated, Any, get_args, get_origin
+
+from fedsim.errors import UnknownName
+
+REQUIRED: Any = inspect.Parameter.empty
+"""The default of a setting that has none."""
+
+Algorithm = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A keyword-only parameter: what a scenario may say about an algorithm."""
+
+    name: str
+    annotation: Any  # the type with its constraints, as pydantic reads it
+    default: Any  # REQUIRED when a scenario must give it
+    meaning: str  # the sentence in the annotation: Annotated[float, Gt(0), "the sentence"]
+
+    @property
+    def required(self) -> bool:
+        """Whether a scenario must give it."""
+        return self.default is REQUIRED
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One algorithm under its name."""
+
+    family: str
+    name: str
+    function: Algorithm
+    aliases: tuple[str, ...] = ()
+    needs: str = ""  # what must hold for it to be called, e.g. "n ≥ 2f + 3"
+    breaks: Mapping[str, str] = field(default_factory=dict)  # laws it confesses to break -> why
+    traits: Mapping[str, Any] = field(default_factory=dict)  # what only its family understands
+
+    @cached_property
+    def supplied(self) -> tuple[str, ...]:
+        """Names of what the engine supplies, in the order of the signature."""
+        return tuple(p.name for p in _parameters(self.function) if p.kind is p.POSITIONAL_OR_KEYWORD)
+
+    @cached_property
+    def settings(self) -> Mapping[str, Setting]:
+        """The settings by name, in the order of the signature."""
+        found = [p for p in _parameters(self.function) if p.kind is p.KEYWORD_ONLY]
+        return {p.name: _setting(p, self.function) for p in found}
+
+    @cached_property
+    def summary(self) -> str:
+        """The first line of the docstring, without its full stop."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0].rstrip(".")
+
+    @cached_property
+    def sections(self) -> Mapping[str, str]:
+        """The docstring's sections by title (`Formula`, `Assumes`, `Source`, ...), dedented."""
+        text = inspect.getdoc(self.function) or ""
+        found = re.findall(r"^([A-Z][a-z]+):\n((?:[ \t]+\S.*\n?|\n)+)", text + "\n", flags=re.MULTILINE)
+        return {title: textwrap.dedent(body).strip() for title, body in found}
+
+
+class Registry:
+    """The algorithms of one family, found by importing every module of the family's package once."""
+
+    def __init__(self, family: str, noun: str, package: str, supplies: Mapping[str, str]) -> None:
+        self.family = family  # plural, as in `fedsim list <family>`
+        self.noun = noun  # singular, as in `unknown rule`
+        self.supplies = supplies  # everything the engine can supply -> one sentence
+        self._package = package
+        self._entries: dict[str, Entry] = {}
+        self._loaded = False
+
+    def register(
+        self,
+        name: str,
+        function: Algorithm,
+        *,
+        aliases: tuple[str, ...] = (),
+        needs: str = "",
+        breaks: Mapping[str, str] | None = None,
+        **traits: Any,
+    ) -> None:
+        """Enter a function under a name; a signature the engine cannot serve is an error at import."""
+        entry = Entry(self.family, name, function, aliases, needs, breaks or {}, traits)
+        for parameter in _parameters(function):
+            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.name not in self.supplies:
+                raise TypeError(
+                    f"{self.noun} `{name}` asks for `{parameter.name}`, which the engine does not supply; "
+                    f"it supplies {', '.join(self.supplies)} (settings go after the star)"
+                )
+            if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+                raise TypeError(f"{self.noun} `{name}` takes *{parameter.name}: name every setting instead")
+        for key in (name, *aliases):
+            known = self._entries.get(key)
+            if known and known.function.__module__ != function.__module__:
+                raise TypeError(f"{self.noun} `{key}` is registered twice: also in {known.function.__module__}")
+            self._entries[key] = entry
+
+    def __getitem__(self, name: str) -> Entry:
+        self._load()
+        if name not in self._entries:
+            raise UnknownName(self.noun, name, self._entries, f"fedsim list {self.family}")
+        return self._entries[name]
+
+    def __contains__(self, name: object) -> bool:
+        self._load()
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Every entry once, by name."""
+        self._load()
+        return iter(sorted({id(e): e for e in self._entries.values()}.values(), key=lambda entry: entry.name))
+
+    def names(self) -> tuple[str, ...]:
+        """Every name, aliases included."""
+        self._load()
+        return tuple(sorted(self._entries))
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        self._loaded = True
+        package: ModuleType = importlib.import_module(self._package)
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{self._package}.{module.name}")
+
+
+def registries() -> dict[str, Registry]:
+    """Every family by its plural name; imports the contracts, not the algorithms."""
+    families = ("aggregators", "preaggregators", "attacks", "datasets", "partitions", "models", "optimizers", "latencies")
+    found: dict[str, Registry] = {}
+    for family in families:
+        contract = importlib.import_module(f"fedsim.{family}._family")
+        found |= {registry.family: registry for registry in vars(contract).values() if isinstance(registry, Registry)}
+    return found
+
+
+def _parameters(function: Algorithm) -> list[inspect.Parameter]:
+    return list(inspect.signature(function).parameters.values())
+
+
+def _setting(parameter: inspect.Parameter, function: Algorithm) -> Setting:
+    annotation = parameter.annotation
+    if isinstance(annotation, str):
+        annotation = eval(annotation, inspect.unwrap(function).__globals__)  # noqa: S307 - our own source text
+    extras = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    meaning = " ".join(extra for extra in extras if isinstance(extra, str))
+    return Setting(parameter.name, annotation, parameter.default, meaning)
