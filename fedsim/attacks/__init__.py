@@ -1,1 +1,1 @@
-"""Attacks: forged rows (`updates.py`) and poisoned examples (`data.py`); `_family.py` holds their contracts."""
+"""Attacks: forged rows and poisoned examples; `_family.py` holds their contracts."""

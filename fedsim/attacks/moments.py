@@ -1,0 +1,36 @@
+"""Mean and deviation of the honest rows: float64 arithmetic, one block of columns at a time."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from fedsim.arrays import Array
+
+NUMBERS = 100_000  # in a block, so that its float64 copy stays in the cache
+
+
+def honest_mean(attack: str, honest: Array) -> Array:
+    """The (d,) mean of the rows, in their dtype."""
+    mean = np.empty(honest.shape[1], honest.dtype)
+    for columns in _blocks(attack, honest):
+        mean[columns] = honest[:, columns].astype(np.float64).mean(axis=0)
+    return mean
+
+
+def shifted_mean(attack: str, honest: Array, z: float) -> Array:
+    """The (d,) vector μ − z·σ, σ with h − 1 in its denominator and zero where there is one row."""
+    shifted = np.empty(honest.shape[1], honest.dtype)
+    for columns in _blocks(attack, honest):
+        block = honest[:, columns].astype(np.float64)
+        mean = block.mean(axis=0)
+        block -= mean
+        variance = np.einsum("hd,hd->d", block, block) / max(len(block) - 1, 1)
+        shifted[columns] = mean - z * np.sqrt(variance)
+    return shifted
+
+
+def _blocks(attack: str, rows: Array) -> Iterator[slice]:
+    if not len(rows):
+        raise ValueError(f"{attack} needs at least one honest update to know of: got none")
+    width = NUMBERS // len(rows) + 1
+    return (slice(start, start + width) for start in range(0, rows.shape[1], width))
