@@ -1,0 +1,176 @@
+"""Plain tables into a scenario, bottom up, with every problem found on the way.
+
+Sections are pydantic dataclasses built by their own constructors; choices of algorithms are looked up in the
+registries and their settings checked against the signatures. A part that is wrong is replaced by its default, so that
+the search for problems goes on.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from fedsim.errors import Problem, UnknownName
+from fedsim.registry import registries
+from fedsim.scenario import Choice, In, Scenario
+from fedsim.settings import check_settings, freeze, problems_of, shown
+
+Path = tuple[str | int, ...]
+
+
+def compose(table: Mapping[str, Any]) -> tuple[Scenario | None, list[Problem]]:
+    """The scenario a table describes, or None, and everything that is wrong with it."""
+    problems: list[Problem] = []
+    scenario = _section(Scenario, freeze(table), (), problems)
+    return (None, problems) if problems else (scenario, [])
+
+
+def decompose(scenario: Any) -> dict[str, Any]:
+    """The table that describes a scenario, every default filled in; keys without a value are left out."""
+    table: dict[str, Any] = {}
+    for name, hint in _hints(type(scenario)).items():
+        value, choice = getattr(scenario, name), _choice(hint)
+        if choice is not None and choice.flat:
+            table |= _plain(value)
+        elif value is not None:
+            table[name] = _plain(value)
+    return table
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Choice):
+        return {"name": value.name} | {key: _plain(item) for key, item in value.settings.items() if item is not None}
+    if dataclasses.is_dataclass(value):
+        return decompose(value)
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _section(cls: Any, table: Any, path: Path, problems: list[Problem]) -> Any:
+    """An instance of a section, or None where it or a part of it is wrong."""
+    if not isinstance(table, Mapping):
+        problems.append(Problem(path, f"must be a table of settings, got {shown(table)}", table))
+        return None
+    before, values = len(problems), dict(table)
+    for name, hint in _hints(cls).items():
+        values |= _part(name, hint, values, path, problems)
+    try:
+        built = cls(**values)
+    except ValidationError as error:
+        problems += problems_of(error, _adapter(cls), path)
+        return None
+    return built if len(problems) == before else None
+
+
+def _part(name: str, hint: Any, values: dict[str, Any], path: Path, problems: list[Problem]) -> dict[str, Any]:
+    """The field with its tables turned into choices and sections; nothing where pydantic can do it alone."""
+    choice, inner = _choice(hint), _member(hint)
+    if choice is not None and choice.flat:
+        return {name: _flat_choice(choice, values, path, problems)}
+    if choice is not None:
+        default = values.get(name, DEFAULTS.get(choice.family, {}))
+        return {name: _choose(choice.family, default, (*path, name), problems)}
+    if name not in values:
+        return {}
+    if dataclasses.is_dataclass(hint):
+        return _kept(name, _section(hint, values.pop(name), (*path, name), problems))
+    build = _builder(inner)
+    if build is None:
+        return {}
+    items = values.pop(name)
+    if not isinstance(items, tuple):
+        problems.append(Problem((*path, name), f"must be a list of tables, got {shown(items)}", items))
+        return {}
+    built = [build(item, (*path, name, place), problems) for place, item in enumerate(items)]
+    return {name: tuple(item for item in built if item is not None)}
+
+
+def _kept(name: str, value: Any) -> dict[str, Any]:
+    return {} if value is None else {name: value}
+
+
+def _builder(inner: Any) -> Callable[[Any, Path, list[Problem]], Any] | None:
+    """What makes one item of a list field, where the items are choices or sections."""
+    choice = _choice(inner)
+    if choice is not None:
+        family = choice.family
+        return lambda item, path, problems: _choose(family, item, path, problems)
+    if dataclasses.is_dataclass(inner):
+        return lambda item, path, problems: _section(inner, item, path, problems)
+    return None
+
+
+def _flat_choice(choice: In, values: dict[str, Any], path: Path, problems: list[Problem]) -> Choice:
+    """A choice whose name and settings stand among the section's own keys, which are taken out."""
+    own = _own_keys(choice)
+    table = {key: values.pop(key) for key in list(values) if key not in own}
+    return _choose(choice.family, table, path, problems, beside=own)
+
+
+def _choose(family: str, table: Any, path: Path, problems: list[Problem], beside: tuple[str, ...] = ()) -> Choice:
+    """The choice a table or a bare name describes; a placeholder where it is wrong."""
+    registry = families()[family]
+    table = {"name": table} if isinstance(table, str) else table
+    if not isinstance(table, Mapping):
+        problems.append(Problem(path, f"must be the name of one of the {family} or a table, got {shown(table)}", table))
+        return Choice("")
+    if not isinstance(name := table.get("name"), str):
+        reason = f"got {shown(name)}" if "name" in table else f"one of {', '.join(e.name for e in registry)}"
+        problems.append(Problem((*path, "name"), f"must name one of the {family}: {reason}", name))
+        return Choice("")
+    try:
+        entry = registry[name]
+    except UnknownName as error:
+        problems.append(Problem((*path, "name"), str(error), name))
+        return Choice(name)
+    given = {key: value for key, value in table.items() if key != "name"}
+    settings, found = check_settings(entry, given, path, beside=("name", *beside))
+    problems += found
+    return Choice(entry.name, settings)
+
+
+DEFAULTS: dict[str, Any] = {
+    In_.family: getattr(holder, name).name
+    for holder in (Scenario(), Scenario().clients, Scenario().training)
+    for name, hint in get_type_hints(type(holder), include_extras=True).items()
+    if (In_ := next((m for m in get_args(hint)[1:] if isinstance(m, In)), None)) is not None
+}
+"""The algorithm of each family that a scenario gets without asking."""
+
+
+@cache
+def families() -> dict[str, Any]:
+    """Every registry by family."""
+    return registries()
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls, include_extras=True)
+
+
+@cache
+def _adapter(cls: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(cls)
+
+
+def _choice(hint: Any) -> In | None:
+    """The mark of a field that is a choice."""
+    extras = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    return next((extra for extra in extras if isinstance(extra, In)), None)
+
+
+def _member(hint: Any) -> Any:
+    """The item type of a tuple field, or the non-None member of an optional one."""
+    arguments = [argument for argument in get_args(hint) if argument not in (type(None), Ellipsis)]
+    return arguments[0] if get_origin(hint) in (tuple, Union, UnionType) and arguments else None
+
+
+@cache
+def _own_keys(choice: In) -> tuple[str, ...]:
+    """Keys of the section that holds this flat choice, its own ones."""
+    from fedsim.scenario import Attack  # noqa: PLC0415 - the only section with a flat choice
+
+    return tuple(name for name, hint in _hints(Attack).items() if _choice(hint) != choice)

@@ -1,0 +1,125 @@
+"""What happens in a run, as frozen values: plain numbers, words and tuples, and no logic.
+
+The order is a grammar, which a test holds:
+
+    run    = RunStarted round* RunEnded
+    round  = RoundStarted BatchTrained* UpdatesForged* Aggregated RoundEnded
+
+`time` is the simulation's own clock in seconds. Fields about the wall clock are left out of comparisons, so two runs
+are the same run exactly when their lists of events are equal.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+WALL: Any = {"wall": True}
+"""Marks what depends on the machine's speed rather than on the scenario."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """The world is built; nothing has been learnt yet."""
+
+    time: float
+    name: str  # of the scenario
+    scenario: str  # digest of the resolved scenario
+    rounds: int
+    population: int  # clients in the federation
+    sampled: int  # clients sampled each round
+    byzantine: int  # clients that some attack holds, over the whole run
+    parameters: int  # d, the length of the parameter vector
+    classes: int
+    train: int  # examples the clients hold; these four sets are disjoint
+    root: int
+    validation: int
+    test: int
+    digest: str  # of the initial parameters
+    workers: int = field(compare=False, metadata=WALL)
+
+
+@dataclass(frozen=True, slots=True)
+class RoundStarted:
+    """Clients were sampled."""
+
+    time: float
+    round: int  # from 1
+    cohort: tuple[int, ...]  # sampled clients, ascending
+    byzantine: tuple[int, ...]  # those among them that attack in this round
+
+
+@dataclass(frozen=True, slots=True)
+class BatchTrained:
+    """A batch of clients finished its local work."""
+
+    time: float
+    round: int
+    clients: tuple[int, ...]
+    losses: tuple[float, ...]  # mean training loss of each client over its local steps
+    counts: tuple[int, ...]  # training examples of each client
+    seconds: float = field(compare=False, metadata=WALL)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatesForged:
+    """An attack replaced the rows of its clients."""
+
+    time: float
+    round: int
+    attack: str
+    clients: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregated:
+    """The round closed and the rule gave its verdict."""
+
+    time: float
+    round: int
+    clients: tuple[int, ...]  # whose rows the rule saw, ascending
+    weights: tuple[float, ...]  # how much each of these counted, sums to 1; empty when the round was skipped
+    byzantine_weight: float  # the part of these weights that went to attacking clients
+    dropped: tuple[int, ...]  # sampled clients that never answered
+    late: tuple[int, ...]  # those whose update missed the round
+    caught: tuple[int, ...]  # those whose row was not finite and was set aside
+    norm: float  # of the aggregate
+    distance: float  # from the aggregate to the mean of the honest rows
+    skipped: str  # why the rule could not be applied and the parameters stayed, or ""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundEnded:
+    """The server has taken its step; scores are None in rounds without evaluation."""
+
+    time: float
+    round: int
+    accuracy: float | None  # share of the test examples classified rightly
+    loss: float | None  # mean cross-entropy on the test examples
+    validation_accuracy: float | None
+    validation_loss: float | None
+    train_loss: float | None  # mean of the trained clients' losses, weighted by their examples
+    digest: str  # of the parameters after this round
+    seconds: float = field(compare=False, metadata=WALL)
+    training_seconds: float = field(compare=False, metadata=WALL)
+    aggregation_seconds: float = field(compare=False, metadata=WALL)
+    evaluation_seconds: float = field(compare=False, metadata=WALL)
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """Every round is done. Final, best and selected accuracy are three different things and are kept apart."""
+
+    time: float
+    rounds: int
+    final: float | None  # test accuracy at the last evaluation
+    final_loss: float | None
+    best: float | None  # greatest test accuracy seen: optimistic, as it was chosen on the test examples
+    best_round: int | None
+    selected: float | None  # test accuracy in the round of greatest validation accuracy
+    selected_round: int | None
+    byzantine_weight: float  # mean over the rounds that were not skipped
+    skipped: int  # rounds in which the rule could not be applied
+    digest: str  # of the final parameters
+    seconds: float = field(compare=False, metadata=WALL)
+
+
+Event = RunStarted | RoundStarted | BatchTrained | UpdatesForged | Aggregated | RoundEnded | RunEnded

@@ -1,0 +1,183 @@
+"""What can be known of a scenario before any work: the parts played once on a tiny matrix.
+
+A rule's own precondition is not repeated here. The rule is called with as many rows as a round will bring and a few
+coordinates, and what it says is the problem's message.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fedsim.aggregators._family import Aggregate, aggregators
+from fedsim.arrays import Array
+from fedsim.attacks._family import attacks
+from fedsim.errors import Problem
+from fedsim.preaggregators._family import Mixed, preaggregators
+from fedsim.scenario import Attack, Choice, Scenario
+from fedsim.streams import Stream
+
+WIDTH = 6
+"""Coordinates of the tiny matrix."""
+MOST_ROWS = 2_000
+"""Rehearse with no more rows than this: conditions on n hold for more when they hold for this many."""
+
+
+def rehearse(scenario: Scenario) -> list[Problem]:
+    """Everything wrong that can be seen without data or model."""
+    return [*_clients(scenario), *_attacks(scenario), *_server(scenario), *_latency(scenario)]
+
+
+def play(choice: Choice, rows: Array) -> Aggregate:
+    """The rule's verdict on rows, with plain stand-ins for everything else it asks for."""
+    entry = aggregators[choice.name]
+    n, d = rows.shape
+    stand_ins: dict[str, Any] = {
+        "updates": rows,
+        "counts": np.full(n, 10),
+        "previous": np.zeros(d, rows.dtype),
+        "parameters": np.zeros(d, rows.dtype),
+        "trusted": np.ones(d, rows.dtype),
+        "root_logits": Stream.root(0).at("logits").numpy().standard_normal((n, 4, 3)).astype(np.float32),
+        "memory": None,
+        "clients": np.arange(n),
+        "stream": Stream.root(0),
+    }
+    verdict = entry.function(*(stand_ins[item] for item in entry.supplied), **choice.settings)
+    return Aggregate(*verdict)
+
+
+def mix(choice: Choice, rows: Array) -> Mixed:
+    """A pre-aggregator's answer on rows."""
+    entry = preaggregators[choice.name]
+    stand_ins: dict[str, Any] = {"updates": rows, "stream": Stream.root(0)}
+    return Mixed(*entry.function(*(stand_ins[item] for item in entry.supplied), **choice.settings))
+
+
+def _clients(scenario: Scenario) -> list[Problem]:
+    clients, problems = scenario.clients, []
+    if clients.population is not None and clients.sampled > clients.population:
+        message = f"cannot sample {clients.sampled} of {clients.population} clients"
+        problems.append(Problem(("clients", "sampled"), message, clients.sampled))
+    if clients.quorum is not None and clients.quorum > clients.sampled:
+        message = f"can never be reached with {clients.sampled} sampled clients"
+        problems.append(Problem(("clients", "quorum"), message, clients.quorum))
+    return problems
+
+
+def _attacks(scenario: Scenario) -> list[Problem]:
+    found = [problem for place, plan in enumerate(scenario.attacks) for problem in _attack(plan, place, scenario)]
+    return found + _too_many(scenario) + _shared_ids(scenario)
+
+
+def _attack(plan: Attack, place: int, scenario: Scenario) -> list[Problem]:
+    path, problems = ("attacks", place), []
+    given = [key for key in ("count", "fraction", "ids") if getattr(plan, key) is not None]
+    if len(given) != 1:
+        wish = f"got {', '.join(given)}" if given else "none is given"
+        problems.append(Problem((*path, "count"), f"give one of count, fraction and ids: {wish}"))
+    if plan.stop is not None and plan.stop < plan.start:
+        problems.append(Problem((*path, "stop"), f"is before start = {plan.start}", plan.stop))
+    population = scenario.clients.population
+    if population is not None and plan.ids and max(plan.ids) >= population:
+        problems.append(Problem((*path, "ids"), f"clients are 0 to {population - 1}, got {max(plan.ids)}", plan.ids))
+    if plan.ids is not None and len(set(plan.ids)) < len(plan.ids):
+        problems.append(Problem((*path, "ids"), "names a client twice", plan.ids))
+    message = _try_attack(plan.attack)
+    return [*problems, Problem((*path, "name"), message, plan.attack.name)] if message else problems
+
+
+def _try_attack(choice: Choice) -> str:
+    entry = attacks[choice.name]
+    rows = Stream.root(0).at("rows").numpy().standard_normal((4, WIDTH)).astype(np.float32)
+    stand_ins: Mapping[str, Any] = {
+        "honest": rows,
+        "own": rows[:2],
+        "count": 2,
+        "parameters": rows[0],
+        "previous": rows[1],
+        "defence": lambda matrix: matrix.mean(axis=0),
+        "clients": np.arange(2),
+        "stream": Stream.root(0),
+        "images": np.zeros((4, 1, 8, 8), np.uint8),
+        "labels": np.arange(4),
+        "classes": 62,
+    }
+    try:
+        entry.function(*(stand_ins[item] for item in entry.supplied), **choice.settings)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _too_many(scenario: Scenario) -> list[Problem]:
+    population = scenario.clients.population
+    if population is None:
+        return []
+    wanted = sum(attackers_wanted(plan, population) for plan in scenario.attacks)
+    if wanted <= population:
+        return []
+    return [Problem(("attacks",), f"want {wanted} clients in all, and there are {population}")]
+
+
+def _shared_ids(scenario: Scenario) -> list[Problem]:
+    owner: dict[int, int] = {}
+    for place, plan in enumerate(scenario.attacks):
+        for client in plan.ids or ():
+            if owner.setdefault(client, place) != place:
+                message = f"client {client} belongs to attacks[{owner[client]}] already"
+                return [Problem(("attacks", place, "ids"), message, plan.ids)]
+    return []
+
+
+def attackers_wanted(plan: Attack, population: int) -> int:
+    """How many clients an attack holds in a population."""
+    if plan.ids is not None:
+        return len(plan.ids)
+    return plan.count if plan.count is not None else int((plan.fraction or 0) * population)
+
+
+def _server(scenario: Scenario) -> list[Problem]:
+    """The pre-aggregators and the rule, on as many rows as a full round brings."""
+    n = min(scenario.clients.quorum or scenario.clients.sampled, MOST_ROWS)
+    rows = Stream.root(0).at("rows").numpy().standard_normal((n, WIDTH)).astype(np.float32)
+    for place, choice in enumerate(scenario.preaggregators):
+        try:
+            rows = mix(choice, rows).updates
+        except ValueError as error:
+            return [_unfit(("preaggregators", place), choice, str(error), lambda c, r=rows: mix(c, r))]
+    try:
+        play(scenario.aggregator, rows)
+    except ValueError as error:
+        return [_unfit(("aggregator",), scenario.aggregator, str(error), lambda c: play(c, rows))]
+    wants_root = {"trusted", "root_logits"} & set(aggregators[scenario.aggregator.name].supplied)
+    if wants_root and scenario.root.size == 0:
+        return [Problem(("root", "size"), f"{scenario.aggregator.name} needs root data: give at least one example", 0)]
+    return []
+
+
+def _unfit(path: tuple[str | int, ...], choice: Choice, message: str, attempt: Any) -> Problem:
+    """The rule's own words, with the greatest f that would do."""
+    f = choice.settings.get("f")
+    if not isinstance(f, int):
+        return Problem((*path, "name"), message, choice.name)
+    for smaller in range(min(f, MOST_ROWS) - 1, -1, -1):
+        try:
+            attempt(Choice(choice.name, {**choice.settings, "f": smaller}))
+        except ValueError:
+            continue
+        return Problem((*path, "f"), f"{message}; here f is at most {smaller}", f)
+    return Problem((*path, "f"), f"{message}; no f will do with so few rows", f)
+
+
+def _latency(scenario: Scenario) -> list[Problem]:
+    from fedsim.latencies._family import latencies  # noqa: PLC0415 - kept beside its only use
+
+    choice = scenario.clients.latency
+    entry = latencies[choice.name]
+    stand_ins: dict[str, Any] = {"clients": np.arange(2), "round": 1, "stream": Stream.root(0)}
+    try:
+        entry.function(*(stand_ins[item] for item in entry.supplied), **choice.settings)
+    except ValueError as error:
+        return [Problem(("clients", "latency"), str(error), choice.name)]
+    return []
