@@ -1,0 +1,182 @@
+"""What every attack must do, whoever wrote it: parametrised over the registry, so that none is forgotten."""
+
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from fedsim.attacks._family import attacks
+from fedsim.settings import check_settings
+from fedsim.streams import Stream
+
+D, CLASSES, EXAMPLES = 257, 10, 60
+UPDATE_ATTACKS = [entry for entry in attacks if entry.traits["poisons"] == "updates"]
+DATA_ATTACKS = [entry for entry in attacks if entry.traits["poisons"] == "data"]
+LAWS = {"finite", "address", "shape"}
+
+
+def named(entries):
+    return pytest.mark.parametrize("entry", entries, ids=lambda entry: entry.name)
+
+
+def obeying(entries, law):
+    return named([entry for entry in entries if law not in entry.breaks])
+
+
+def breaking(entries, law):
+    return named([entry for entry in entries if law in entry.breaks])
+
+
+def settings_of(entry, **given):
+    """The defaults, and for a setting without one the first plain value that its annotation takes."""
+    for setting in entry.settings.values():
+        if setting.required and setting.name not in given:
+            options = [1, 0.5, "x", *get_args(get_args(setting.annotation)[0])]
+            given |= next({setting.name: o} for o in options if not _refused(entry, setting.name, o))
+    return check_settings(entry, given)[0]
+
+
+def _refused(entry, name, value):
+    return any(problem.path == (name,) for problem in check_settings(entry, {name: value})[1])
+
+
+def world(clients=(3, 7, 9), honest=5, dtype=np.float32, seed=0):
+    """Everything the engine can supply to an attack on updates, read-only, each client's own row its own."""
+    draw = np.random.default_rng(seed)
+    own = [np.random.default_rng([seed, client]).normal(size=D) for client in clients]
+    arrays = {
+        "honest": draw.normal(1, 2, (honest, D)).astype(dtype),
+        "own": np.array(own, dtype).reshape(len(clients), D),
+        "parameters": draw.normal(size=D).astype(dtype),
+        "previous": draw.normal(size=D).astype(dtype),
+        "clients": np.array(clients, np.int64),
+    }
+    for array in arrays.values():
+        array.flags.writeable = False
+    rest = {
+        "count": len(clients),
+        "stream": Stream.root(seed).at("round", 1),
+        "defence": lambda r: r.mean(axis=0),
+    }
+    return arrays | rest
+
+
+def forge(entry, supplies):
+    return entry.function(*(supplies[name] for name in entry.supplied), **settings_of(entry))
+
+
+def examples(images=np.uint8, seed=0):
+    draw = np.random.default_rng(seed)
+    pixels = draw.integers(0, 256, (EXAMPLES, 1, 8, 8)).astype(np.uint8)
+    arrays = {
+        "images": pixels if images is np.uint8 else pixels.astype(images) / 255,
+        "labels": draw.integers(0, CLASSES, EXAMPLES),
+    }
+    for array in arrays.values():
+        array.flags.writeable = False
+    return arrays | {"classes": CLASSES, "stream": Stream.root(seed).at("client", 4)}
+
+
+def poison(entry, supplies):
+    answer = forge(entry, supplies)
+    return answer if isinstance(answer, tuple) else (supplies["images"], answer)
+
+
+def test_there_are_attacks_of_both_kinds():
+    assert {"random_weights", "noise", "sign_flip", "gaussian", "ipm", "alie", "nan"} <= {
+        e.name for e in UPDATE_ATTACKS
+    }
+    assert {"label_flip"} <= {entry.name for entry in DATA_ATTACKS}
+    assert attacks["model"] is attacks["random_weights"]
+    assert attacks["data"] is attacks["label_flip"]
+
+
+@named(list(attacks))
+def test_confessions_name_a_law_and_a_reason(entry):
+    assert set(entry.breaks) <= LAWS
+    assert all(reason.strip() for reason in entry.breaks.values())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("clients", [(), (4,), (3, 7, 9)], ids=len)
+@obeying(UPDATE_ATTACKS, "shape")
+def test_one_row_an_attacker_in_the_dtype_given(entry, clients, dtype):
+    rows = forge(entry, world(clients, dtype=dtype))
+    assert rows.shape == (len(clients), D)
+    assert rows.dtype == dtype
+    assert rows.flags.c_contiguous
+    assert rows.flags.writeable
+
+
+@named(UPDATE_ATTACKS)
+def test_the_same_stream_gives_the_same_rows(entry):
+    np.testing.assert_array_equal(forge(entry, world()), forge(entry, world()))
+
+
+@named(UPDATE_ATTACKS)
+def test_the_row_sent_is_no_view_of_what_was_read(entry):
+    supplies = world()
+    rows = forge(entry, supplies)
+    assert not any(
+        np.shares_memory(rows, array) for array in supplies.values() if isinstance(array, np.ndarray)
+    )
+
+
+@obeying([entry for entry in UPDATE_ATTACKS if "clients" in entry.supplied], "address")
+def test_a_client_sends_the_same_whoever_attacks_beside_it(entry):
+    together, alone = forge(entry, world((3, 7, 9))), forge(entry, world((7,)))
+    np.testing.assert_array_equal(together[1], alone[0])
+    reordered = forge(entry, world((9, 3, 7)))
+    np.testing.assert_array_equal(reordered, together[[2, 0, 1]])
+
+
+@obeying([entry for entry in UPDATE_ATTACKS if {"clients", "stream"} <= set(entry.supplied)], "address")
+def test_two_clients_and_two_rounds_draw_differently(entry):
+    supplies = world()
+    rows = forge(entry, supplies)
+    later = forge(entry, supplies | {"stream": Stream.root(0).at("round", 2)})
+    assert len({row.tobytes() for row in np.concatenate([rows, later])}) == 2 * len(rows)
+
+
+@obeying(UPDATE_ATTACKS, "finite")
+def test_finite_numbers_give_finite_rows(entry):
+    assert np.isfinite(forge(entry, world())).all()
+
+
+@breaking(UPDATE_ATTACKS, "finite")
+def test_who_confesses_not_to_be_finite_is_not(entry):
+    assert not np.isfinite(forge(entry, world())).all(axis=1).any()
+
+
+@named([entry for entry in UPDATE_ATTACKS if "honest" in entry.supplied])
+def test_one_honest_row_is_enough(entry):
+    assert forge(entry, world(honest=1)).shape == (3, D)
+
+
+@named([entry for entry in UPDATE_ATTACKS if "honest" in entry.supplied])
+def test_without_an_honest_row_the_message_says_so(entry):
+    with pytest.raises(ValueError, match=rf"{entry.name} needs at least one honest update"):
+        forge(entry, world(honest=0))
+
+
+@pytest.mark.parametrize("images", [np.uint8, np.float32])
+@named(DATA_ATTACKS)
+def test_poisoned_examples_keep_their_form(entry, images):
+    supplies = examples(images)
+    pixels, labels = poison(entry, supplies)
+    assert (pixels.shape, pixels.dtype) == (supplies["images"].shape, supplies["images"].dtype)
+    assert (labels.shape, labels.dtype) == (supplies["labels"].shape, supplies["labels"].dtype)
+    assert labels.min() >= 0
+    assert labels.max() < CLASSES
+
+
+@named(DATA_ATTACKS)
+def test_poison_changes_something_and_always_the_same(entry):
+    supplies = examples()
+    before = supplies["labels"].copy(), supplies["images"].copy()
+    pixels, labels = poison(entry, supplies)
+    again = poison(entry, examples())
+    assert not (np.array_equal(labels, before[0]) and np.array_equal(pixels, before[1]))
+    np.testing.assert_array_equal(labels, again[1])
+    np.testing.assert_array_equal(pixels, again[0])
+    np.testing.assert_array_equal(supplies["labels"], before[0])
