@@ -3,12 +3,11 @@
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Ge, Gt
-from numpy.typing import NDArray
+from annotated_types import Ge, Le
 
 from fedsim.arrays import Integers
 from fedsim.partitions._family import Split, partition
-from fedsim.partitions.plain import grouped, population
+from fedsim.partitions.dealing import fill_up, grouped, population
 from fedsim.streams import Stream
 
 REDRAWS = 20  # whole draws before the smallest clients are filled up by hand
@@ -21,33 +20,26 @@ def dirichlet(
     clients: int | None,
     stream: Stream,
     *,
-    alpha: Annotated[
-        float, Gt(0), "concentration: small gives each class to few clients, large comes near iid"
-    ],
+    alpha: Annotated[float, Ge(1e-6), Le(1e9), "concentration: small gives a class to few clients, large nears iid"],
     min_size: Annotated[int, Ge(1), "examples that every client holds at least"] = 1,
 ) -> Split:
     """Each class is divided among the clients in Dirichlet proportions.
 
     Formula:
-        For every class y: p_y ~ Dirichlet(alpha, …, alpha) over the clients; the shuffled examples of y are cut
-        at the rounded cumulative sums of p_y. The whole is drawn again while a client holds fewer than min_size
-        examples, 20 times at most; then each client in want takes random examples from the largest client.
+        For every class y: p_y ~ Dirichlet(alpha, …, alpha) over the clients; the shuffled examples of y are
+        cut at the rounded cumulative sums of p_y. The whole is drawn again while a client holds fewer than
+        min_size examples, 20 times at most; then each client in want takes random examples from the largest.
     Assumes:
         clients · min_size ≤ m, else ValueError.
     Differs:
-        This is the per-class draw of Yurochkin et al. and Li et al., in which clients differ in size too. Hsu
-        et al. draw label proportions per client and give all the same size; `virtual` with its `alpha` draws like
-        that. Implementations that draw again without end never return for many clients and a small alpha.
+        This is the per-class draw of Yurochkin et al. and Li et al., in which clients differ in size too.
+        Hsu et al. draw label proportions per client and give all the same size; `virtual` with its `alpha`
+        does that. Implementations that draw again without end never return for many clients and small alpha.
     Source:
         Yurochkin et al., Bayesian Nonparametric Federated Learning of Neural Networks, ICML 2019;
         Li et al., Federated Learning on Non-IID Data Silos, ICDE 2022.
     """
-    clients = population(clients, len(labels))
-    if clients * min_size > len(labels):
-        most = len(labels) // clients
-        raise ValueError(
-            f"{clients} clients cannot hold {min_size} of {len(labels)} examples each: at most {most}"
-        )
+    clients = population(clients, len(labels), min_size)
     for attempt in range(REDRAWS):
         owner = _draw(labels, classes, clients, alpha, stream.at("draw", attempt))
         if np.bincount(owner, minlength=clients).min() >= min_size:
@@ -63,28 +55,7 @@ def _draw(labels: Integers, classes: int, clients: int, alpha: float, stream: St
     for label in range(classes):
         generator = stream.at("class", label).numpy()
         members = generator.permutation(np.flatnonzero(labels == label))
-        share = proportions(generator, alpha, clients)
+        share = generator.dirichlet(np.full(clients, alpha))
         cuts = np.rint(np.cumsum(share)[:-1] * len(members)).astype(np.int64)
         owner[members] = np.searchsorted(cuts, np.arange(len(members)), side="right")
     return owner
-
-
-def proportions(generator: np.random.Generator, alpha: float, count: int) -> NDArray[np.float64]:
-    """One Dirichlet(alpha, …, alpha) draw of `count` shares, finite for the smallest alpha too."""
-    # Gamma(alpha) is Gamma(alpha + 1) · U^(1/alpha), and its logarithm stays finite where it becomes 0 itself.
-    logs = np.log(generator.standard_gamma(alpha + 1, count)) + np.log1p(-generator.random(count)) / alpha
-    shares = np.exp(logs - logs.max())
-    return np.asarray(shares / shares.sum())
-
-
-def fill_up(owner: Integers, clients: int, min_size: int, stream: Stream) -> None:
-    """Give each client in want random examples of whoever holds most, in place."""
-    generator = stream.numpy()
-    sizes = np.bincount(owner, minlength=clients)
-    for client in np.flatnonzero(sizes < min_size):
-        while sizes[client] < min_size:
-            donor = int(sizes.argmax())
-            given = min(min_size - sizes[client], sizes[donor] - min_size)
-            owner[generator.choice(np.flatnonzero(owner == donor), given, replace=False)] = client
-            sizes[client] += given
-            sizes[donor] -= given

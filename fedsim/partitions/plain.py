@@ -3,7 +3,8 @@
 import numpy as np
 
 from fedsim.arrays import Integers
-from fedsim.partitions._family import DEFAULT_CLIENTS, Split, partition
+from fedsim.partitions._family import Split, partition
+from fedsim.partitions.dealing import grouped, population
 from fedsim.streams import Stream
 
 
@@ -34,35 +35,12 @@ def by_writer(writers: Integers | None, clients: int | None, stream: Stream) -> 
         Caldas et al., LEAF: A Benchmark for Federated Settings, 2018.
     """
     if writers is None:
-        raise ValueError(
-            "by_writer needs a dataset that knows who wrote what (glyphs, femnist); this one does not"
-        )
+        raise ValueError("by_writer needs a dataset that knows who wrote what (glyphs, femnist)")
     names, of_whom = np.unique(writers, return_inverse=True)
     if clients is None or clients == len(names):
         return grouped(of_whom, len(names))
     if clients > len(names):
-        raise ValueError(
-            f"by_writer has {len(names)} writers for {clients} clients: at most {len(names)} clients"
-        )
+        raise ValueError(f"by_writer has {len(names)} writers for {clients} clients: at most {len(names)}")
     seat = np.empty(len(names), np.int64)
     seat[stream.numpy().permutation(len(names))] = np.arange(len(names)) % population(clients, len(names))
     return grouped(seat[of_whom], clients)
-
-
-def population(clients: int | None, examples: int) -> int:
-    """The number of clients, 100 where it is left open; ValueError when somebody would go empty."""
-    count = DEFAULT_CLIENTS if clients is None else clients
-    if count < 1:
-        raise ValueError(f"a partition needs clients ≥ 1: got {count}")
-    if count > examples:
-        raise ValueError(
-            f"{examples} training examples cannot be divided among {count} clients: at most {examples}"
-        )
-    return count
-
-
-def grouped(client_of: Integers, clients: int) -> Split:
-    """The split in which example e belongs to client_of[e]; each client's examples in ascending order."""
-    sizes = np.bincount(client_of, minlength=clients)
-    order = np.argsort(client_of, kind="stable").astype(np.int64)
-    return Split(order, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))

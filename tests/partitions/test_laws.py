@@ -1,0 +1,146 @@
+"""Every registered partition keeps the laws, whoever wrote it; one that cannot has confessed."""
+
+from typing import Literal, get_args, get_origin
+
+import numpy as np
+import pytest
+from annotated_types import Ge, Gt, Le
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedsim.partitions._family import DEFAULT_CLIENTS, partitions
+from fedsim.registry import Entry
+from fedsim.streams import Stream
+
+ENTRIES = list(partitions)
+TRUE = [entry for entry in ENTRIES if "partition" not in entry.breaks]
+
+
+def by_name(entries):
+    return pytest.mark.parametrize("entry", entries, ids=lambda entry: entry.name)
+
+
+@st.composite
+def worlds(draw):
+    """Labels, writers, a number of clients and a stream, from tidy to nearly empty."""
+    classes = draw(st.integers(1, 12))
+    examples = draw(st.integers(1, 120))
+    generator = np.random.default_rng(draw(st.integers(0, 2**32)))
+    labels = generator.integers(0, classes, examples)
+    writers = generator.integers(0, draw(st.integers(1, 20)), examples)
+    clients = draw(st.none() | st.integers(1, 130))
+    return labels, writers, classes, clients, Stream.root(draw(st.integers(0, 1000)))
+
+
+def choices(entry: Entry):
+    """Settings within their declared bounds; a required one is always given, another sometimes."""
+    required = {name: values(s.annotation) for name, s in entry.settings.items() if s.required}
+    optional = {name: values(s.annotation) for name, s in entry.settings.items() if not s.required}
+    return st.fixed_dictionaries(required, optional=optional)
+
+
+def values(annotation):
+    kind, *extras = get_args(annotation)
+    bounds = dict.fromkeys(("low", "high"))
+    for extra in extras:
+        bounds["low"] = getattr(extra, "ge", getattr(extra, "gt", bounds["low"]))
+        bounds["high"] = getattr(extra, "le", getattr(extra, "lt", bounds["high"]))
+    if get_origin(kind) is Literal:
+        return st.sampled_from(get_args(kind))
+    if kind is bool:
+        return st.booleans()
+    if kind is int:
+        low = bounds["low"] if bounds["low"] is not None else 0
+        return st.integers(low, min(bounds["high"] or low + 4, low + 4))
+    open_low = any(isinstance(extra, Gt) for extra in extras)
+    assert any(isinstance(extra, (Ge, Gt, Le)) for extra in extras), f"no bounds on {annotation}"
+    return st.floats(bounds["low"], min(bounds["high"] or 100.0, 1e6), exclude_min=open_low)
+
+
+def divide(entry, world, settings):
+    labels, writers, classes, clients, stream = world
+    supplied = {"labels": labels, "writers": writers, "classes": classes, "clients": clients, "stream": stream}
+    return entry.function(**{name: supplied[name] for name in entry.supplied}, **settings)
+
+
+@by_name(TRUE)
+@given(world=worlds(), data=st.data())
+def test_disjoint_complete_and_nobody_empty_or_a_clear_refusal(entry, world, data):
+    labels, clients = world[0], world[3]
+    try:
+        split = divide(entry, world, data.draw(choices(entry)))
+    except ValueError as refusal:
+        assert len(str(refusal)) > 20
+        return
+    assert clients is None or len(split) == clients
+    parts = [split[client] for client in range(len(split))]
+    assert min(map(len, parts)) >= 1
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(len(labels)))
+
+
+@by_name(TRUE)
+def test_does_divide_an_ordinary_world(entry):
+    labels, writers = np.arange(3000) % 10, np.arange(3000) % 150
+    split = divide(entry, (labels, writers, 10, 50, Stream.root(1)), required(entry))
+    assert len(split) == 50
+
+
+@by_name(ENTRIES)
+@given(world=worlds(), data=st.data())
+def test_same_address_same_split(entry, world, data):
+    settings = data.draw(choices(entry))
+    try:
+        first = divide(entry, world, settings)
+    except ValueError:
+        return
+    again = divide(entry, world, settings)
+    for client in {0, len(first) // 2, len(first) - 1}:
+        np.testing.assert_array_equal(first[client], again[client])
+
+
+@by_name(ENTRIES)
+@given(world=worlds(), data=st.data())
+def test_inputs_may_be_read_only_and_indices_are_good(entry, world, data):
+    labels, writers, *rest = world
+    for array in (labels, writers):
+        array.flags.writeable = False
+    try:
+        split = divide(entry, (labels, writers, *rest), data.draw(choices(entry)))
+    except ValueError:
+        return
+    held = split[len(split) - 1]
+    assert held.dtype == np.int64
+    assert held.min() >= 0 and held.max() < len(labels)
+    assert len(np.unique(held)) == len(held)
+
+
+@by_name(ENTRIES)
+def test_another_address_is_another_split(entry):
+    labels, writers = np.arange(3000) % 10, np.arange(3000) % 150
+    splits = [divide(entry, (labels, writers, 10, 50, Stream.root(seed)), required(entry)) for seed in (1, 2)]
+    assert any(not np.array_equal(splits[0][client], splits[1][client]) for client in range(50))
+
+
+@by_name([entry for entry in TRUE if "clients" in entry.supplied and "writers" not in entry.supplied])
+def test_a_population_left_open_is_a_hundred(entry):
+    world = (np.arange(3000) % 10, None, 10, None, Stream.root(1))
+    assert len(divide(entry, world, required(entry))) == DEFAULT_CLIENTS
+
+
+@by_name([entry for entry in ENTRIES if entry.breaks])
+def test_a_confessed_break_is_real(entry):
+    assert set(entry.breaks) == {"partition"}
+    world = (np.arange(100) % 10, np.arange(100) % 20, 10, 20, Stream.root(1))
+    split = divide(entry, world, required(entry))
+    held = np.concatenate([split[client] for client in range(len(split))])
+    assert len(np.unique(held)) < len(held)
+
+
+@by_name(ENTRIES)
+def test_documented(entry):
+    assert "Formula" in entry.sections
+    assert all(setting.meaning for setting in entry.settings.values())
+
+
+def required(entry):
+    return {name: 0.5 for name, setting in entry.settings.items() if setting.required}
