@@ -1,1 +1,88 @@
-"""fedsim: the laboratory for Byzantine-robust federated learning."""
+"""fedsim: the laboratory for Byzantine-robust federated learning.
+
+    for event in fedsim.simulate(fedsim.load_scenario("scenarios/smoke.toml")):
+        ...
+    fedsim.aggregate("krum", updates, f=2)
+
+Every name is imported when it is first used, so that `import fedsim` costs neither numpy nor torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fedsim import events
+    from fedsim.door import aggregate, attack, preaggregate
+    from fedsim.engine import simulate
+    from fedsim.errors import (
+        ClientFailed,
+        DataUnavailable,
+        FedsimError,
+        Problem,
+        ResultsConflict,
+        RunFailed,
+        ScenarioError,
+        UnknownName,
+    )
+    from fedsim.loading import dump_scenario, load_scenario
+    from fedsim.scenario import Scenario
+    from fedsim.sinks import consume
+    from fedsim.streams import Stream
+
+    __version__: str
+
+__all__ = [
+    "ClientFailed",
+    "DataUnavailable",
+    "FedsimError",
+    "Problem",
+    "ResultsConflict",
+    "RunFailed",
+    "Scenario",
+    "ScenarioError",
+    "Stream",
+    "UnknownName",
+    "__version__",
+    "aggregate",
+    "attack",
+    "consume",
+    "dump_scenario",
+    "events",
+    "load_scenario",
+    "preaggregate",
+    "simulate",
+]
+
+_ROOMS = {
+    "door": ("aggregate", "attack", "preaggregate"),
+    "engine": ("simulate",),
+    "errors": (
+        "ClientFailed",
+        "DataUnavailable",
+        "FedsimError",
+        "Problem",
+        "ResultsConflict",
+        "RunFailed",
+        "ScenarioError",
+        "UnknownName",
+    ),
+    "loading": ("dump_scenario", "load_scenario"),
+    "scenario": ("Scenario",),
+    "sinks": ("consume",),
+    "streams": ("Stream",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("fedsim-byzantine")
+    if name == "events":
+        return import_module("fedsim.events")
+    for room, names in _ROOMS.items():
+        if name in names:
+            return getattr(import_module(f"fedsim.{room}"), name)
+    raise AttributeError(f"module 'fedsim' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
