@@ -22,8 +22,7 @@ CANCELLED = 1 / 16
 
 def squared_distances(rows: Array) -> Matrix:
     """(n, d) -> (n, n): ‖u_i − u_j‖² in float64, symmetric, zero on the diagonal."""
-    centre = rows[_central(rows)] if len(rows) > 2 else rows[0]  # noqa: PLR2004 - two rows have one distance
-    products = _products(rows, centre)
+    products = products_about(rows, central_row(rows))
     square = products.diagonal()
     sums = square[:, None] + square[None, :]
     distances = np.maximum(sums - 2 * products, 0)
@@ -33,7 +32,7 @@ def squared_distances(rows: Array) -> Matrix:
     return distances
 
 
-def _central(rows: Array) -> int:
+def central_row(rows: Array) -> int:
     """The row whose median distance to the others is least, judged on a sample of the columns."""
     sample = sample_columns(rows).astype(np.float64)
     sample -= sample[0]
@@ -42,12 +41,12 @@ def _central(rows: Array) -> int:
     return int(np.median(distances, axis=1).argmin())
 
 
-def _products(rows: Array, centre: Array) -> Matrix:
-    """⟨u_i − centre, u_j − centre⟩; in float64 where float32 cannot hold the squares of float32 rows."""
+def products_about(rows: Array, centre: int) -> Matrix:
+    """(n, d) -> (n, n): ⟨u_i − u_c, u_j − u_c⟩; multiplied in float64 where float32 cannot hold the squares."""
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        products = _blocked(rows, centre, rows.dtype)
+        products = _blocked(rows, rows[centre], rows.dtype)
     if rows.dtype == np.float32 and not float32_holds(products.diagonal()):
-        return _blocked(rows, centre, np.dtype(np.float64))
+        return _blocked(rows, rows[centre], np.dtype(np.float64))
     return products
 
 

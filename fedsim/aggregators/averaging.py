@@ -26,9 +26,7 @@ def fedavg(updates: Array, counts: Integers) -> Aggregate:
     """
     amounts = np.asarray(counts, np.float64)
     if amounts.shape != (len(updates),):
-        raise ValueError(
-            f"fedavg needs one count for each of the {len(updates)} rows: got shape {amounts.shape}"
-        )
+        raise ValueError(f"fedavg needs one count for each of the {len(updates)} rows: got shape {amounts.shape}")
     if (amounts < 0).any() or not amounts.sum() > 0:
         raise ValueError("fedavg needs counts that are not negative, at least one of them positive")
     weights = amounts / amounts.sum()

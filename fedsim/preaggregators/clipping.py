@@ -1,0 +1,43 @@
+"""Pre-aggregators that bound the norms of rows."""
+
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Gt
+
+from fedsim.arrays import Array
+from fedsim.kernels import column_blocks, squared_distances_to
+from fedsim.preaggregators._family import preaggregator
+
+
+@preaggregator(
+    "clip",
+    breaks={
+        "translation": "norms are measured from zero",
+        "scaling": "the greatest norm does not grow with the rows",
+        "unanimity": "rows longer than the greatest norm are shortened, all of them alike",
+    },
+)
+def clip(
+    updates: Array, *, norm: Annotated[float, Gt(0), "greatest norm a row keeps, in the unit of updates"]
+) -> Array:
+    """Rows longer than a given norm are shortened to it.
+
+    Formula:
+        yᵢ = uᵢ · min(1, c/‖uᵢ‖): (n, d) -> (n, d).
+    Assumes:
+        The norm fits the honest updates.
+    Breakdown:
+        A bad row still counts, with at most the norm c.
+    Cost:
+        Two passes over the matrix.
+    Differs:
+        byzfl's writes to the caller's matrix.
+    """
+    origin = np.zeros(updates.shape[1], updates.dtype)
+    lengths = np.sqrt(squared_distances_to(origin, updates))
+    factors = (norm / np.maximum(lengths, norm)).astype(updates.dtype)[:, None]
+    clipped = np.empty(updates.shape, updates.dtype)
+    for block in column_blocks(*updates.shape):
+        np.multiply(updates[:, block], factors, out=clipped[:, block])
+    return clipped

@@ -1,0 +1,70 @@
+"""Pre-aggregators that replace rows by means of several rows."""
+
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge
+
+from fedsim.aggregators._family import F
+from fedsim.arrays import Array
+from fedsim.gram import squared_distances
+from fedsim.kernels import weighted_sums
+from fedsim.preaggregators._family import Mixed, preaggregator
+from fedsim.streams import Stream
+
+
+@preaggregator("nnm", needs="n > f")
+def nnm(updates: Array, *, f: F) -> Mixed:
+    """Nearest-neighbour mixing: each row becomes the mean of the rows nearest to it.
+
+    Formula:
+        yᵢ = 1/(n − f) Σ of the n − f rows nearest to uᵢ, itself included, earlier rows first on exact ties:
+        (n, d) -> (n, d).
+    Assumes:
+        At most f rows are bad. ValueError unless n > f.
+    Breakdown:
+        That of the rule behind it; with n > 2f, mixing brings honest rows of different clients closer
+        together.
+    Cost:
+        One n × n matrix of distances and one (n, n) by (n, d) product.
+    Source:
+        Allouah, Farhadkhani, Guerraoui, Gupta, Pinot, Stephan. Fixing by Mixing: A Recipe for Optimal
+        Byzantine ML under Heterogeneity. AISTATS 2023, algorithm 2.
+    """
+    n = len(updates)
+    distances = squared_distances(updates)
+    np.fill_diagonal(distances, -1)
+    nearest = np.argsort(distances, axis=1, kind="stable")[:, : n - f]
+    shares = np.zeros((n, n))
+    np.put_along_axis(shares, nearest, 1 / (n - f), axis=1)
+    return Mixed(weighted_sums(shares, updates), shares)
+
+
+@preaggregator(
+    "bucketing",
+    breaks={"permutation": "buckets are drawn by position: other rows meet when rows change places"},
+)
+def bucketing(
+    updates: Array, stream: Stream, *, s: Annotated[int, Ge(1), "rows averaged into one bucket"] = 2
+) -> Mixed:
+    """Means of random buckets of s rows.
+
+    Formula:
+        With a random permutation π, y_b = the mean of u_π(bs+1) … u_π(bs+s), for b = 0 … ⌈n/s⌉ − 1; the last
+        bucket holds what is left and is averaged over as many: (n, d) -> (⌈n/s⌉, d).
+    Assumes:
+        f bad rows spoil at most f buckets, so the rule behind it sees f bad among ⌈n/s⌉ rows.
+    Breakdown:
+        That of the rule behind it on ⌈n/s⌉ rows.
+    Cost:
+        One pass over the matrix.
+    Source:
+        Karimireddy, He, Jaggi. Byzantine-Robust Learning on Heterogeneous Datasets via Bucketing. ICLR 2022,
+        algorithm 1.
+    """
+    n = len(updates)
+    order = stream.numpy().permutation(n)
+    buckets = np.arange(n) // s
+    shares = np.zeros((buckets[-1] + 1, n))
+    shares[buckets, order] = 1 / np.bincount(buckets)[buckets]
+    return Mixed(weighted_sums(shares, updates), shares)
