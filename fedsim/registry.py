@@ -106,10 +106,12 @@ class Registry:
                 )
             if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
                 raise TypeError(f"{self.noun} `{name}` takes *{parameter.name}: name every setting instead")
+            if parameter.kind is parameter.POSITIONAL_ONLY:
+                raise TypeError(f"{self.noun} `{name}` hides the name of `{parameter.name}`: leave out the slash")
         for key in (name, *aliases):
             known = self._entries.get(key)
-            if known and known.function.__module__ != function.__module__:
-                raise TypeError(f"{self.noun} `{key}` is registered twice: also in {known.function.__module__}")
+            if known and _address(known.function) != _address(function):
+                raise TypeError(f"{self.noun} `{key}` is registered twice: also as {_address(known.function)}")
             self._entries[key] = entry
 
     def __getitem__(self, name: str) -> Entry:
@@ -136,14 +138,27 @@ class Registry:
         if self._loaded:
             return
         self._loaded = True
-        package: ModuleType = importlib.import_module(self._package)
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{self._package}.{module.name}")
+        try:
+            package: ModuleType = importlib.import_module(self._package)
+            for module in pkgutil.iter_modules(package.__path__):
+                importlib.import_module(f"{self._package}.{module.name}")
+        except BaseException:
+            self._loaded = False  # a family known by half would call the other half unknown
+            raise
 
 
 def registries() -> dict[str, Registry]:
     """Every family by its plural name; imports the contracts, not the algorithms."""
-    families = ("aggregators", "preaggregators", "attacks", "datasets", "partitions", "models", "optimizers", "latencies")
+    families = (
+        "aggregators",
+        "preaggregators",
+        "attacks",
+        "datasets",
+        "partitions",
+        "models",
+        "optimizers",
+        "latencies",
+    )
     found: dict[str, Registry] = {}
     for family in families:
         contract = importlib.import_module(f"fedsim.{family}._family")
@@ -153,6 +168,10 @@ def registries() -> dict[str, Registry]:
 
 def _parameters(function: Algorithm) -> list[inspect.Parameter]:
     return list(inspect.signature(function).parameters.values())
+
+
+def _address(function: Algorithm) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
 
 
 def _setting(parameter: inspect.Parameter, function: Algorithm) -> Setting:

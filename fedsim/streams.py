@@ -6,6 +6,7 @@ whoever asks for it, in whatever order, in whatever process; so workers, resumpt
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from operator import index
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +32,9 @@ class Stream:
         """The stream at this path below; `at("a", 1)` equals `at("a").at(1)`, and `1` differs from `"1"`."""
         key = self.key
         for name in names:
-            key = blake2b(key + repr(name).encode(), digest_size=16).digest()
+            # numpy's own integers and strings print otherwise than Python's, and not alike in all its versions
+            word = repr(str(name) if isinstance(name, str) else index(name))
+            key = blake2b(key + word.encode(), digest_size=16).digest()
         return Stream(key)
 
     def numpy(self) -> np.random.Generator:
@@ -40,7 +43,7 @@ class Stream:
 
     def torch(self) -> "torch.Generator":
         """A fresh CPU torch generator; torch keeps only 32 bits of a seed, so prefer `numpy` for many streams."""
-        import torch  # noqa: PLC0415 - streams must not cost a torch import
+        import torch
 
         return torch.Generator().manual_seed(self.seed)
 
