@@ -1,4 +1,4 @@
-"""Arrays made or parsed once and mapped into memory ever after; a damaged copy is noticed and made again.
+"""Arrays made or parsed once and mapped into memory ever after; a damaged or stale copy is made again.
 
 One entry is one folder of `.npy` files with a manifest of their checksums. It is written beside, flushed to
 the disk and renamed, so that a reader never meets half an entry, and two writers never mix theirs.
@@ -37,32 +37,33 @@ def fingerprint(**facts: object) -> str:
     return blake2b(text.encode(), digest_size=10).hexdigest()
 
 
-def remember(folder: Path, make: Callable[[], Arrays]) -> Arrays:
-    """The arrays of this entry, made now if they are not there or not whole; read-only memory maps."""
-    kept = load_arrays(folder)
+def remember(folder: Path, make: Callable[[], Arrays], facts: str = "") -> Arrays:
+    """The arrays kept in this folder from these facts as read-only memory maps; made now if they are not."""
+    kept = load_arrays(folder, facts)
     if kept is not None:
         return kept
     made = make()
     try:
-        save_arrays(folder, made)
+        save_arrays(folder, made, facts)
     except OSError:
         # A cache saves time and nothing else: on a full or read-only disk the arrays themselves will do.
         return made
-    return load_arrays(folder) or made
+    return load_arrays(folder, facts) or made
 
 
-def load_arrays(folder: Path) -> Arrays | None:
-    """The entry's arrays as read-only memory maps, or None when it is absent, damaged or incomplete."""
+def load_arrays(folder: Path, facts: str = "") -> Arrays | None:
+    """The entry's arrays as read-only memory maps, or None when it is absent, stale or damaged."""
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
-        if any(checksum(folder / f"{name}.npy") != expected for name, expected in manifest.items()):
+        arrays = manifest["arrays"].items() if manifest["facts"] == facts else ()
+        if not arrays or any(checksum(folder / f"{name}.npy") != expected for name, expected in arrays):
             return None
-        return {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in manifest}
-    except (OSError, ValueError, AttributeError, EOFError):
+        return {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name, _ in arrays}
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, EOFError):
         return None
 
 
-def save_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+def save_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]], facts: str = "") -> None:
     """Write an entry whole or not at all; OSError when the disk does not take it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
@@ -70,9 +71,11 @@ def save_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         for name, array in arrays.items():
             with (making / f"{name}.npy").open("wb") as file:
                 np.save(file, array, allow_pickle=False)
-                _flush(file.fileno())
-        _write_manifest(making, {name: checksum(making / f"{name}.npy") for name in arrays})
-        _put_in_place(making, folder)
+                file.flush()
+                os.fsync(file.fileno())
+        sums = {name: checksum(making / f"{name}.npy") for name in arrays}
+        _write_manifest(making / MANIFEST, {"facts": facts, "arrays": sums})
+        _put_in_place(making, folder, facts)
     finally:
         shutil.rmtree(making, ignore_errors=True)
 
@@ -86,19 +89,19 @@ def checksum(path: Path) -> str:
     return f"{crc:08x}-{size}"
 
 
-def _write_manifest(folder: Path, manifest: Mapping[str, str]) -> None:
-    with (folder / MANIFEST).open("w") as file:
+def _write_manifest(path: Path, manifest: Mapping[str, object]) -> None:
+    with path.open("w") as file:
         json.dump(manifest, file)
         file.flush()
-        _flush(file.fileno())
+        os.fsync(file.fileno())
 
 
-def _put_in_place(making: Path, folder: Path) -> None:
+def _put_in_place(making: Path, folder: Path, facts: str) -> None:
     try:
         making.rename(folder)
     except OSError:
-        # Somebody else was quicker, or what lies there is damaged: only the damaged gives way.
-        if load_arrays(folder) is not None:
+        # Somebody else was quicker, or what lies there is stale or damaged: only the latter gives way.
+        if load_arrays(folder, facts) is not None:
             return
         _remove(folder)
         making.rename(folder)
@@ -109,7 +112,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _flush(descriptor: int) -> None:
-    os.fsync(descriptor)

@@ -27,7 +27,7 @@ def digits(
     Source:
         Alpaydin & Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository 1998.
     """
-    from sklearn.datasets import load_digits  # noqa: PLC0415 - listing the datasets must not cost it
+    from sklearn.datasets import load_digits
 
     found = load_digits()
     images = np.rint(found.images * (255 / DEPTH)).astype(np.uint8)[:, None]

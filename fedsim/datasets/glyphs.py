@@ -23,9 +23,7 @@ def glyphs(
     writers: Annotated[int, Ge(1), "writers of the training set"] = 100,
     samples: Annotated[int, Ge(1), "samples each writer draws"] = 120,
     test_writers: Annotated[int, Ge(1), "writers of the test set, none of them in the training set"] = 20,
-    cache: Annotated[
-        str | None, "folder to keep the drawings in; the user's cache folder when absent"
-    ] = None,
+    cache: Annotated[str | None, "folder to keep the drawings in; the user's cache folder when absent"] = None,
 ) -> Dataset:
     """Letters and digits in 62 classes, every writer with a hand of their own; needs no download.
 

@@ -128,7 +128,7 @@ def _look_up(shapes: Floats, labels: NDArray[np.int64], places: Floats) -> Float
 
 def _shapes(hand: Hand) -> Floats:
     """(characters, 56, 56) printed shapes in [0, 1], before any bending."""
-    from PIL import Image, ImageDraw  # noqa: PLC0415 - listing the datasets must not cost it
+    from PIL import Image, ImageDraw
 
     font = _font(hand.face, round(hand.size * FINE))
     shapes = np.empty((len(CHARACTERS), SIDE * KEPT, SIDE * KEPT), np.float32)
@@ -148,7 +148,7 @@ def _shapes(hand: Hand) -> Floats:
 
 @cache
 def _font(face: str, size: int) -> "FreeTypeFont":
-    from PIL import ImageFont  # noqa: PLC0415 - listing the datasets must not cost it
+    from PIL import ImageFont
 
     path = _faces_folder() / f"{face}.ttf"
     if not path.is_file():

@@ -1,0 +1,67 @@
+"""The IDX format of MNIST and its kin, read without trust: no more memory than the file can fill."""
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedsim.errors import DataUnavailable
+
+UNSIGNED_BYTE = 0x08
+GZIP_MAGIC = b"\x1f\x8b"
+DEFLATE_LIMIT = 1032  # deflate cannot shrink anything further than by this factor
+LARGEST = 2**31  # bytes of the largest array read; the largest known file holds 0.55 · 10⁹
+
+
+def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """The array in an IDX file, plain or gzipped; DataUnavailable when it is not exactly that."""
+    try:
+        with path.open("rb") as file:
+            return parse_idx(file, path.stat().st_size, str(path), dimensions)
+    except OSError as error:
+        raise DataUnavailable(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def parse_idx(file: BinaryIO, size: int, name: str, dimensions: int) -> NDArray[np.uint8]:
+    """The array in an open IDX file of `size` bytes, plain or gzipped; `name` is for the messages."""
+    zipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+    file.seek(0)
+    try:
+        if not zipped:
+            return _parse(file, size, name, dimensions)
+        with gzip.GzipFile(fileobj=file) as unzipped:
+            return _parse(unzipped, size * DEFLATE_LIMIT, name, dimensions)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataUnavailable(f"{name}: damaged gzip data ({error}); fetch it again") from error
+
+
+def _parse(file: BinaryIO | gzip.GzipFile, ceiling: int, name: str, dimensions: int) -> NDArray[np.uint8]:
+    shape = _shape(file, name, dimensions)
+    total = math.prod(shape)
+    if total > min(ceiling, LARGEST):
+        raise DataUnavailable(f"{name}: its header promises {total} bytes, more than the file can hold")
+    array = np.empty(total, np.uint8)
+    filled = 0
+    while filled < total and (chunk := file.read(min(total - filled, 1 << 20))):
+        array[filled : filled + len(chunk)] = np.frombuffer(chunk, np.uint8)
+        filled += len(chunk)
+    if filled < total:
+        raise DataUnavailable(f"{name}: truncated: {filled} of {total} bytes; fetch it again")
+    if file.read(1):
+        raise DataUnavailable(f"{name}: longer than the {total} bytes its header promises")
+    return array.reshape(shape)
+
+
+def _shape(file: BinaryIO | gzip.GzipFile, name: str, dimensions: int) -> tuple[int, ...]:
+    header = file.read(4 + 4 * dimensions)
+    if len(header) < 4 + 4 * dimensions:
+        raise DataUnavailable(f"{name}: truncated: no whole IDX header in {len(header)} bytes")
+    if header[:4] != bytes([0, 0, UNSIGNED_BYTE, dimensions]):
+        raise DataUnavailable(
+            f"{name}: not an IDX file of bytes in {dimensions} dimensions (it begins with {header[:4].hex()})"
+        )
+    return tuple(int(side) for side in np.frombuffer(header[4:], ">u4"))
