@@ -245,28 +245,3 @@ def test_numpy_in_costs_no_torch():
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
-
-
-PUBLIC = {
-    *("simulate", "consume", "load_scenario", "dump_scenario", "Scenario", "Stream", "events", "__version__"),
-    *("aggregate", "attack", "preaggregate"),
-    *("FedsimError", "ScenarioError", "Problem", "UnknownName", "DataUnavailable", "RunFailed", "ClientFailed"),
-    "ResultsConflict",
-}
-
-
-@pytest.mark.parametrize("name", sorted(PUBLIC))
-def test_every_public_name_is_there(name):
-    assert getattr(fedsim, name)
-
-
-def test_the_public_names_are_these():
-    assert set(fedsim.__all__) == PUBLIC
-    assert set(dir(fedsim)) >= PUBLIC
-    assert fedsim.events.RunStarted.__module__ == "fedsim.events"
-    assert fedsim.__version__[0].isdigit()
-
-
-def test_any_other_name_is_no_attribute():
-    with pytest.raises(AttributeError, match="module 'fedsim' has no attribute 'simulates'"):
-        _ = fedsim.simulates

@@ -1,10 +1,10 @@
 """Rows forged from what the attackers know: their own honest work, or the honest rows."""
 
+from statistics import NormalDist
 from typing import Annotated
 
 import numpy as np
 from annotated_types import Gt
-from scipy.special import ndtri
 
 from fedsim.arrays import Array
 from fedsim.attacks._family import attack
@@ -103,7 +103,8 @@ def paper_z(honest: int, attackers: int) -> float:
     """The greatest shift, in standard deviations, that still has enough honest rows beyond it."""
     needed = (honest + attackers) // 2 + 1 - attackers
     margin = 0.5 / max(honest, 1)
-    return float(ndtri(np.clip(1 - needed / max(honest, 1), margin, 1 - margin)))
+    share = min(max(1 - needed / max(honest, 1), margin), 1 - margin)
+    return NormalDist().inv_cdf(share)
 
 
 def _repeat(row: Array, count: int) -> Array:

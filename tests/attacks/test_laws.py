@@ -117,9 +117,7 @@ def test_the_same_stream_gives_the_same_rows(entry):
 def test_the_row_sent_is_no_view_of_what_was_read(entry):
     supplies = world()
     rows = forge(entry, supplies)
-    assert not any(
-        np.shares_memory(rows, array) for array in supplies.values() if isinstance(array, np.ndarray)
-    )
+    assert not any(np.shares_memory(rows, array) for array in supplies.values() if isinstance(array, np.ndarray))
 
 
 @obeying([entry for entry in UPDATE_ATTACKS if "clients" in entry.supplied], "address")

@@ -41,9 +41,7 @@ def test_gaussian_has_the_moments_asked_for():
     np.testing.assert_allclose(rows.std(axis=1), 7, rtol=0.03)
 
 
-@pytest.mark.parametrize(
-    "forge", [lambda: random_weights(THETA, CLIENTS, STREAM), lambda: noise(OWN, CLIENTS, STREAM)]
-)
+@pytest.mark.parametrize("forge", [lambda: random_weights(THETA, CLIENTS, STREAM), lambda: noise(OWN, CLIENTS, STREAM)])
 def test_coordinates_of_two_clients_are_not_correlated(forge):
     correlation = np.corrcoef(forge().astype(np.float64)) - np.eye(len(CLIENTS))
     assert np.abs(correlation).max() < 0.04
@@ -51,6 +49,4 @@ def test_coordinates_of_two_clients_are_not_correlated(forge):
 
 def test_the_draws_never_change_silently():
     row = gaussian(np.zeros(3, np.float32), np.array([7]), Stream.root(1))[0]
-    np.testing.assert_array_equal(
-        row, Stream.root(1).at("client", 7).numpy().standard_normal(3, dtype=np.float32)
-    )
+    np.testing.assert_array_equal(row, Stream.root(1).at("client", 7).numpy().standard_normal(3, dtype=np.float32))

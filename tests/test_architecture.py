@@ -1,0 +1,250 @@
+"""Who may know whom: the plan of the house, read from the source and held."""
+
+import ast
+import itertools
+import subprocess
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parent.parent
+FILES = sorted([*(HOUSE / "fedsim").rglob("*.py"), *(HOUSE / "cli").rglob("*.py")])
+TREES = {path.relative_to(HOUSE).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+FAMILIES = ["aggregators", "preaggregators", "attacks", "datasets", "partitions", "models", "optimizers", "latencies"]
+
+# From the ground up: a floor may import its own rooms and those of the floors it stands on, never one above.
+FLOORS = {
+    "ground": (
+        [],
+        "errors arrays events cache shared clock streams registry kernels kernels.* gram screening kinds",
+    ),
+    "contracts": (["ground"], " ".join(f"{family}._family" for family in FAMILIES)),
+    "families": (["ground", "contracts"], " ".join(f"{family} {family}.*" for family in FAMILIES)),
+    "plan": (
+        ["ground", "contracts"],
+        "settings scenario composing locating rehearsal loading guarantees schema",
+    ),
+    "door": (["ground", "contracts", "plan"], "door"),
+    "work": (
+        ["ground", "contracts", "plan"],
+        "vectors training stacked evaluation server pool world state workshop intake rounds engine",
+    ),
+    "files": (["ground", "plan", "work"], "checkpoints sinks results"),
+    "front": (["ground", "contracts", "plan", "door", "work", "files"], "__init__"),
+}
+
+# Who may import a library at all; the ones marked lazy only inside a function, so that starting up stays fast.
+LIBRARIES = {
+    "numpy": ["*"],
+    "annotated_types": ["fedsim/*"],
+    "typing_extensions": ["fedsim/settings.py", "fedsim/scenario.py"],
+    "pydantic": ["fedsim/settings.py", "fedsim/scenario.py", "fedsim/composing.py", "fedsim/schema.py"],
+    "pydantic_core": ["fedsim/settings.py", "fedsim/scenario.py"],
+    "tomli": ["fedsim/loading.py"],
+    "tomli_w": ["fedsim/loading.py"],
+    "joblib": ["fedsim/pool.py"],
+    "threadpoolctl": ["fedsim/pool.py"],
+    "llvmlite": ["fedsim/kernels/*"],
+    "safetensors": ["fedsim/checkpoints.py"],
+    "typer": ["cli/*"],
+    "click": ["cli/*"],
+    "rich": ["cli/*"],
+    "matplotlib": ["cli/figures.py"],
+    "PIL": ["fedsim/datasets/*"],
+    "sklearn": ["fedsim/datasets/*", "fedsim/aggregators/*"],
+    "scipy": ["fedsim/aggregators/*", "fedsim/attacks/*", "fedsim/partitions/*"],
+    "torchvision": ["fedsim/datasets/*"],
+    "torch": ["fedsim/*"],
+}
+LAZY = {"torch", "torchvision", "scipy", "sklearn", "matplotlib", "PIL"}
+EAGER = {f"fedsim/{room}.py": {"torch"} for room in ("vectors", "training", "stacked", "evaluation", "engine")}
+
+every_file = pytest.mark.parametrize("file", TREES)
+
+
+def imported(tree, *, at_start_up=False):
+    """The modules a file imports, with what is taken from them where that may be a module too."""
+    nodes = tree.body if at_start_up else ast.walk(tree)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            parts = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (part if is_module(part) else node.module for part in parts)
+
+
+def is_module(name):
+    path = HOUSE.joinpath(*name.split("."))
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+def module_of(file):
+    return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def room_of(module):
+    return "__init__" if module == "fedsim" else module.removeprefix("fedsim.")
+
+
+def floor_of(room):
+    for floor, (_, rooms) in FLOORS.items():
+        if any(fnmatch(room, pattern) for pattern in rooms.split()):
+            return floor
+    raise AssertionError(f"give `{room}` a place among the floors")
+
+
+def calls(tree):
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def in_fedsim():
+    return pytest.mark.parametrize("file", [file for file in TREES if file.startswith("fedsim/")])
+
+
+@in_fedsim()
+def test_a_room_knows_only_the_floors_it_stands_on(file):
+    room = room_of(module_of(file))
+    floor = floor_of(room)
+    for module in imported(TREES[file]):
+        if module.split(".")[0] != "fedsim":
+            assert module.split(".")[0] != "cli", "fedsim never imports cli"
+            continue
+        below = floor_of(room_of(module))
+        assert below in (floor, *FLOORS[floor][0]), f"{room} ({floor}) imports {room_of(module)} ({below})"
+
+
+@in_fedsim()
+def test_families_do_not_know_each_other(file):
+    family = room_of(module_of(file)).split(".")[0]
+    if family not in FAMILIES:
+        return
+    for module in imported(TREES[file]):
+        other = room_of(module).split(".")[0]
+        borrowed = family == "preaggregators" and room_of(module) == "aggregators._family"
+        assert other not in FAMILIES or other == family or borrowed, f"{family} imports {module}"
+
+
+def test_no_two_rooms_need_each_other_to_start():
+    edges = {
+        module_of(file): {m for m in imported(tree, at_start_up=True) if m.startswith("fedsim.")}
+        for file, tree in TREES.items()
+        if file.startswith("fedsim/")
+    }
+    while leaves := [room for room, needs in edges.items() if not needs & edges.keys()]:
+        for room in leaves:
+            del edges[room]
+    assert not edges, f"a circle among {', '.join(edges)}"
+
+
+@every_file
+def test_a_library_stays_in_its_room(file):
+    for module in imported(TREES[file]):
+        library = module.split(".")[0]
+        if library not in sys.stdlib_module_names | {"fedsim", "cli"}:
+            assert library in LIBRARIES, f"say who may import {library}"
+            assert any(fnmatch(file, pattern) for pattern in LIBRARIES[library]), f"{file} imports {library}"
+
+
+@every_file
+def test_what_is_slow_to_import_is_imported_where_it_is_used(file):
+    eager = {module.split(".")[0] for module in imported(TREES[file], at_start_up=True)}
+    assert eager & LAZY <= EAGER.get(file, set())
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "import fedsim, fedsim.door",
+        "from fedsim.registry import registries; [list(registry) for registry in registries().values()]",
+        "import fedsim.scenario, fedsim.loading; fedsim.loading.parse_scenario('rounds = 2')",
+        "import cli.app",
+    ],
+)
+def test_starting_up_costs_no_torch(start):
+    code = f"{start}\nimport sys; print(*{LAZY | {'joblib'}} & sys.modules.keys())"
+    answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=HOUSE)
+    assert answer.stdout.split() == []
+
+
+def test_importing_fedsim_costs_nothing():
+    code = "import sys, fedsim; print(*{'numpy', 'pydantic', 'torch'} & sys.modules.keys())"
+    answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=HOUSE)
+    assert answer.stdout.split() == []
+
+
+@every_file
+def test_a_file_is_read_in_one_sitting(file):
+    assert len((HOUSE / file).read_text(encoding="utf-8").splitlines()) <= 250
+
+
+@every_file
+def test_a_function_fits_on_a_page(file):
+    for node in ast.walk(TREES[file]):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            statements = node.body[1:] if ast.get_docstring(node) else node.body
+            lines = statements[-1].end_lineno - statements[0].lineno + 1 if statements else 0
+            assert lines <= 40, f"{node.name} has {lines} lines"
+
+
+@every_file
+def test_a_name_says_what_is_inside(file):
+    assert Path(file).stem not in {"utils", "util", "common", "helpers", "helper", "base", "misc", "core", "tools"}
+
+
+@in_fedsim()
+def test_nothing_is_printed_or_unpickled_or_seeded_for_all(file):
+    modules = set(imported(TREES[file]))
+    assert not modules & {"pickle", "cloudpickle", "dill", "shelve", "marshal", "random", "secrets"}
+    for call in calls(TREES[file]):
+        name = ast.unparse(call.func)
+        assert name not in {"print", "input", "breakpoint"}
+        assert name.rpartition(".")[2] not in {"set_state", "set_rng_state"}
+
+
+@in_fedsim()
+def test_numpy_draws_come_from_a_stream(file):
+    types = {"Generator", "Philox"} if file == "fedsim/streams.py" else {"Generator"}
+    for node in ast.walk(TREES[file]):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in {"np.random", "numpy.random"}:
+            assert node.attr in types, f"line {node.lineno}: np.random.{node.attr}"
+    assert not any(module.startswith("numpy.random") for module in imported(TREES[file]))
+
+
+@in_fedsim()
+def test_torchs_global_generator_is_seeded_only_where_it_is_given_back(file):
+    seedings = {id(call) for call in calls(TREES[file]) if seeds_globally(call)}
+    forked = {
+        id(call)
+        for block in ast.walk(TREES[file])
+        if isinstance(block, ast.With) and any("fork_rng" in ast.unparse(item) for item in block.items)
+        for call in calls(block)
+    }
+    assert seedings <= forked
+
+
+def seeds_globally(call):
+    return ast.unparse(call.func) in {"torch.manual_seed", "torch.random.manual_seed", "torch.seed", "np.random.seed"}
+
+
+def test_the_environment_is_read_in_two_rooms():
+    readers = {f for f, tree in TREES.items() if f.startswith("fedsim/") and "environ" in ast.unparse(tree)}
+    assert readers <= {"fedsim/cache.py", "fedsim/pool.py"}  # where data is kept, and what libraries start with
+
+
+def test_algorithms_are_functions_and_no_class_has_children():
+    classes = {node.name for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    errors = {node.name for node in TREES["fedsim/errors.py"].body if isinstance(node, ast.ClassDef)}
+    for file, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                parents = {ast.unparse(base) for base in node.bases}
+                assert not parents & classes - errors, f"{file}: {node.name} is a child of {parents}"
+
+
+def test_every_room_on_the_plan_is_a_room():
+    named = list(itertools.chain.from_iterable(rooms.split() for _, rooms in FLOORS.values()))
+    rooms = {room_of(module_of(file)) for file in TREES}
+    assert [name for name in named if not any(fnmatch(room, name) for room in rooms)] == []
