@@ -19,6 +19,9 @@ Matrix = NDArray[np.float64]
 CANCELLED = 1 / 16
 """A pair is measured again when its squared distance is below this share of its rows' squared norms."""
 
+FEW_COLUMNS = 2**16
+"""Up to this many columns products are formed in float64: too few blocks for their roundings to average out."""
+
 
 def squared_distances(rows: Array) -> Matrix:
     """(n, d) -> (n, n): ‖u_i − u_j‖² in float64, symmetric, zero on the diagonal."""
@@ -42,7 +45,9 @@ def central_row(rows: Array) -> int:
 
 
 def products_about(rows: Array, centre: int) -> Matrix:
-    """(n, d) -> (n, n): ⟨u_i − u_c, u_j − u_c⟩; multiplied in float64 where float32 cannot hold the squares."""
+    """(n, d) -> (n, n): ⟨u_i − u_c, u_j − u_c⟩; in float64 where float32 cannot hold the squares."""
+    if rows.shape[1] <= FEW_COLUMNS:
+        return _blocked(rows, rows[centre], np.dtype(np.float64))
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         products = _blocked(rows, rows[centre], rows.dtype)
     if rows.dtype == np.float32 and not float32_holds(products.diagonal()):

@@ -36,8 +36,14 @@ def clip(
     """
     origin = np.zeros(updates.shape[1], updates.dtype)
     lengths = np.sqrt(squared_distances_to(origin, updates))
-    factors = (norm / np.maximum(lengths, norm)).astype(updates.dtype)[:, None]
-    clipped = np.empty(updates.shape, updates.dtype)
-    for block in column_blocks(*updates.shape):
-        np.multiply(updates[:, block], factors, out=clipped[:, block])
-    return clipped
+    return _scaled(updates, (norm / np.maximum(lengths, norm))[:, None])
+
+
+def _scaled(rows: Array, factors: Array) -> Array:
+    """In the rows' precision, unless a factor is too small to be held in it with all its digits."""
+    if factors.min() >= np.finfo(rows.dtype).tiny:
+        factors = factors.astype(rows.dtype)
+    scaled = np.empty(rows.shape, rows.dtype)
+    for block in column_blocks(*rows.shape):
+        scaled[:, block] = rows[:, block] * factors
+    return scaled
