@@ -19,5 +19,5 @@ Progress = Callable[[str, int, int], None]
 """Told (what, done, total) while a person would otherwise wait in front of a still screen."""
 
 
-def silent(what: str, done: int, total: int) -> None:  # noqa: ARG001 - the signature of Progress
+def silent(what: str, done: int, total: int) -> None:
     """The progress listener of those who do not listen."""

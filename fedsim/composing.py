@@ -31,7 +31,8 @@ def compose(table: Mapping[str, Any]) -> tuple[Scenario | None, list[Problem]]:
 def decompose(scenario: Any) -> dict[str, Any]:
     """The table that describes a scenario, every default filled in; keys without a value are left out."""
     table: dict[str, Any] = {}
-    for name, hint in _hints(type(scenario)).items():
+    cls: type = type(scenario)
+    for name, hint in _hints(cls).items():
         value, choice = getattr(scenario, name), _choice(hint)
         if choice is not None and choice.flat:
             table |= _plain(value)
@@ -152,7 +153,7 @@ def _hints(cls: type) -> dict[str, Any]:
 
 
 @cache
-def _adapter(cls: Any) -> TypeAdapter[Any]:
+def _adapter(cls: type) -> TypeAdapter[Any]:
     return TypeAdapter(cls)
 
 
@@ -171,6 +172,6 @@ def _member(hint: Any) -> Any:
 @cache
 def _own_keys(choice: In) -> tuple[str, ...]:
     """Keys of the section that holds this flat choice, its own ones."""
-    from fedsim.scenario import Attack  # noqa: PLC0415 - the only section with a flat choice
+    from fedsim.scenario import Attack
 
     return tuple(name for name, hint in _hints(Attack).items() if _choice(hint) != choice)

@@ -87,7 +87,7 @@ class RunFailed(FedsimError):
 class ClientFailed(RunFailed):
     """The local work of these clients raised, or the process doing it died."""
 
-    def __init__(self, round: int, clients: Sequence[int], reason: str) -> None:  # noqa: A002 - the field's word
+    def __init__(self, round: int, clients: Sequence[int], reason: str) -> None:
         self.round, self.clients, self.reason = round, tuple(clients), reason
         super().__init__(f"round {round}, clients {', '.join(map(str, self.clients))}: {reason}")
 

@@ -73,7 +73,9 @@ def _read(path: Path) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ScenarioError([Problem((), f"is not UTF-8 text: {error.reason} at byte {error.start}")], str(path)) from error
+        raise ScenarioError(
+            [Problem((), f"is not UTF-8 text: {error.reason} at byte {error.start}")], str(path)
+        ) from error
 
 
 def _parse(text: str, source: str) -> dict[str, Any]:
@@ -102,22 +104,24 @@ def _override(table: dict[str, Any], overrides: Sequence[str]) -> list[Problem]:
 
 
 def _write(node: Any, path: tuple[str | int, ...], value: Any) -> bool:
+    """Set the value at a path, making tables on the way; a bare name becomes a table with that name."""
     *parents, last = path
     for key in parents:
-        if isinstance(node, list) and isinstance(key, int) and key < len(node):
-            node = node[key]
-        elif isinstance(node, dict) and isinstance(key, str):
-            inner = node.setdefault(key, {})
-            node[key] = node = {"name": inner} if isinstance(inner, str) else inner
-        else:
+        if isinstance(node, dict) and isinstance(key, str):
+            inner = node.get(key, {})
+            node[key] = {"name": inner} if isinstance(inner, str) else inner
+        if not _holds(node, key):
             return False
-    if isinstance(node, list) and isinstance(last, int) and last < len(node):
-        node[last] = value
-    elif isinstance(node, dict) and isinstance(last, str):
-        node[last] = value
-    else:
+        node = node[key]
+    if not _holds(node, last):
         return False
+    node[last] = value
     return True
+
+
+def _holds(node: Any, key: str | int) -> bool:
+    """Whether the key can stand in this table or list."""
+    return isinstance(node, dict) if isinstance(key, str) else isinstance(node, list) and key < len(node)
 
 
 def _value(text: str) -> Any:

@@ -171,7 +171,7 @@ def _unfit(path: tuple[str | int, ...], choice: Choice, message: str, attempt: A
 
 
 def _latency(scenario: Scenario) -> list[Problem]:
-    from fedsim.latencies._family import latencies  # noqa: PLC0415 - kept beside its only use
+    from fedsim.latencies._family import latencies
 
     choice = scenario.clients.latency
     entry = latencies[choice.name]

@@ -34,11 +34,11 @@ class In:
     family: str
     flat: bool = False
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ARG002
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """The composer has already turned tables into choices."""
         return core_schema.is_instance_schema(Choice)
 
-    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:  # noqa: ARG002
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         """Any table: `fedsim.schema` writes the family's own tables in its place."""
         return {"type": "object"}
 
@@ -119,7 +119,7 @@ class Attack:
     knowledge: Literal["all", "colluders", "own"] = "all"
     """Honest updates it sees: all of them, those its own clients would have sent, or each client only its own."""
 
-    def acts(self, round: int) -> bool:  # noqa: A002 - the field's word
+    def acts(self, round: int) -> bool:
         """Whether it acts in this round."""
         started = round >= self.start and (round - self.start) % self.every == 0
         return started and (self.stop is None or round <= self.stop)
@@ -217,6 +217,6 @@ class Scenario:
     """What is kept."""
 
 
-def attackers(scenario: Scenario, round: int) -> Iterable[tuple[int, Attack]]:  # noqa: A002
+def attackers(scenario: Scenario, round: int) -> Iterable[tuple[int, Attack]]:
     """The attacks that act in this round, with their places in the scenario."""
     return ((place, attack) for place, attack in enumerate(scenario.attacks) if attack.acts(round))

@@ -1,11 +1,11 @@
 """Values from outside against declared types: every problem found, in words a person can act on."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NotRequired, Required
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
-from typing_extensions import NotRequired, Required, TypedDict
+from typing_extensions import TypedDict
 
 from fedsim.errors import Problem, did_you_mean
 from fedsim.registry import Entry
@@ -46,7 +46,8 @@ def settings_adapter(entry: Entry) -> TypeAdapter[Any]:
         fields = {
             s.name: Required[s.annotation] if s.required else NotRequired[s.annotation] for s in entry.settings.values()
         }
-        table = TypedDict(entry.name, fields)  # type: ignore[misc, operator]
+        make: Any = TypedDict  # its fields are known only now
+        table = make(entry.name, fields)
         table.__pydantic_config__ = STRICT
         _adapters[entry.function] = TypeAdapter(table)
     return _adapters[entry.function]

@@ -41,7 +41,9 @@ class Aggregate(NamedTuple):
     """A rule's verdict."""
 
     update: Array  # (d,)
-    weights: Array  # (n,) how much each row counted, sums to 1; per-coordinate rules: share of coordinates it survived in
+    weights: (
+        Array  # (n,) how much each row counted, sums to 1; per-coordinate rules: share of coordinates it survived in
+    )
     memory: Mapping[str, Array] | None = None  # what a rule with a past carries to the next round
 
 

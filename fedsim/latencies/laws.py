@@ -23,7 +23,7 @@ def constant(clients: Integers, *, seconds: Annotated[float, Ge(0), "seconds eve
 @latency("uniform")
 def uniform(
     clients: Integers,
-    round: int,  # noqa: A002 - the engine's word
+    round: int,
     stream: Stream,
     *,
     low: Annotated[float, Ge(0), "least seconds"] = 0.5,
@@ -44,7 +44,7 @@ def uniform(
 @latency("exponential")
 def exponential(
     clients: Integers,
-    round: int,  # noqa: A002 - the engine's word
+    round: int,
     stream: Stream,
     *,
     mean: Annotated[float, Gt(0), "mean seconds above the least"] = 1.0,
@@ -63,7 +63,7 @@ def exponential(
 @latency("lognormal")
 def lognormal(
     clients: Integers,
-    round: int,  # noqa: A002 - the engine's word
+    round: int,
     stream: Stream,
     *,
     median: Annotated[float, Gt(0), "seconds the median client takes in the median round"] = 1.0,
@@ -80,5 +80,5 @@ def lognormal(
     return np.asarray(median * np.exp(device * own + jitter * day))
 
 
-def _generator(stream: Stream, client: int, round: int) -> np.random.Generator:  # noqa: A002
+def _generator(stream: Stream, client: int, round: int) -> np.random.Generator:
     return stream.at("client", int(client), "round", round).numpy()

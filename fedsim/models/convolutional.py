@@ -25,7 +25,7 @@ def lenet5(shape: Shape, classes: int) -> "nn.Module":
     Source:
         LeCun et al., Gradient-based learning applied to document recognition, Proceedings of the IEEE 1998.
     """
-    from torch import nn  # noqa: PLC0415
+    from torch import nn
 
     channels, height, width = shape
     side = [(size // 2 - 4) // 2 for size in (height, width)]
@@ -53,7 +53,7 @@ def cnn(shape: Shape, classes: int) -> "nn.Module":
     Source:
         Caldas et al., LEAF: A Benchmark for Federated Settings, 2018, arXiv:1812.01097.
     """
-    from torch import nn  # noqa: PLC0415
+    from torch import nn
 
     channels, height, width = shape
     _large_enough("cnn", shape, 4)
@@ -78,7 +78,7 @@ def femnist_cnn(shape: Shape, classes: int) -> "nn.Module":
     Cost:
         981,118 parameters and 0.24 GFLOP a sample (forward and backward) on 28×28 and 62 classes: a hundred LeNets.
     """
-    from torch import nn  # noqa: PLC0415
+    from torch import nn
 
     channels, height, width = shape
     _large_enough("femnist_cnn", shape, 28)

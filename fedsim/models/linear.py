@@ -1,5 +1,6 @@
 """Networks of linear layers only; several clients of these are trained in one product."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge, Le
@@ -21,7 +22,7 @@ def logistic(shape: Shape, classes: int) -> "nn.Module":
     Cost:
         7,850 parameters on 28×28 and 10 classes.
     """
-    from torch import nn  # noqa: PLC0415
+    from torch import nn
 
     channels, height, width = shape
     return nn.Sequential(nn.Flatten(), nn.Linear(channels * height * width, classes))
@@ -42,9 +43,9 @@ def mlp(
     Cost:
         101,770 parameters with one hidden layer of 128 on 28×28 and 10 classes.
     """
-    from torch import nn  # noqa: PLC0415
+    from torch import nn
 
     channels, height, width = shape
     sizes = [channels * height * width, *[hidden] * layers]
-    stack = [part for i, o in zip(sizes, sizes[1:], strict=False) for part in (nn.Linear(i, o), nn.ReLU())]
+    stack = [part for i, o in pairwise(sizes) for part in (nn.Linear(i, o), nn.ReLU())]
     return nn.Sequential(nn.Flatten(), *stack, nn.Linear(hidden, classes))

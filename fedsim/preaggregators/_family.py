@@ -1,7 +1,7 @@
 """The contract of a pre-aggregator: n rows in, m rows out, and which rows went into which.
 
-    @preaggregator("nnm", needs="n > f")
-    def nnm(updates, *, f: F) -> Mixed: ...
+@preaggregator("nnm", needs="n > f")
+def nnm(updates, *, f: F) -> Mixed: ...
 """
 
 import functools
@@ -55,7 +55,9 @@ def preaggregator(
             if isinstance(mixed, Mixed):
                 return mixed
             if np.shape(mixed) != rows.shape:
-                raise TypeError(f"pre-aggregator `{name}` changed the rows' number and must return Mixed(updates, shares)")
+                raise TypeError(
+                    f"pre-aggregator `{name}` changed the rows' number and must return Mixed(updates, shares)"
+                )
             return Mixed(mixed, np.eye(len(rows)))
 
         preaggregators.register(name, checked, aliases=aliases, needs=needs, breaks=breaks)

@@ -1,0 +1,42 @@
+"""When a round closes, on the simulation's own clock."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Arrival(NamedTuple):
+    """An update on its way: ordered by time, then client, then the round it was made for."""
+
+    time: float  # on the simulation's clock
+    client: int
+    round: int
+
+
+class Closing(NamedTuple):
+    """How a round ended."""
+
+    time: float
+    arrived: tuple[Arrival, ...]  # in order of arrival
+    late: tuple[Arrival, ...]  # still on their way when it closed
+
+
+def close_round(
+    now: float, arrivals: Iterable[Arrival], dropped: int, *, deadline: float | None, quorum: int | None
+) -> Closing:
+    """Who is in when a round that began at `now` closes.
+
+    It closes when a quorum is in, when the deadline passes, or when everyone who will ever answer is in. A server
+    that has a deadline cannot tell a drop-out from a straggler and waits it out; one that has none is told of
+    drop-outs at once, as it would wait forever. An update that arrives exactly at the deadline is in time.
+    """
+    queue = sorted(arrivals)
+    limit = float("inf") if deadline is None else now + deadline
+    arrived = [arrival for arrival in queue if arrival.time <= limit]
+    if quorum is not None and len(arrived) >= quorum:
+        arrived = arrived[:quorum]
+        time = arrived[-1].time
+    elif deadline is not None and (dropped or len(arrived) < len(queue)):
+        time = limit
+    else:
+        time = arrived[-1].time if arrived else now
+    return Closing(max(time, now), tuple(arrived), tuple(queue[len(arrived) :]))

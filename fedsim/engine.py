@@ -1,0 +1,233 @@
+"""A run as a stream of events: the rounds in order, readable aloud.
+
+    for event in simulate(load_scenario("scenarios/smoke.toml")):
+        print(event)
+
+The engine knows no listener, writes no file and prints nothing. Whoever wants to stop early stops iterating.
+"""
+
+import time
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
+
+import numpy as np
+
+from fedsim.aggregators._family import Aggregate
+from fedsim.arrays import Array, Progress, silent
+from fedsim.events import (
+    Aggregated,
+    BatchTrained,
+    Event,
+    RoundEnded,
+    RoundStarted,
+    RunEnded,
+    RunStarted,
+    UpdatesForged,
+)  # fmt: skip
+from fedsim.intake import Intake, distance_to_honest, receive
+from fedsim.loading import scenario_digest
+from fedsim.pool import Pool, single_threaded
+from fedsim.rounds import Cohort, Inputs, forge, gather, judge, trains
+from fedsim.scenario import Scenario, attackers
+from fedsim.server import server_step
+from fedsim.shared import Arena
+from fedsim.state import State
+from fedsim.vectors import digest
+from fedsim.workshop import Workshop
+from fedsim.world import World, build_world
+
+
+def simulate(
+    scenario: Scenario, pool: Pool | None = None, *, resume: State | None = None, progress: Progress = silent
+) -> "Simulation":
+    """The events of a run, made as they are asked for; with `resume`, those after that state's round.
+
+    Without a pool the scenario's own `execution` decides; a pool that is given stays open. ScenarioError,
+    DataUnavailable or ClientFailed may be raised while iterating.
+    """
+    return Simulation(scenario, pool, resume, progress)
+
+
+class Simulation(Iterator[Event]):
+    """A running simulation: an iterator of events that can be closed, and whose state can be kept between rounds."""
+
+    def __init__(self, scenario: Scenario, pool: Pool | None, resume: State | None, progress: Progress) -> None:
+        self.scenario = scenario
+        self.state = resume  # complete whenever the last event was RoundEnded, RunStarted or RunEnded
+        self._pool, self._progress = pool, progress
+        self._events = self._run()
+
+    def __next__(self) -> Event:
+        return next(self._events)
+
+    def close(self) -> None:
+        """End the run where it is: workers gone, memory freed."""
+        self._events.close()
+
+    def __enter__(self) -> "Simulation":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self) -> Generator[Event, None, None]:
+        begin, execution = time.perf_counter(), self.scenario.execution
+        with ExitStack() as stack:
+            pool = self._pool or stack.enter_context(Pool(execution.workers, execution.backend))
+            pool.start()
+            world = build_world(self.scenario, self._progress)
+            arena = Arena()
+            stack.callback(arena.close)
+            workshop = Workshop(world, pool, arena)
+            state = self.state = self.state or _first(world)
+            yield _run_started(world, pool)
+            while state.round < self.scenario.rounds:
+                yield from Round(world, state, workshop).play()
+            yield _run_ended(state, time.perf_counter() - begin)
+
+
+class Round:
+    """One round, from sampling to scoring."""
+
+    def __init__(self, world: World, state: State, workshop: Workshop) -> None:
+        self.world, self.state, self.workshop = world, state, workshop
+        self.number = state.round + 1
+        self.losses: list[tuple[float, int]] = []  # (loss, examples) of each client trained
+        self.counts: dict[int, int] = {}
+        self.seconds = dict.fromkeys(("training", "aggregation", "evaluation"), 0.0)
+
+    def play(self) -> Iterator[Event]:
+        """The events of the round; the state is the next round's when it is over."""
+        begin, state = time.perf_counter(), self.state
+        cohort = gather(self.world, state, self.number)
+        yield self._started(cohort)
+        self.workshop.broadcast(state.parameters)
+        yield from self._train(cohort)
+        yield from self._forge(cohort)
+        yield self._aggregate(cohort)
+        state.round, state.time = self.number, cohort.closing.time
+        yield self._score(begin)
+
+    def _started(self, cohort: Cohort) -> RoundStarted:
+        clients = tuple(cohort.clients.tolist())
+        return RoundStarted(self.state.time, self.number, clients, tuple(filter(cohort.byzantine, clients)))
+
+    def _train(self, cohort: Cohort) -> Iterator[BatchTrained]:
+        begin = time.perf_counter()
+        rows = {client: row for row, client in enumerate(cohort.answering)}
+        clients = [client for client in cohort.answering if trains(self.world, cohort, client)]
+        for done in self.workshop.train(self.number, clients, [rows[client] for client in clients]):
+            self.losses += zip(done.losses, done.counts, strict=True)
+            yield BatchTrained(self.state.time, self.number, done.clients, done.losses, done.counts, done.seconds)
+        self.counts = {client: len(self.world.examples_of(client)) for client in cohort.answering}
+        self._remember(clients, rows)
+        self.seconds["training"] = time.perf_counter() - begin
+
+    def _remember(self, clients: list[int], rows: dict[int, int]) -> None:
+        """Worker momentum: m ← βm + (1−β)·update, and m is what is sent."""
+        beta = np.float32(self.world.scenario.training.worker_momentum)
+        if not beta:
+            return
+        for client in clients:
+            row = self.workshop.rows[rows[client]]
+            before = self.state.momenta.get(client, np.zeros_like(row))
+            self.state.momenta[client] = beta * before + (1 - beta) * row
+            row[:] = self.state.momenta[client]
+
+    def _forge(self, cohort: Cohort) -> Iterator[UpdatesForged]:
+        matrix = self.workshop.rows[: len(cohort.answering)]
+        for place, plan in attackers(self.world.scenario, self.number):
+            with single_threaded():
+                clients = forge(self.world, self.state, cohort, place, matrix, self._defence)
+            if clients:
+                yield UpdatesForged(self.state.time, self.number, plan.attack.name, clients)
+
+    def _defence(self, matrix: Array) -> Array:
+        """What the server would make of these rows, for attacks that adapt to it."""
+        n = len(matrix)
+        return self._judge(Inputs(matrix, np.ones(n, np.int64), np.arange(n), 0)).update
+
+    def _judge(self, inputs: Inputs) -> Aggregate:
+        extras = {
+            "trusted": lambda _: self.workshop.trusted(self.number),
+            "root_logits": self.workshop.root_logits,
+        }
+        return judge(self.world, self.state, self.number, inputs, extras)
+
+    def _aggregate(self, cohort: Cohort) -> Aggregated:
+        begin, state = time.perf_counter(), self.state
+        with single_threaded(), np.errstate(over="ignore", invalid="ignore"):
+            intake = receive(cohort, state, self.number, self.workshop.rows, self.counts)
+            verdict, skipped = self._verdict(intake)
+            distance = distance_to_honest(intake, verdict)
+            if verdict:
+                self._step(verdict)
+        byzantine = intake.byzantine_part(verdict.weights) if verdict else 0.0
+        state.tally.judged(byzantine if verdict else None)
+        self.seconds["aggregation"] = time.perf_counter() - begin
+        return Aggregated(
+            cohort.closing.time, self.number, tuple(intake.clients.tolist()),
+            tuple(verdict.weights.tolist()) if verdict else (), byzantine, cohort.dropped, cohort.late(self.number),
+            intake.caught, float(np.linalg.norm(verdict.update)) if verdict else 0.0, distance, skipped,
+        )  # fmt: skip
+
+    def _verdict(self, intake: Intake) -> tuple[Aggregate | None, str]:
+        """The rule's verdict, or None and why it could not be applied: then the round changes nothing."""
+        if not len(intake.matrix):
+            return None, "no usable update arrived"
+        try:
+            return self._judge(Inputs(intake.matrix, intake.counts, intake.clients, len(intake.caught))), ""
+        except ValueError as error:
+            return None, str(error)
+
+    def _step(self, verdict: Aggregate) -> None:
+        state = self.state
+        update = verdict.update.astype(state.parameters.dtype, copy=False)
+        state.parameters, state.velocity = server_step(
+            state.parameters, state.velocity, update, self.world.scenario.server
+        )
+        state.previous, state.memory = update, verdict.memory
+
+    def _score(self, begin: float) -> RoundEnded:
+        start, state, scenario = time.perf_counter(), self.state, self.world.scenario
+        test, validation = None, None
+        if self.number % scenario.evaluation.every == 0 or self.number == scenario.rounds:
+            self.workshop.broadcast(state.parameters)
+            test, validation = self.workshop.score()
+            state.tally.score(self.number, test.accuracy, test.mean_loss, validation.accuracy if validation else None)
+        now = time.perf_counter()
+        return RoundEnded(
+            state.time, self.number,
+            test.accuracy if test else None, test.mean_loss if test else None,
+            validation.accuracy if validation else None, validation.mean_loss if validation else None,
+            _mean_loss(self.losses), digest(state.parameters),
+            now - begin, self.seconds["training"], self.seconds["aggregation"], now - start,
+        )  # fmt: skip
+
+
+def _mean_loss(losses: list[tuple[float, int]]) -> float | None:
+    examples = sum(count for _, count in losses)
+    return sum(loss * count for loss, count in losses) / examples if examples else None
+
+
+def _first(world: World) -> State:
+    """Nothing learnt yet."""
+    zeros = np.zeros_like(world.parameters)
+    return State(0, 0.0, world.parameters, zeros, zeros)
+
+
+def _run_started(world: World, pool: Pool) -> RunStarted:
+    scenario = world.scenario
+    return RunStarted(
+        0.0, scenario.name, scenario_digest(scenario), scenario.rounds, world.population, scenario.clients.sampled,
+        sum(map(len, world.holders)), len(world.parameters), world.kind.classes, len(world.held), len(world.root),
+        len(world.validation), len(world.test), digest(world.parameters), pool.workers,
+    )  # fmt: skip
+
+
+def _run_ended(state: State, seconds: float) -> RunEnded:
+    tally = state.tally
+    return RunEnded(
+        state.time, state.round, tally.final, tally.final_loss, tally.best, tally.best_round, tally.selected,
+        tally.selected_round, tally.mean_byzantine_weight, tally.skipped, digest(state.parameters), seconds,
+    )  # fmt: skip

@@ -1,0 +1,81 @@
+"""What the server receives when a round closes: the rows that arrived, and those set aside as not finite."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedsim.aggregators._family import Aggregate
+from fedsim.arrays import Array, Integers
+from fedsim.clock import Arrival
+from fedsim.rounds import Cohort
+from fedsim.screening import screen
+from fedsim.state import State, Travelling
+
+
+@dataclass(frozen=True)
+class Intake:
+    """The finite rows of a round, ordered by client and the round they were made for."""
+
+    matrix: Array  # (n, d)
+    clients: Integers  # (n,)
+    counts: Integers  # (n,) examples behind each row
+    byzantine: NDArray[np.bool_]  # (n,) whose row an attack made or poisoned
+    caught: tuple[int, ...]  # clients whose row was not finite
+
+    def byzantine_part(self, weights: Array) -> float:
+        """The part of the rows' weights that went to Byzantine rows."""
+        return float(weights[self.byzantine].sum())
+
+
+def receive(cohort: Cohort, state: State, round: int, rows: Array, counts: Mapping[int, int]) -> Intake:
+    """Take in what has arrived and leave on its way what has not.
+
+    `rows` are those of this round's answering clients, in their order; the state's travelling updates are replaced.
+    """
+    waiting = {update.arrival: update for update in state.travelling}
+    place = {client: row for row, client in enumerate(cohort.answering)}
+
+    def update(arrival: Arrival) -> Travelling:
+        if arrival.round != round:
+            return waiting[arrival]
+        client = arrival.client
+        return Travelling(arrival, rows[place[client]], counts[client], cohort.byzantine(client))
+
+    arrived = sorted(cohort.closing.arrived, key=lambda arrival: (arrival.client, arrival.round))
+    updates = [update(arrival) for arrival in arrived]
+    late = [update(arrival) for arrival in cohort.closing.late if arrival.round != round or arrival.client in place]
+    state.travelling = tuple(map(_kept, late))
+    all_fresh = [(a.client, a.round) for a in arrived] == [(client, round) for client in cohort.answering]
+    return _screened(updates, rows[: len(updates)] if all_fresh else _stacked(updates, rows.shape[1]))
+
+
+def _kept(update: Travelling) -> Travelling:
+    """The update with a row of its own: the matrix is written over in the next round."""
+    return Travelling(update.arrival, update.row.copy(), update.count, update.byzantine)
+
+
+def _stacked(updates: Sequence[Travelling], size: int) -> Array:
+    return np.array([update.row for update in updates], np.float32).reshape(-1, size)
+
+
+def _screened(updates: Sequence[Travelling], matrix: Array) -> Intake:
+    finite = screen(matrix) if len(matrix) else np.zeros(0, bool)
+    clients = np.array([update.arrival.client for update in updates], np.int64)
+    return Intake(
+        matrix if finite.all() else matrix[finite],
+        clients[finite],
+        np.array([update.count for update in updates], np.int64)[finite],
+        np.array([update.byzantine for update in updates], bool)[finite],
+        tuple(clients[~finite].tolist()),
+    )
+
+
+def distance_to_honest(intake: Intake, verdict: Aggregate | None) -> float:
+    """From the aggregate to the mean of the honest rows; NaN where there is none of either."""
+    if verdict is None or intake.byzantine.all():
+        return float("nan")
+    n = len(intake.matrix)
+    weights = ~intake.byzantine / np.float32(n - intake.byzantine.sum())
+    return float(np.linalg.norm(verdict.update - weights.astype(intake.matrix.dtype) @ intake.matrix))

@@ -1,0 +1,164 @@
+"""The steps of one round, each a function of what it needs; the engine puts them in order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fedsim.aggregators._family import Aggregate, aggregators
+from fedsim.arrays import Array, Defence, Integers
+from fedsim.attacks._family import attacks
+from fedsim.clock import Arrival, Closing, close_round
+from fedsim.latencies._family import latencies
+from fedsim.preaggregators._family import preaggregators
+from fedsim.scenario import Choice, attackers
+from fedsim.state import State
+from fedsim.streams import Stream
+from fedsim.world import World
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The clients of one round and what will become of them."""
+
+    clients: Integers  # sampled, ascending
+    attacking: Mapping[int, int]  # client -> place of the attack that acts through it in this round
+    dropped: tuple[int, ...]  # never answer
+    closing: Closing  # updates of earlier rounds that arrive now are among the arrived
+    answering: tuple[int, ...]  # whose update of this round will be used, now or later; ascending
+
+    def byzantine(self, client: int) -> bool:
+        """Whether some attack acts through this client in this round."""
+        return client in self.attacking
+
+    def late(self, round: int) -> tuple[int, ...]:
+        """This round's clients whose update missed it."""
+        return tuple(sorted(arrival.client for arrival in self.closing.late if arrival.round == round))
+
+
+def gather(world: World, state: State, round: int) -> Cohort:
+    """Sample the clients, find out who attacks, who answers and when the round closes."""
+    stream, settings = world.stream.at("round", round), world.scenario.clients
+    sampled = np.sort(stream.at("cohort").numpy().choice(world.population, settings.sampled, replace=False))
+    acting = dict(attackers(world.scenario, round))
+    attacking = {client: place for client, place in world.held_by(sampled).items() if place in acting}
+    dropped = tuple(int(c) for c in sampled if _drops_out(stream.at("dropout", int(c)), settings.dropout))
+    answers = sampled[~np.isin(sampled, dropped)]
+    delays = _delays(world, answers, round)
+    arrivals = [Arrival(state.time + float(s), int(c), round) for s, c in zip(delays, answers, strict=True)]
+    travelling = [update.arrival for update in state.travelling]
+    closing = close_round(
+        state.time,
+        [*arrivals, *travelling],
+        len(dropped),
+        deadline=settings.deadline,
+        quorum=settings.quorum,
+    )
+    used = (*closing.arrived, *(closing.late if settings.late == "keep" else ()))
+    answering = tuple(sorted(arrival.client for arrival in used if arrival.round == round))
+    return Cohort(sampled, attacking, dropped, closing, answering)
+
+
+def _drops_out(stream: Stream, chance: float) -> bool:
+    return chance > 0 and bool(stream.numpy().random() < chance)
+
+
+def _delays(world: World, clients: Integers, round: int) -> Array:
+    choice = world.scenario.clients.latency
+    entry = latencies[choice.name]
+    given = {"clients": clients, "round": round, "stream": world.stream.at("latency")}
+    delays: Array = entry.function(*(given[item] for item in entry.supplied), **choice.settings)
+    return delays
+
+
+def trains(world: World, cohort: Cohort, client: int) -> bool:
+    """Whether a client's local work is needed: an attacker's only where its attack looks at it."""
+    place = cohort.attacking.get(client)
+    if place is None:
+        return True
+    plan = world.scenario.attacks[place]
+    entry = attacks[plan.attack.name]
+    looks = "own" in entry.supplied or ("honest" in entry.supplied and plan.knowledge != "all")
+    alone = "honest" in entry.supplied and all(map(cohort.byzantine, cohort.answering))
+    return entry.traits["poisons"] == "data" or looks or alone
+
+
+def forge(
+    world: World, state: State, cohort: Cohort, place: int, matrix: Array, defence: Defence
+) -> tuple[int, ...]:
+    """Overwrite the rows of the clients held by the attack at this place, and say whose they are.
+
+    `matrix` (n, d) holds the rows of the answering clients, in their order. Where no client is honest the attackers
+    know only what they would have sent honestly themselves.
+    """
+    plan = world.scenario.attacks[place]
+    entry = attacks[plan.attack.name]
+    mine = [row for row, client in enumerate(cohort.answering) if cohort.attacking.get(client) == place]
+    if not mine or entry.traits["poisons"] == "data":
+        return ()
+    honest = np.array([not cohort.byzantine(client) for client in cohort.answering])
+    forged = []
+    for rows in [[row] for row in mine] if plan.knowledge == "own" else [mine]:
+        clients = np.array([cohort.answering[row] for row in rows], np.int64)
+        given: dict[str, Any] = {
+            "count": len(rows),
+            "parameters": state.parameters,
+            "previous": state.previous,
+            "defence": defence,
+            "clients": clients,
+            "stream": world.stream.at("round", state.round + 1, "attack", place),
+        }
+        if "own" in entry.supplied:
+            given["own"] = matrix[rows]
+        if "honest" in entry.supplied:
+            given["honest"] = matrix[honest if plan.knowledge == "all" and honest.any() else rows]
+        forged.append(entry.function(*(given[item] for item in entry.supplied), **plan.attack.settings))
+    matrix[mine] = np.concatenate(forged)
+    return tuple(cohort.answering[row] for row in mine)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the server has when a round closes."""
+
+    matrix: Array  # (n, d) finite rows
+    counts: Integers  # (n,) examples behind each
+    clients: Integers  # (n,)
+    caught: int  # rows set aside before; the rule's f shrinks by as many
+
+
+def judge(world: World, state: State, round: int, inputs: Inputs, extras: Mapping[str, Any]) -> Aggregate:
+    """Pre-aggregators in turn, then the rule; weights are those of the clients' rows.
+
+    `extras` maps the expensive items to functions that make them, called only when the rule asks. ValueError where
+    the rows do not suffice for the rule.
+    """
+    stream, rows = world.stream.at("round", round), inputs.matrix
+    shares = np.eye(len(rows))
+    for place, choice in enumerate(world.scenario.preaggregators):
+        entry, given = preaggregators[choice.name], {"updates": rows, "stream": stream.at("preaggregator", place)}
+        mixed = entry.function(*(given[item] for item in entry.supplied), **lowered(choice, inputs.caught))
+        rows, shares = mixed.updates, mixed.shares @ shares
+    choice = world.scenario.aggregator
+    entry = aggregators[choice.name]
+    available: dict[str, Any] = {
+        "updates": rows,
+        "counts": shares @ inputs.counts,
+        "previous": state.previous,
+        "parameters": state.parameters,
+        "memory": state.memory,
+        "clients": inputs.clients if len(rows) == len(inputs.clients) else np.arange(len(rows)),
+        "stream": stream.at("aggregator"),
+    }
+    given = {item: available[item] if item in available else extras[item](rows) for item in entry.supplied}
+    verdict: Aggregate = entry.function(*given.values(), **lowered(choice, inputs.caught))
+    return verdict._replace(weights=verdict.weights @ shares)
+
+
+def lowered(choice: Choice, caught: int) -> dict[str, Any]:
+    """The settings with f less those already caught."""
+    settings = dict(choice.settings)
+    if isinstance(settings.get("f"), int):
+        settings["f"] = max(0, settings["f"] - caught)
+    return settings

@@ -1,0 +1,121 @@
+"""Where a run's work is sent out: the shared arrays, and the jobs that read and write them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+
+from fedsim.arrays import Array, Integers
+from fedsim.attacks._family import attacks
+from fedsim.datasets._family import Examples
+from fedsim.errors import ClientFailed
+from fedsim.evaluation import Exam, Questions, Score, answer, evaluate, total
+from fedsim.pool import JobFailed, Pool, WorkersDied
+from fedsim.scenario import Scenario
+from fedsim.shared import Arena
+from fedsim.training import BatchResult, ClientBatch, ClientJob, Poison, Site, train_batch
+from fedsim.world import World
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+class Workshop:
+    """The arrays that all processes of a run share, and the three kinds of work done on them."""
+
+    def __init__(self, world: World, pool: Pool, arena: Arena) -> None:
+        self._world, self._pool = world, pool
+        size, capacity = len(world.parameters), world.scenario.clients.sampled + 1
+        parameters, self._parameters = arena.empty((size,))
+        rows, self.rows = arena.empty((capacity, size))  # one for each sampled client and one for the server itself
+        images, labels = arena.of(world.train.images), arena.of(world.train.labels)
+        self._site = Site(world.kind, world.scenario.training, images, labels, parameters, rows)
+        self._test = self._exam(arena, world.test)
+        self._validation = self._exam(arena, _chosen(world.train, world.validation))
+        self._root = arena.of(world.train.images[world.root])
+        answers, logits = arena.empty((capacity, len(world.root), world.kind.classes))
+        self._answers: Array = logits
+        self._questions = Questions(world.kind, parameters, rows, self._root, answers, ())
+
+    def broadcast(self, parameters: Array) -> None:
+        """Let every process see these global parameters."""
+        self._parameters[:] = parameters
+
+    def train(self, round: int, clients: Sequence[int], rows: Sequence[int]) -> Iterator[BatchResult]:
+        """Local work of these clients, each written to its row, in fixed batches and in order."""
+        scenario, stream = self._world.scenario, self._world.stream.at("round", round)
+        jobs = [
+            ClientJob(
+                client,
+                row,
+                self._world.examples_of(client),
+                stream.at("client", client),
+                self._poisons(round, client, scenario),
+            )
+            for client, row in zip(clients, rows, strict=True)
+        ]
+        return self._sent(round, jobs)
+
+    def trusted(self, round: int) -> Array:
+        """The server's own update, (d,): the same local work on the root data."""
+        row, stream = len(self.rows) - 1, self._world.stream.at("round", round, "server")
+        for _ in self._sent(round, [ClientJob(-1, row, self._world.root, stream)]):
+            pass
+        return self.rows[row]
+
+    def root_logits(self, matrix: Array) -> Array:
+        """(n, r, classes) outputs of the model with each row applied, on the root examples."""
+        n = len(matrix)
+        if not np.shares_memory(matrix, self.rows):
+            self.rows[:n] = matrix
+        questions = [replace(self._questions, which=(row,)) for row in range(n)]
+        for _ in self._pool.map(answer, questions):
+            pass
+        return self._answers[:n]
+
+    def score(self) -> tuple[Score, Score | None]:
+        """The global model on the test and on the validation examples."""
+        exams = [self._test, *([self._validation] if len(self._world.validation) else [])]
+        pieces = [exam.pieces() for exam in exams]
+        scores = list(self._pool.map(evaluate, [piece for exam in pieces for piece in exam]))
+        split = len(pieces[0])
+        return total(scores[:split]), total(scores[split:]) if scores[split:] else None
+
+    def _exam(self, arena: Arena, examples: Examples) -> Exam:
+        images, labels = arena.of(examples.images), arena.of(examples.labels)
+        return Exam(self._world.kind, self._site.parameters, images, labels)
+
+    def _poisons(self, round: int, client: int, scenario: Scenario) -> tuple[Poison, ...]:
+        """Data attacks that hold this client and act in this round."""
+        return tuple(
+            Poison(plan.attack, self._world.stream.at("attack", place, "client", client))
+            for place, plan in enumerate(scenario.attacks)
+            if plan.acts(round)
+            and attacks[plan.attack.name].traits["poisons"] == "data"
+            and np.isin(client, self._world.holders[place])
+        )
+
+    def _sent(self, round: int, jobs: Sequence[ClientJob]) -> Iterator[BatchResult]:
+        batches = [ClientBatch(self._site, part) for part in grouped(jobs, self._world.scenario.execution.batch)]
+        try:
+            yield from self._pool.map(train_batch, batches)
+        except (JobFailed, WorkersDied) as error:
+            clients = [job.client for job in batches[error.job].jobs]
+            raise ClientFailed(round, clients, str(error)) from error.__cause__
+
+
+def grouped(jobs: Sequence[ClientJob], most: int) -> list[tuple[ClientJob, ...]]:
+    """Jobs in batches of nearly equal size, an even number of them where there are several.
+
+    The grouping depends on the list alone, never on the workers, so that events are the same on every machine.
+    """
+    count = -(-len(jobs) // most)
+    count = min(len(jobs), count + count % 2) if len(jobs) > 1 else count
+    edges = np.linspace(0, len(jobs), count + 1).astype(int)
+    return [tuple(jobs[begin:end]) for begin, end in pairwise(edges)]
+
+
+def _chosen(examples: Examples, indices: Integers) -> Examples:
+    return Examples(examples.images[indices], examples.labels[indices], None)
