@@ -1,0 +1,156 @@
+"""The command line: what is asked is parsed here, done elsewhere, and every failure ends here.
+
+Heavy imports stand inside the commands, so that `fedsim --help` costs neither numpy nor torch.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli import completing
+from fedsim.errors import FedsimError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="fedsim",
+    help="The laboratory for Byzantine-robust federated learning: one TOML file is one experiment.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback when something unexpected fails.")]
+Family = Annotated[
+    str | None, typer.Argument(help="A family, such as aggregators.", autocompletion=completing.complete_family)
+]
+Name = Annotated[
+    str,
+    typer.Argument(help="An algorithm, or a key such as clients.deadline.", autocompletion=completing.complete_name),
+]
+Files = Annotated[
+    list[Path], typer.Argument(help="Scenario files.", autocompletion=completing.complete_scenario, show_default=False)
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and leave with its exit code; the only place where failures are caught."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(args=given, prog_name="fedsim")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except FedsimError as error:
+        _fail(error, "--debug" in given)
+    except Exception as error:
+        _fail_unexpectedly(error, "--debug" in given)
+
+
+def _fail(error: FedsimError, debug: bool) -> None:
+    from cli.consoles import messages
+    from cli.failures import show_failure
+
+    if debug:
+        raise error
+    show_failure(messages(), error)
+    sys.exit(error.exit_code)
+
+
+def _fail_unexpectedly(error: Exception, debug: bool) -> None:
+    from cli.consoles import messages
+    from cli.failures import visible
+
+    if debug:
+        raise error
+    reason = visible(" ".join(f"{type(error).__name__}: {error}".split()))
+    messages().print(f"internal error: {reason}; run again with --debug to see where", soft_wrap=True)
+    sys.exit(1)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def everything(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+    _debug: Debug = False,
+) -> None:
+    """The laboratory for Byzantine-robust federated learning: one TOML file is one experiment."""
+
+
+@app.command("list")
+def list_(family: Family = None, as_json: AsJson = False) -> None:
+    """List what there is: aggregators, attacks, datasets, scenarios ..."""
+    from cli import listing
+    from cli.consoles import show, show_json, width
+
+    if as_json:
+        show_json(listing.records(family))
+    elif family is None:
+        show(listing.overview(width()))
+    elif family == "scenarios":
+        show(listing.scenario_listing(width()))
+    else:
+        show(listing.listing(listing.family_named(family), width()))
+
+
+@app.command()
+def explain(name: Name, as_json: AsJson = False) -> None:
+    """Explain an algorithm or a key of a scenario: formula, assumptions, settings, sources."""
+    from cli.consoles import show, show_json, width
+    from cli.explaining import explained
+
+    pages, records = explained(name, width())
+    if as_json:
+        show_json(records)
+    for number, page in enumerate(() if as_json else pages):
+        show(page, apart=number > 0)
+
+
+@app.command()
+def check(files: Files, as_json: AsJson = False, _debug: Debug = False) -> None:
+    """Check scenario files: what they would do, and what holds or fails."""
+    from cli import checking
+
+    if not checking.check_all(files, as_json):
+        raise typer.Exit(2)
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("scenario.toml"),
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+) -> None:
+    """Write a commented scenario to start from."""
+    from cli.consoles import output
+    from cli.starter import write_starter
+
+    write_starter(path, force)
+    output().print(f"{path} written · fedsim check {path} · fedsim run {path}", soft_wrap=True)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    from cli.consoles import show_json
+    from fedsim.schema import scenario_schema
+
+    show_json(scenario_schema())
+
+
+@app.command()
+def version() -> None:
+    """Show the version."""
+    from importlib.metadata import version as installed
+
+    typer.echo(f"fedsim {installed('fedsim-byzantine')}")

@@ -1,0 +1,101 @@
+"""`fedsim check`: what a scenario would do and what it can promise, without doing it."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.text import Text
+
+from cli.consoles import messages, show, show_json, width
+from cli.failures import show_failure
+from cli.layout import labelled
+from cli.opening import attacks, described, rule, title, training
+from cli.shipped import find_scenario
+from fedsim.aggregators._family import aggregators
+from fedsim.errors import ScenarioError
+from fedsim.guarantees import guarantees, known_population
+from fedsim.loading import load_scenario, scenario_digest
+from fedsim.scenario import Scenario
+
+LABEL = 11
+STYLES = {"holds": "green", "warning": "yellow", "fails": "bold red"}
+
+
+class Fact(NamedTuple):
+    """A labelled line; one without text is left out."""
+
+    label: str
+    text: str
+    style: str = "dim"
+
+
+def check_all(paths: Sequence[Path], as_json: bool) -> bool:
+    """Check every file and show what was found; whether all of them are right."""
+    if as_json:
+        found = [record(find_scenario(path)) for path in paths]
+        show_json(found)
+        return all(each["valid"] for each in found)
+    right = [_check(find_scenario(path)) for path in paths]
+    return all(right)
+
+
+def _check(path: Path) -> bool:
+    try:
+        show([*checked(load_scenario(path), path, width()), Text("")])
+    except ScenarioError as error:
+        show_failure(messages(), error)
+        messages().print("")
+        return False
+    return True
+
+
+def checked(scenario: Scenario, path: Path, width: int) -> Iterator[Text]:
+    """What would run, and what holds."""
+    yield Text.assemble(f"{path}: ", title(scenario))
+    for label, text, style in _facts(scenario):
+        if text:
+            yield from labelled(label, text, width=width, column=LABEL, style=style)
+
+
+def _facts(scenario: Scenario) -> Iterator[Fact]:
+    population = known_population(scenario)
+    many = f"{population:,}" if population else "as many as there are writers"
+    yield Fact("data", f"{described(scenario.data, 'datasets')} {described(scenario.partition, 'partitions')}")
+    yield Fact("clients", f"{many}, {scenario.clients.sampled:,} sampled in each of {scenario.rounds:,} rounds")
+    yield Fact("training", f"{described(scenario.model, 'models')}, {training(scenario)}")
+    yield Fact("attack", attacks(scenario, population))
+    yield Fact("rule", rule(scenario))
+    yield Fact("held out", _held_out(scenario))
+    for found in guarantees(scenario, population):
+        yield Fact(found.verdict, found.text, STYLES[found.verdict])
+    yield from _breakdown(scenario)
+
+
+def record(path: Path) -> dict[str, Any]:
+    """The check of a file as plain JSON."""
+    try:
+        scenario = load_scenario(path)
+    except ScenarioError as error:
+        return {"file": str(path), "valid": False, "problems": problem_records(error)}
+    found = [{"verdict": each.verdict, "text": each.text} for each in guarantees(scenario)]
+    digest = scenario_digest(scenario)
+    return {"file": str(path), "valid": True, "name": scenario.name, "digest": digest, "guarantees": found}
+
+
+def problem_records(error: ScenarioError) -> list[dict[str, Any]]:
+    """The problems of a scenario as plain JSON."""
+    return [{"where": each.where, "message": each.message, "line": each.line} for each in error.problems]
+
+
+def _held_out(scenario: Scenario) -> str:
+    parts = {"root": scenario.root.size, "validation": scenario.evaluation.validation}
+    taken = ", ".join(f"{size:,} {name}" for name, size in parts.items() if size)
+    return f"{taken} examples, taken from training before clients get any; the test set stands apart" if taken else ""
+
+
+def _breakdown(scenario: Scenario) -> Iterator[Fact]:
+    """What the rule itself says that it bears, where no number was given to check."""
+    entry = aggregators[scenario.aggregator.name]
+    text = " ".join(entry.sections.get("Breakdown", "").split())
+    if text:
+        yield Fact("breakdown", f"{entry.name}: {text}")

@@ -1,0 +1,52 @@
+"""How mistakes are shown: the place, the line, what is wrong there and what would be right."""
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.text import Text
+
+from fedsim.errors import FedsimError, Problem, ScenarioError
+
+MARGIN = 3
+"""Least width of the line numbers' column."""
+
+
+def show_failure(console: Console, error: FedsimError) -> None:
+    """Print an error a person can act on."""
+    if isinstance(error, ScenarioError):
+        for line in scenario_failure(error):
+            console.print(line, soft_wrap=True)
+    else:
+        console.print(Text.assemble(("error", "bold red"), f": {error}"), soft_wrap=True)
+
+
+def scenario_failure(error: ScenarioError) -> Iterator[Text]:
+    """Every problem of a scenario below the line it stands in; those without a line by their path."""
+    count = len(error.problems)
+    yield Text(f"{error.source}: {count} problem{'' if count == 1 else 's'}", style="bold")
+    yield Text("")
+    lines = error.text.replace("\r\n", "\n").split("\n")
+    margin = max(MARGIN, *(len(str(problem.line or 0)) for problem in error.problems))
+    for problem in error.problems:
+        known = problem.line is not None and problem.line <= len(lines)
+        yield from _at_line(problem, lines, margin) if known else _at_path(problem, margin)
+
+
+def _at_line(problem: Problem, lines: list[str], margin: int) -> Iterator[Text]:
+    number = problem.line or 1
+    source = lines[number - 1]
+    column = min(problem.column or 1, len(source) + 1)
+    carets = "^" * max(1, min(problem.width, len(source) - column + 1))
+    lead = "".join("\t" if letter == "\t" else " " for letter in source[: column - 1])
+    yield Text.assemble((f"{number:>{margin}} │ ", "blue"), visible(source))
+    yield Text.assemble((f"{'':>{margin}} │ ", "blue"), lead, (carets, "bold red"), f" {visible(problem.message)}")
+
+
+def _at_path(problem: Problem, margin: int) -> Iterator[Text]:
+    where = f"{problem.where}: " if problem.path else ""
+    yield Text.assemble((f"{'':>{margin}} │ ", "blue"), (where, "bold"), visible(problem.message))
+
+
+def visible(text: str) -> str:
+    """Control characters by their code, so that a file cannot steer the terminal."""
+    return "".join(letter if letter.isprintable() or letter == "\t" else f"\\x{ord(letter):02x}" for letter in text)

@@ -1,0 +1,154 @@
+"""The lines above a run: what is asked, of whom, with which rule, and what can be promised."""
+
+from collections.abc import Iterable
+
+from rich.text import Text
+
+from cli.wording import toml
+from fedsim.aggregators._family import Condition, aggregators
+from fedsim.composing import families
+from fedsim.events import RunStarted
+from fedsim.guarantees import guarantees, rows_seen
+from fedsim.rehearsal import attackers_wanted
+from fedsim.scenario import Attack, Choice, Scenario
+
+LABEL = 9
+LEFT = 36
+"""Width of a fact that leaves room for another beside it."""
+
+Fact = tuple[str, str]
+
+
+def title(scenario: Scenario) -> Text:
+    """The name and the question."""
+    question = f" · {scenario.question}" if scenario.question else ""
+    return Text.assemble((scenario.name, "bold"), question)
+
+
+def opening(scenario: Scenario, started: RunStarted, width: int) -> list[Text]:
+    """The facts of a run that has just been built, in lines of at most `width` where words allow it."""
+    pairs = [
+        [("data", _data(scenario, started))],
+        [("clients", _clients(scenario, started))],
+        [
+            ("model", f"{described(scenario.model)} · {started.parameters:,} parameters"),
+            ("training", training(scenario)),
+        ],
+        [("attack", attacks(scenario, started.population)), ("rule", rule(scenario))],
+        [("server", server(scenario))],
+    ]
+    lines = [line for pair in pairs for line in _lines([fact for fact in pair if fact[1]], width)]
+    return [*lines, *warnings(scenario, started.population)]
+
+
+def warnings(scenario: Scenario, population: int | None) -> list[Text]:
+    """What may or will go against the promise."""
+    bad = [found for found in guarantees(scenario, population) if found.verdict != "holds"]
+    return [Text.assemble("  ", (f"{'warning':<{LABEL}}", "yellow"), found.text) for found in bad]
+
+
+def described(choice: Choice, family: str = "", always: Iterable[str] = ()) -> str:
+    """An algorithm with the settings that are not its defaults."""
+    defaults = _defaults(choice.name, family) if family else {}
+    shown = [
+        f"{key}={toml(value).strip(chr(34))}"
+        for key, value in choice.settings.items()
+        if value is not None and (key in always or defaults.get(key, None) != value)
+    ]
+    return " ".join([choice.name, *shown])
+
+
+def training(scenario: Scenario) -> str:
+    """How clients train: `sgd lr=0.05, 5 epochs of 32`."""
+    plan = scenario.training
+    work = f"{plan.steps} steps" if plan.steps else f"{plan.epochs} epoch{'s' if plan.epochs > 1 else ''}"
+    extras = [f"μ={plan.proximal:g}"] * bool(plan.proximal) + [f"momentum {plan.worker_momentum:g}"] * bool(
+        plan.worker_momentum
+    )
+    if plan.algorithm == "fedsgd":
+        return ", ".join([f"fedsgd, one gradient over {plan.batch_size}", *extras])
+    optimizer = described(plan.optimizer, "optimizers", ("lr",))
+    return ", ".join([optimizer, f"{work} of {plan.batch_size}", *extras])
+
+
+def attacks(scenario: Scenario, population: int | None) -> str:
+    """Who attacks, and how many of them: `noise on 20 of 100`."""
+    return " + ".join(_attack(plan, population) for plan in scenario.attacks) or "none"
+
+
+def rule(scenario: Scenario) -> str:
+    """The server's steps with what they need, and whether larger clients count more."""
+    steps = [described(choice, "preaggregators", ("f",)) for choice in scenario.preaggregators]
+    steps.append(described(scenario.aggregator, "aggregators", ("f",)))
+    entry = aggregators[scenario.aggregator.name]
+    weighted = "weighted by examples" if "counts" in entry.supplied else "unweighted"
+    return f"{' → '.join(steps)}, {weighted}{_condition(scenario)}"
+
+
+def server(scenario: Scenario) -> str:
+    """The server's step where it is not the plain one."""
+    given = scenario.server
+    words = [f"lr {given.lr:g}"] * (given.lr != 1) + [f"momentum {given.momentum:g}"] * (given.momentum != 0)
+    return ", ".join(words)
+
+
+def _condition(scenario: Scenario) -> str:
+    needs = aggregators[scenario.aggregator.name].needs
+    f = scenario.aggregator.settings.get("f", 0)
+    wanted, rows = Condition.parse(needs), rows_seen(scenario)[-1]
+    if wanted.slope == 0 and wanted.offset <= 1:
+        return ""
+    bound = wanted.slope * f + wanted.offset
+    return f" (n {'>' if wanted.strict else '≥'} {bound} {'holds' if wanted.holds(rows, f) else 'fails'})"
+
+
+def _attack(plan: Attack, population: int | None) -> str:
+    held = f"{attackers_wanted(plan, population)} of {population:,}" if population else _share(plan)
+    when = [f"from round {plan.start}"] * (plan.start > 1) + [f"to {plan.stop}"] * (plan.stop is not None)
+    when += [f"every {plan.every}"] * (plan.every > 1)
+    return " ".join([f"{described(plan.attack, 'attacks')} on {held}", *when])
+
+
+def _share(plan: Attack) -> str:
+    if plan.fraction is not None:
+        return f"{plan.fraction:.0%} of clients"
+    return f"{attackers_wanted(plan, 0)} clients"
+
+
+def _data(scenario: Scenario, started: RunStarted) -> str:
+    what = f"{described(scenario.data, 'datasets')} {described(scenario.partition, 'partitions')}"
+    held = f"{started.population:,} clients, {started.train:,} train"
+    parts = [what, held, f"{started.root:,} root" if started.root else "", f"{started.test:,} test"]
+    parts.insert(-1, f"{started.validation:,} validation" if started.validation else "")
+    return " · ".join(part for part in parts if part)
+
+
+def _model(scenario: Scenario, started: RunStarted) -> str:
+    return f"{described(scenario.model, 'models')} · {started.parameters:,} parameters"
+
+
+def _clients(scenario: Scenario, started: RunStarted) -> str:
+    plan = scenario.clients
+    words = [f"{min(plan.sampled, started.population):,} of {started.population:,} a round"]
+    words += [f"drop-out {plan.dropout:.0%}"] * (plan.dropout > 0)
+    words += [f"latency {described(plan.latency, 'latencies')}"] * (plan.latency.name != "constant")
+    words += [f"deadline {plan.deadline:g} s"] if plan.deadline is not None else []
+    words += [f"quorum {plan.quorum}"] if plan.quorum is not None else []
+    return " · ".join(words) if len(words) > 1 else ""
+
+
+def _defaults(name: str, family: str) -> dict[str, object]:
+    return {setting.name: setting.default for setting in families()[family][name].settings.values()}
+
+
+def _lines(facts: list[Fact], width: int) -> list[Text]:
+    """Two facts on a line where both fit, or each on its own."""
+    room = 2 + LABEL + LEFT + LABEL
+    if len(facts) == 2 and len(facts[0][1]) < LEFT and room + len(facts[1][1]) <= width:  # noqa: PLR2004 - a pair
+        (first, left), (second, right) = facts
+        return [_fact(first, f"{left:<{LEFT}}").append_text(_fact(second, right, indent=""))]
+    return [_fact(label, text) for label, text in facts]
+
+
+def _fact(label: str, text: str, indent: str = "  ") -> Text:
+    return Text.assemble(indent, (f"{label:<{LABEL}}", "dim"), text)
