@@ -28,7 +28,7 @@ FINE = 4  # shapes are drawn this much finer, so that bending them does not fray
 KEPT = 2  # ... and kept this much finer
 BASELINE = 20  # pixels from the top: small letters stay small and hang where they should
 EM = 23.0  # pixels of the mean em square: capitals about 17 pixels high
-KNOTS = 4  # a bend is a smooth surface through KNOTS × KNOTS random heights
+KNOTS = 5  # a bend is a smooth surface through KNOTS × KNOTS random heights
 
 FACES = (
     *("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSans-BoldOblique"),
@@ -68,7 +68,7 @@ def draw_hand(stream: Stream) -> Hand:
         slant=float(slant),
         turn=float(turn),
         width=float(np.exp(width)),
-        shapes=generator.normal(0, 0.7, (len(CHARACTERS), 2, KNOTS, KNOTS)).astype(np.float32),
+        shapes=generator.normal(0, 1.4, (len(CHARACTERS), 2, KNOTS, KNOTS)).astype(np.float32),
         unrest=float(generator.uniform(0.5, 1.5)),
         ink=float(generator.uniform(0.75, 1.0)),
         grain=float(generator.uniform(0.0, 0.06)),
@@ -80,7 +80,7 @@ def write(hand: Hand, labels: NDArray[np.int64], stream: Stream) -> NDArray[np.u
     count = len(labels)
     occasion = hand.unrest * stream.at("occasion").numpy().standard_normal((count, 6), np.float32)
     knots = hand.unrest * stream.at("bend").numpy().standard_normal((count, 2, KNOTS, KNOTS), np.float32)
-    bend = _smooth(hand.shapes[labels] + 0.45 * knots)
+    bend = _smooth(hand.shapes[labels] + 0.7 * knots)
     ink = _look_up(_shapes(hand), labels, _places(hand, occasion) + bend)
     ink *= hand.ink * np.clip(1 + 0.08 * occasion[:, 5], 0.6, 1.2)[:, None, None]
     ink += hand.grain * stream.at("grain").numpy().standard_normal((count, SIDE, SIDE), np.float32)

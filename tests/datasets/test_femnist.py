@@ -1,0 +1,177 @@
+import json
+import os
+
+import numpy as np
+import pytest
+
+from fedsim.arrays import silent
+from fedsim.datasets import femnist as module
+from fedsim.datasets.femnist import femnist
+from fedsim.errors import DataUnavailable
+from fedsim.streams import Stream
+
+from .files import examples, write_leaf
+
+STREAM = Stream.root(2)
+ANNA, BERT, CARL = examples(5, 1), examples(3, 2), examples(4, 3)
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "femnist"
+
+
+def load(root, **settings):
+    return femnist(STREAM, silent, folder=str(root), **settings)
+
+
+def by(part, writer):
+    rows = part.writers == writer
+    return part.images[rows].reshape(-1, 784), part.labels[rows]
+
+
+def test_leafs_form_with_a_test_folder(root):
+    write_leaf(root / "train" / "all_data_0.json", {"bert": BERT})
+    write_leaf(root / "train" / "all_data_1.json", {"anna": ANNA})
+    write_leaf(root / "test" / "all_data_0.json", {"anna": CARL})
+    data = load(root)
+    images, labels = by(data.train, 0)
+    np.testing.assert_array_equal(images / 255, np.array(ANNA["x"]))
+    np.testing.assert_array_equal(labels, ANNA["y"])
+    np.testing.assert_array_equal(by(data.train, 1)[1], BERT["y"])
+    np.testing.assert_array_equal(by(data.test, 0)[1], CARL["y"])
+    assert data.train.images.dtype == np.uint8
+    assert (data.classes, data.shape, len(data.train), len(data.test)) == (62, (1, 28, 28), 8, 4)
+
+
+def test_one_file_for_each_writer(root):
+    for part, name, content in (("train", "f01", ANNA), ("train", "f02", BERT), ("test", "f03", CARL)):
+        (root / part).mkdir(parents=True, exist_ok=True)
+        (root / part / f"{name}.json").write_text(json.dumps(content))
+    data = load(root)
+    np.testing.assert_array_equal(by(data.train, 1)[1], BERT["y"])
+    assert set(data.test.writers) == {2}
+
+
+def test_without_a_test_folder_whole_writers_are_held_out(root):
+    write_leaf(root / "all.json", {f"w{k:02}": examples(2 + k % 3, k) for k in range(20)})
+    data = load(root, test_share=0.25)
+    assert len(set(data.test.writers)) == 5
+    assert not set(data.test.writers) & set(data.train.writers)
+    assert len(data.train) + len(data.test) == sum(2 + k % 3 for k in range(20))
+    other = femnist(Stream.root(3), silent, folder=str(root), test_share=0.25)
+    assert set(other.test.writers) != set(data.test.writers)
+
+
+def test_one_writer_alone_cannot_be_held_out(root):
+    write_leaf(root / "all.json", {"anna": ANNA})
+    with pytest.raises(DataUnavailable, match="one writer alone"):
+        load(root)
+
+
+def test_what_bytes_cannot_tell_is_kept_in_floats(root):
+    odd = examples(2, 9, grain=1000)
+    write_leaf(root / "train" / "a.json", {"anna": ANNA, "odd": odd})
+    write_leaf(root / "test" / "a.json", {"carl": CARL})
+    data = load(root)
+    assert data.train.images.dtype == np.float32
+    np.testing.assert_array_equal(by(data.train, 2)[0], np.float32(odd["x"]))
+    np.testing.assert_allclose(by(data.train, 0)[0], np.float32(ANNA["x"]), rtol=1e-6)
+
+
+def test_parsed_once_and_mapped_ever_after(root, monkeypatch):
+    write_leaf(root / "train" / "a.json", {"anna": ANNA})
+    write_leaf(root / "test" / "a.json", {"carl": CARL})
+    load(root)
+    assert (root / ".fedsim" / "manifest.json").is_file()
+    monkeypatch.setattr(module, "read_writings", None)
+    assert isinstance(load(root).train.images, np.memmap)
+
+
+def test_a_folder_that_cannot_be_written_uses_the_users_cache(root, monkeypatch, home):
+    write_leaf(root / "train" / "a.json", {"anna": ANNA, "bert": BERT})
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    load(root)
+    assert not (root / ".fedsim").exists()
+    assert list((home / "cache" / "fedsim" / "femnist").glob("*/manifest.json"))
+
+
+@pytest.mark.parametrize("change", ["content", "added", "removed"])
+def test_a_stale_copy_is_parsed_again(root, change):
+    write_leaf(root / "train" / "a.json", {"anna": ANNA})
+    write_leaf(root / "train" / "b.json", {"bert": BERT})
+    write_leaf(root / "test" / "a.json", {"carl": CARL})
+    before = len(load(root).train)
+    if change == "content":
+        write_leaf(root / "train" / "b.json", {"bert": CARL})
+        os.utime(root / "train" / "b.json", ns=(1, 1))
+    elif change == "added":
+        write_leaf(root / "train" / "c.json", {"carl": CARL})
+    else:
+        (root / "train" / "b.json").unlink()
+    assert len(load(root).train) - before == {"content": 1, "added": 4, "removed": -3}[change]
+
+
+@pytest.mark.parametrize("missing", ["folder", "files"])
+def test_no_files_is_one_clear_refusal(root, missing):
+    if missing == "files":
+        (root / "train").mkdir(parents=True)
+    with pytest.raises(DataUnavailable, match=f"put LEAF's JSON files into {root}/train and {root}/test"):
+        load(root)
+
+
+def test_progress_is_told_file_by_file(root):
+    write_leaf(root / "train" / "a.json", {"anna": ANNA})
+    write_leaf(root / "train" / "b.json", {"bert": BERT})
+    told = []
+    femnist(STREAM, lambda *facts: told.append(facts), folder=str(root))
+    assert told == [("reading JSON", 1, 2), ("reading JSON", 2, 2)]
+
+
+def leaf(**changes):
+    return {"users": ["a"], "num_samples": [5], "user_data": {"a": ANNA}} | changes
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("", "no readable JSON"),
+        ("{", "no readable JSON"),
+        ("[" * 100_000, "no readable JSON"),
+        (b"\xff\xfe\x00", "no readable JSON"),
+        ("[1, 2]", "holds no JSON object"),
+        ("{}", "writer bad: needs x .images. and y .labels."),
+        (leaf(user_data=[1]), "its user_data is no object"),
+        (leaf(users=["a", "b"]), "its users are not those of its user_data"),
+        (leaf(users=3), "its users are not those"),
+        (leaf(user_data={"a": {"x": []}}), "writer a: needs x"),
+        (leaf(user_data={"a": {"x": [[0.5] * 784], "y": [1, 2]}}), "writer a: x and y are not of one length"),
+        (leaf(user_data={"a": {"x": [[0.5] * 783], "y": [1]}}), "an image has 783 values, not 784"),
+        (leaf(user_data={"a": {"x": [[0.5] * 784, [0.5]], "y": [1, 1]}}), "x is ragged"),
+        (leaf(user_data={"a": {"x": [["0"] * 784], "y": [1]}}), "x holds something other than numbers"),
+        (leaf(user_data={"a": {"x": [[10**400] + [0] * 783], "y": [1]}}), "x holds something other than numbers"),
+        (leaf(user_data={"a": {"x": [[1.5] * 784], "y": [1]}}), "not all between 0 and 1"),
+        (leaf(user_data={"a": {"x": [[float("nan")] * 784], "y": [1]}}), "not all between 0 and 1"),
+        (leaf(user_data={"a": {"x": [[0.5] * 784], "y": [62]}}), "whole numbers from 0 to 61"),
+        (leaf(user_data={"a": {"x": [[0.5] * 784], "y": [1.5]}}), "whole numbers from 0 to 61"),
+        (leaf(user_data={"a": {"x": [[0.5] * 784], "y": [float("nan")]}}), "whole numbers from 0 to 61"),
+        (leaf(user_data={"a": {"x": 3, "y": 4}}), "writer a: x and y are not of one length"),
+        (leaf(users=[], user_data={}), "hold no examples"),
+    ],
+)
+def test_hostile_files_are_refused_by_name(root, content, complaint):
+    write_leaf(root / "train" / "good.json", {})
+    text = json.dumps(content) if isinstance(content, dict) else content
+    (root / "train" / "bad.json").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(DataUnavailable, match=complaint) as caught:
+        load(root)
+    assert str(root / "train") in str(caught.value)
+
+
+def test_a_file_too_large_to_parse_is_refused(root, monkeypatch):
+    from fedsim.datasets import leaf as reader
+
+    write_leaf(root / "train" / "a.json", {"anna": ANNA})
+    monkeypatch.setattr(reader, "LARGEST", 100)
+    with pytest.raises(DataUnavailable, match="larger than 100 bytes"):
+        load(root)

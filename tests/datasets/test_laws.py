@@ -1,0 +1,79 @@
+"""Every registered dataset keeps the contract; those that need no download are loaded whole."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from fedsim.arrays import silent
+from fedsim.datasets._family import datasets
+from fedsim.errors import DataUnavailable
+from fedsim.streams import Stream
+
+ENTRIES = list(datasets)
+OFFLINE = [entry for entry in ENTRIES if entry.traits["offline"]]
+REMOTE = [entry for entry in ENTRIES if not entry.traits["offline"]]
+HEAVY = ("torch", "torchvision", "matplotlib", "sklearn", "PIL", "joblib", "scipy")
+
+
+def by_name(entries):
+    return pytest.mark.parametrize("entry", entries, ids=lambda entry: entry.name)
+
+
+def load(entry, seed=0):
+    supplied = {"stream": Stream.root(seed), "progress": silent}
+    return entry.function(*(supplied[name] for name in entry.supplied))
+
+
+@by_name(ENTRIES)
+def test_documented(entry):
+    assert entry.sections["Source"]
+    assert all(setting.meaning for setting in entry.settings.values())
+
+
+@by_name(ENTRIES)
+def test_every_setting_has_a_default(entry):
+    assert not any(setting.required for setting in entry.settings.values())
+
+
+@by_name(OFFLINE)
+def test_an_offline_dataset_keeps_the_contract(entry):
+    data = load(entry)
+    for part in (data.train, data.test):
+        assert len(part) > 0
+        assert part.images.shape == (len(part), *data.shape)
+        assert part.images.dtype in (np.uint8, np.float32)
+        assert part.labels.dtype == np.int64
+        assert set(np.unique(part.labels)) == set(range(data.classes))
+        assert part.writers is None or (part.writers.dtype == np.int64 and len(part.writers) == len(part))
+
+
+@by_name(OFFLINE)
+def test_an_offline_dataset_is_the_same_from_the_same_address(entry):
+    first, again, other = load(entry), load(entry), load(entry, seed=1)
+    np.testing.assert_array_equal(first.train.images, again.train.images)
+    np.testing.assert_array_equal(first.test.labels, again.test.labels)
+    assert not np.array_equal(first.test.images[:50], other.test.images[:50])
+
+
+@by_name(OFFLINE)
+def test_train_and_test_share_no_image(entry):
+    data = load(entry)
+    seen = {image.tobytes() for image in data.train.images}
+    assert not any(image.tobytes() in seen for image in data.test.images)
+
+
+@by_name([entry for entry in REMOTE if "folder" in entry.settings])
+def test_missing_files_are_one_clear_refusal_that_names_the_folder(entry, tmp_path):
+    supplied = {"stream": Stream.root(0), "progress": silent}
+    with pytest.raises(DataUnavailable, match=f"put .* into {tmp_path / 'mine'}"):
+        entry.function(*(supplied[name] for name in entry.supplied), folder=str(tmp_path / "mine"))
+
+
+def test_listing_the_datasets_imports_nothing_heavy():
+    program = (
+        "import sys; from fedsim.datasets._family import datasets; assert list(datasets);"
+        f"heavy = [name for name in {HEAVY} if name in sys.modules]; assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
