@@ -73,10 +73,10 @@ def _part(name: str, hint: Any, values: dict[str, Any], path: Path, problems: li
     if choice is not None:
         default = values.get(name, DEFAULTS.get(choice.family, {}))
         return {name: _choose(choice.family, default, (*path, name), problems)}
+    if dataclasses.is_dataclass(hint):
+        return _kept(name, _section(hint, values.pop(name, {}), (*path, name), problems))
     if name not in values:
         return {}
-    if dataclasses.is_dataclass(hint):
-        return _kept(name, _section(hint, values.pop(name), (*path, name), problems))
     build = _builder(inner)
     if build is None:
         return {}

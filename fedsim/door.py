@@ -192,7 +192,9 @@ def _item(name: str, value: Any, rows: int, matrix: Array) -> Any:
     match name:
         case "defence" | "memory":
             return value
-        case "counts" | "clients":
+        case "counts":  # a mixed row stands for parts of several clients' examples
+            return _shaped(name, value, (rows,))
+        case "clients":
             return _whole(name, _shaped(name, value, (rows,)))
         case "root_logits":
             return _shaped(name, value, (rows, None, None))

@@ -32,7 +32,8 @@ from fedsim.scenario import Scenario, attackers
 from fedsim.server import server_step
 from fedsim.shared import Arena
 from fedsim.state import State
-from fedsim.vectors import digest
+from fedsim.training import flat_model
+from fedsim.vectors import digest, named
 from fedsim.workshop import Workshop
 from fedsim.world import World, build_world
 
@@ -53,12 +54,19 @@ class Simulation(Iterator[Event]):
 
     def __init__(self, scenario: Scenario, pool: Pool | None, resume: State | None, progress: Progress) -> None:
         self.scenario = scenario
-        self.state = resume  # complete whenever the last event was RoundEnded, RunStarted or RunEnded
+        self.state = resume  # after the last whole round, whatever is under way
+        self.world: World | None = None  # once RunStarted is out
         self._pool, self._progress = pool, progress
         self._events = self._run()
 
     def __next__(self) -> Event:
         return next(self._events)
+
+    def model(self) -> dict[str, Array]:
+        """The global parameters after the last whole round, by the model's own names."""
+        if self.world is None or self.state is None:
+            raise RuntimeError("the run has not begun: ask for its first event before its model")
+        return named(flat_model(self.world.kind, channels_last=False).module, self.state.parameters)
 
     def close(self) -> None:
         """End the run where it is: workers gone, memory freed."""
@@ -79,11 +87,15 @@ class Simulation(Iterator[Event]):
             arena = Arena()
             stack.callback(arena.close)
             workshop = Workshop(world, pool, arena)
-            state = self.state = self.state or _first(world)
+            self.world, self.state = world, self.state or _first(world)
             yield _run_started(world, pool)
-            while state.round < self.scenario.rounds:
-                yield from Round(world, state, workshop).play()
-            yield _run_ended(state, time.perf_counter() - begin)
+            while self.state.round < self.scenario.rounds:
+                round = Round(world, self.state.copy(), workshop)
+                for event in round.play():
+                    if isinstance(event, RoundEnded):
+                        self.state = round.state
+                    yield event
+            yield _run_ended(self.state, time.perf_counter() - begin)
 
 
 class Round:

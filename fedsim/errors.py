@@ -5,7 +5,8 @@
     ├── UnknownName          a name that no registry knows, with the nearest ones  exit code 2
     ├── DataUnavailable      files that are missing, corrupt or out of reach       exit code 1
     ├── RunFailed            a run that began and could not go on                  exit code 1
-    │   └── ClientFailed     ... because the work of these clients raised or died
+    │   ├── ClientFailed     ... because the work of these clients raised or died
+    │   └── StorageFailed    ... because the disk did not take a file
     └── ResultsConflict      a results folder that is taken, locked or broken      exit code 1
 
 The terminal catches `FedsimError` and nothing wider.
@@ -93,6 +94,10 @@ class ClientFailed(RunFailed):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.round, self.clients, self.reason)
+
+
+class StorageFailed(RunFailed):
+    """The disk did not take a file: full, read-only, or gone."""
 
 
 class ResultsConflict(FedsimError):

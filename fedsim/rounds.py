@@ -84,9 +84,7 @@ def trains(world: World, cohort: Cohort, client: int) -> bool:
     return entry.traits["poisons"] == "data" or looks or alone
 
 
-def forge(
-    world: World, state: State, cohort: Cohort, place: int, matrix: Array, defence: Defence
-) -> tuple[int, ...]:
+def forge(world: World, state: State, cohort: Cohort, place: int, matrix: Array, defence: Defence) -> tuple[int, ...]:
     """Overwrite the rows of the clients held by the attack at this place, and say whose they are.
 
     `matrix` (n, d) holds the rows of the answering clients, in their order. Where no client is honest the attackers

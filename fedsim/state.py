@@ -1,7 +1,7 @@
 """All that a run carries from one round to the next; with the scenario it is enough to go on from here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fedsim.arrays import Array
 from fedsim.clock import Arrival
@@ -67,3 +67,7 @@ class State:
     momenta: dict[int, Array] = field(default_factory=dict)  # worker momentum of each client that has one
     travelling: tuple[Travelling, ...] = ()
     tally: Tally = field(default_factory=Tally)
+
+    def copy(self) -> "State":
+        """A state of its own for the next round; arrays are shared, as none is ever written to."""
+        return replace(self, momenta=dict(self.momenta), tally=replace(self.tally))

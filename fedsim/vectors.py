@@ -74,6 +74,13 @@ def _strided(place: Tensor, shape: torch.Size, *, channels_last: bool, standard:
     return view
 
 
+def named(module: nn.Module, vector: Array) -> dict[str, Array]:
+    """The vector's numbers under the names of the module's parameters and buffers, each in its own shape."""
+    own = [*module.named_parameters(), *((n, b) for n, b in module.named_buffers() if b.is_floating_point())]
+    parts = np.split(vector, np.cumsum([tensor.numel() for _, tensor in own])[:-1])
+    return {name: part.reshape(tensor.shape) for (name, tensor), part in zip(own, parts, strict=True)}
+
+
 def initial(build: Callable[[], nn.Module], stream: Stream) -> Array:
     """The numbers of a freshly built module whose initialisers draw from this address; the global state is kept."""
     with torch.random.fork_rng(devices=[]):

@@ -35,8 +35,7 @@ class Workshop:
         self._test = self._exam(arena, world.test)
         self._validation = self._exam(arena, _chosen(world.train, world.validation))
         self._root = arena.of(world.train.images[world.root])
-        answers, logits = arena.empty((capacity, len(world.root), world.kind.classes))
-        self._answers: Array = logits
+        answers, self._answers = arena.empty((capacity, len(world.root), world.kind.classes))
         self._questions = Questions(world.kind, parameters, rows, self._root, answers, ())
 
     def broadcast(self, parameters: Array) -> None:
@@ -63,7 +62,7 @@ class Workshop:
         row, stream = len(self.rows) - 1, self._world.stream.at("round", round, "server")
         for _ in self._sent(round, [ClientJob(-1, row, self._world.root, stream)]):
             pass
-        return self.rows[row]
+        return np.asarray(self.rows[row])
 
     def root_logits(self, matrix: Array) -> Array:
         """(n, r, classes) outputs of the model with each row applied, on the root examples."""
@@ -73,7 +72,7 @@ class Workshop:
         questions = [replace(self._questions, which=(row,)) for row in range(n)]
         for _ in self._pool.map(answer, questions):
             pass
-        return self._answers[:n]
+        return np.asarray(self._answers[:n])
 
     def score(self) -> tuple[Score, Score | None]:
         """The global model on the test and on the validation examples."""
