@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         ResultsConflict,
         RunFailed,
         ScenarioError,
+        StorageFailed,
         UnknownName,
     )
     from fedsim.loading import dump_scenario, load_scenario
@@ -40,6 +41,7 @@ __all__ = [
     "RunFailed",
     "Scenario",
     "ScenarioError",
+    "StorageFailed",
     "Stream",
     "UnknownName",
     "__version__",
@@ -64,6 +66,7 @@ _ROOMS = {
         "ResultsConflict",
         "RunFailed",
         "ScenarioError",
+        "StorageFailed",
         "UnknownName",
     ),
     "loading": ("dump_scenario", "load_scenario"),

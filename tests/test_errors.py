@@ -12,6 +12,7 @@ from fedsim.errors import (
     ResultsConflict,
     RunFailed,
     ScenarioError,
+    StorageFailed,
     UnknownName,
     did_you_mean,
 )
@@ -79,6 +80,7 @@ def test_a_failed_client_is_named_with_its_round():
         (DataUnavailable("no mnist in data/"), 1),
         (RunFailed("stopped"), 1),
         (ClientFailed(3, [4, 5], "the loss is NaN"), 1),
+        (StorageFailed("runs/a: no space left"), 1),
         (ResultsConflict("runs/a is in use"), 1),
     ],
     ids=lambda value: type(value).__name__,
@@ -93,6 +95,6 @@ def test_every_error_has_its_exit_code_and_survives_pickling(error, exit_code):
 
 
 def test_the_tree_is_as_drawn():
-    assert issubclass(ClientFailed, RunFailed)
+    assert ClientFailed.__bases__ == StorageFailed.__bases__ == (RunFailed,)
     for error in (ScenarioError, UnknownName, DataUnavailable, RunFailed, ResultsConflict):
         assert error.__mro__[1] is FedsimError

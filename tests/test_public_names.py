@@ -8,7 +8,7 @@ PUBLIC = {
     *("simulate", "consume", "load_scenario", "dump_scenario", "Scenario", "Stream", "events", "__version__"),
     *("aggregate", "attack", "preaggregate"),
     *("FedsimError", "ScenarioError", "Problem", "UnknownName", "DataUnavailable", "RunFailed", "ClientFailed"),
-    "ResultsConflict",
+    *("ResultsConflict", "StorageFailed"),
 }
 
 
