@@ -6,12 +6,15 @@ Heavy imports stand inside the commands, so that `fedsim --help` costs neither n
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli import completing
 from fedsim.errors import FedsimError
+
+if TYPE_CHECKING:
+    from cli.screens import Mode
 
 INTERRUPTED = 130
 
@@ -36,6 +39,25 @@ Name = Annotated[
 Files = Annotated[
     list[Path], typer.Argument(help="Scenario files.", autocompletion=completing.complete_scenario, show_default=False)
 ]
+
+
+Subject = Annotated[
+    Path, typer.Argument(help="A scenario file.", autocompletion=completing.complete_scenario, show_default=False)
+]
+Run = Annotated[
+    Path, typer.Argument(help="A results folder.", autocompletion=completing.complete_run, show_default=False)
+]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key, e.g. --set aggregator.f=2.")
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Root of every draw.")]
+Workers = Annotated[int | None, typer.Option("--workers", help="Worker processes; results do not depend on it.")]
+Out = Annotated[Path | None, typer.Option("--out", help="The results folder.")]
+Until = Annotated[str | None, typer.Option("--until", metavar="KEY=NUMBER", help="Stop early, e.g. accuracy=0.9.")]
+Force = Annotated[bool, typer.Option("--force", help="Forget what the results folder holds and start over.")]
+NoSave = Annotated[bool, typer.Option("--no-save", help="Keep nothing.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the last lines.")]
+AsEvents = Annotated[bool, typer.Option("--json", help="One event a line on standard output and nothing else.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -86,6 +108,44 @@ def everything(
     _debug: Debug = False,
 ) -> None:
     """The laboratory for Byzantine-robust federated learning: one TOML file is one experiment."""
+
+
+@app.command()
+def run(
+    scenario: Subject,
+    overrides: Set = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    out: Out = None,
+    until: Until = None,
+    force: Force = False,
+    no_save: NoSave = False,
+    quiet: Quiet = False,
+    as_json: AsEvents = False,
+    _debug: Debug = False,
+) -> None:
+    """Run a scenario."""
+    from cli.run import Wishes
+    from cli.run import run as perform
+
+    wishes = Wishes(overrides or (), seed, workers, out, until, force, not no_save, _mode(quiet, as_json))
+    raise typer.Exit(perform(scenario, wishes))
+
+
+@app.command()
+def resume(
+    folder: Run, until: Until = None, quiet: Quiet = False, as_json: AsEvents = False, _debug: Debug = False
+) -> None:
+    """Go on with a run that was interrupted."""
+    from cli.run import resume as go_on
+
+    raise typer.Exit(go_on(folder, _mode(quiet, as_json), until))
+
+
+def _mode(quiet: bool, as_json: bool) -> "Mode":
+    if quiet and as_json:
+        raise typer.BadParameter("give --json or --quiet, not both")
+    return "json" if as_json else "quiet" if quiet else "table"
 
 
 @app.command("list")

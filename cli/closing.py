@@ -29,6 +29,11 @@ def kept(folder: Path, files: Sequence[str]) -> list[Text]:
     return [Text(f"  {folder}   {'  '.join(files)}"), Text(f"  repeat: fedsim verify {folder}")]
 
 
+def to_go_on(folder: Path, rounds: int) -> list[Text]:
+    """What is kept of a run that ended early, and the command that goes on with it."""
+    return [Text(f"  {folder}   kept up to round {rounds:,}"), Text(f"  go on: fedsim resume {folder}")]
+
+
 def _scores(history: History) -> list[str]:
     """Final, best and selected accuracy, which are three different things."""
     if history.ended is not None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
+from cli.layout import labelled
 from cli.wording import toml
 from fedsim.aggregators._family import Condition, aggregators
 from fedsim.composing import families
@@ -31,20 +32,20 @@ def opening(scenario: Scenario, started: RunStarted, width: int) -> list[Text]:
         [("data", _data(scenario, started))],
         [("clients", _clients(scenario, started))],
         [
-            ("model", f"{described(scenario.model)} · {started.parameters:,} parameters"),
+            ("model", _model(scenario, started)),
             ("training", training(scenario)),
         ],
         [("attack", attacks(scenario, started.population)), ("rule", rule(scenario))],
         [("server", server(scenario))],
     ]
     lines = [line for pair in pairs for line in _lines([fact for fact in pair if fact[1]], width)]
-    return [*lines, *warnings(scenario, started.population)]
+    return [*lines, *warnings(scenario, started.population, width)]
 
 
-def warnings(scenario: Scenario, population: int | None) -> list[Text]:
+def warnings(scenario: Scenario, population: int | None, width: int) -> list[Text]:
     """What may or will go against the promise."""
-    bad = [found for found in guarantees(scenario, population) if found.verdict != "holds"]
-    return [Text.assemble("  ", (f"{'warning':<{LABEL}}", "yellow"), found.text) for found in bad]
+    bad = [found.text for found in guarantees(scenario, population) if found.verdict != "holds"]
+    return [line for text in bad for line in _fact("warning", text, width, "yellow")]
 
 
 def described(choice: Choice, family: str = "", always: Iterable[str] = ()) -> str:
@@ -117,8 +118,12 @@ def _share(plan: Attack) -> str:
 
 def _data(scenario: Scenario, started: RunStarted) -> str:
     what = f"{described(scenario.data, 'datasets')} {described(scenario.partition, 'partitions')}"
-    held = f"{started.population:,} clients, {started.train:,} train"
-    parts = [what, held, f"{started.root:,} root" if started.root else "", f"{started.test:,} test"]
+    parts = [
+        what,
+        f"{started.train:,} train",
+        f"{started.root:,} root" if started.root else "",
+        f"{started.test:,} test",
+    ]
     parts.insert(-1, f"{started.validation:,} validation" if started.validation else "")
     return " · ".join(part for part in parts if part)
 
@@ -134,7 +139,7 @@ def _clients(scenario: Scenario, started: RunStarted) -> str:
     words += [f"latency {described(plan.latency, 'latencies')}"] * (plan.latency.name != "constant")
     words += [f"deadline {plan.deadline:g} s"] if plan.deadline is not None else []
     words += [f"quorum {plan.quorum}"] if plan.quorum is not None else []
-    return " · ".join(words) if len(words) > 1 else ""
+    return " · ".join(words)
 
 
 def _defaults(name: str, family: str) -> dict[str, object]:
@@ -144,11 +149,13 @@ def _defaults(name: str, family: str) -> dict[str, object]:
 def _lines(facts: list[Fact], width: int) -> list[Text]:
     """Two facts on a line where both fit, or each on its own."""
     room = 2 + LABEL + LEFT + LABEL
-    if len(facts) == 2 and len(facts[0][1]) < LEFT and room + len(facts[1][1]) <= width:  # noqa: PLR2004 - a pair
+    if len(facts) > 1 and len(facts[0][1]) < LEFT and room + len(facts[1][1]) <= width:
         (first, left), (second, right) = facts
-        return [_fact(first, f"{left:<{LEFT}}").append_text(_fact(second, right, indent=""))]
-    return [_fact(label, text) for label, text in facts]
+        return [
+            Text.assemble("  ", (f"{first:<{LABEL}}", "dim"), f"{left:<{LEFT}}", (f"{second:<{LABEL}}", "dim"), right)
+        ]
+    return [line for label, text in facts for line in _fact(label, text, width)]
 
 
-def _fact(label: str, text: str, indent: str = "  ") -> Text:
-    return Text.assemble(indent, (f"{label:<{LABEL}}", "dim"), text)
+def _fact(label: str, text: str, width: int, style: str = "dim") -> list[Text]:
+    return list(labelled(label, text, width=width, column=LABEL, style=style))

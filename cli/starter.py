@@ -13,13 +13,13 @@ from fedsim.schema import scenario_schema, setting_schemas
 
 QUESTION = "Does the trimmed mean survive Gaussian noise from a fifth of the clients?"
 ACTIVE: dict[str, dict[str, str]] = {
-    "": {"seed": "1", "rounds": "10"},
+    "": {"seed": "1", "rounds": "20"},
     "data": {"name": '"digits"'},
     "partition": {"name": '"iid"'},
     "model": {"name": '"mlp"'},
     "clients": {"population": "50", "sampled": "10"},
-    "training": {"epochs": "2"},
-    "training.optimizer": {"name": '"sgd"', "lr": "0.05"},
+    "training": {"epochs": "5"},
+    "training.optimizer": {"name": '"sgd"', "lr": "0.1"},
     "attacks": {"name": '"noise"', "fraction": "0.2"},
     "aggregator": {"name": '"trimmed_mean"', "f": "3"},
 }

@@ -1,0 +1,43 @@
+"""Screens for those who do not sit before a terminal: aligned lines, JSON, or nothing until the end."""
+
+import sys
+from typing import TextIO
+
+from rich.console import Console
+
+from cli.history import History
+from cli.rounds import Table, table_for
+from fedsim.events import Event, RoundEnded, RunStarted
+from fedsim.records import event_line
+
+
+class PlainTable:
+    """One aligned line a round, written as the round ends."""
+
+    def __init__(self, console: Console, history: History) -> None:
+        self.console, self.history = console, history
+        self._table: Table | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Write the heading or the round that has just ended."""
+        if isinstance(event, RunStarted):
+            self._table = table_for(event, max(self.console.width, 80))
+            self._write(self._table.heading())
+        elif isinstance(event, RoundEnded) and self._table is not None:
+            self._write(self._table.line(self.history.rows[-1]))
+
+    def _write(self, line: str) -> None:
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.console.file.flush()
+
+
+class JsonLines:
+    """One event a line, as it is kept in `events.jsonl`."""
+
+    def __init__(self, file: TextIO | None = None) -> None:
+        self.file = file or sys.stdout
+
+    def __call__(self, event: Event) -> None:
+        """Write the event."""
+        self.file.write(f"{event_line(event)}\n")
+        self.file.flush()

@@ -1,0 +1,153 @@
+"""`fedsim run` and `fedsim resume`: a scenario becomes a results folder before one's eyes."""
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.text import Text
+
+from cli.closing import closing, kept, to_go_on
+from cli.consoles import messages, show
+from cli.history import History
+from cli.keeping import Keeper
+from cli.screens import Mode, Screen
+from cli.shipped import find_scenario
+from cli.stopping import INTERRUPTED, Interrupted, Stopping
+from cli.until import Goal, read_goal
+from fedsim.engine import Simulation, simulate
+from fedsim.errors import ResultsConflict
+from fedsim.events import Event
+from fedsim.loading import load_scenario
+from fedsim.results import EVENTS, FIGURE, METRICS, RunFolder, claim, read_events, reopen
+from fedsim.scenario import Scenario
+from fedsim.sinks import consume
+from fedsim.state import State
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the command line asks for besides the scenario itself."""
+
+    overrides: Sequence[str] = ()
+    seed: int | None = None
+    workers: int | None = None
+    out: Path | None = None
+    until: str | None = None
+    force: bool = False
+    save: bool = True
+    mode: Mode = "table"
+
+    @property
+    def all_overrides(self) -> list[str]:
+        """The overrides with those that have an option of their own."""
+        own = [("seed", self.seed), ("execution.workers", self.workers)]
+        return [*self.overrides, *(f"{key}={json.dumps(value)}" for key, value in own if value is not None)]
+
+
+def run(path: Path, wishes: Wishes) -> int:
+    """Run a scenario file; the exit code."""
+    goal = read_goal(wishes.until)
+    scenario = load_scenario(find_scenario(path), wishes.all_overrides)
+    if not wishes.save:
+        return _perform(scenario, None, None, goal, wishes.mode)
+    with claim(scenario, wishes.out) as folder:
+        _refuse_or_clear(folder, wishes.force)
+        return _perform(scenario, folder, folder.begin(), goal, wishes.mode)
+
+
+def resume(path: Path, mode: Mode, until: str | None = None) -> int:
+    """Go on with a run that was interrupted; the exit code."""
+    goal = read_goal(until)
+    with reopen(path) as folder:
+        if folder.status == "finished":
+            messages().print(f"{path} is finished: nothing to go on with", soft_wrap=True)
+            return 0
+        return _perform(folder.scenario, folder, folder.begin(), goal, mode)
+
+
+def _refuse_or_clear(folder: RunFolder, force: bool) -> None:
+    if folder.status == "new":
+        return
+    if force:
+        folder.clear()
+    elif folder.status == "finished":
+        raise ResultsConflict(f"{folder.path} holds this very run, finished; run it again with --force")
+    else:
+        raise ResultsConflict(
+            f"{folder.path} holds this run, interrupted; go on with `fedsim resume {folder.path}`, "
+            "or start over with --force"
+        )
+
+
+def _perform(scenario: Scenario, folder: RunFolder | None, state: State | None, goal: Goal | None, mode: Mode) -> int:
+    """Play the run to its end, to its goal, or to Ctrl-C, and say what came of it."""
+    history, begin = History(), time.perf_counter()
+    if folder and state:
+        consume(read_events(folder.path), history)
+    screen = Screen(scenario, history, mode)
+    screen.begin(*_notes(folder, state))
+    simulation = simulate(scenario, resume=state, progress=screen.progress)
+    keeper = Keeper(folder, simulation)
+    stopped = _play(simulation, keeper, history, screen, goal)
+    _tell(screen, history, folder, time.perf_counter() - begin, stopped)
+    return INTERRUPTED if stopped == "interrupted" else 0
+
+
+def _notes(folder: RunFolder | None, state: State | None) -> Iterable[str]:
+    yield from (f"note     {note}" for note in (folder.notes if folder else ()))
+    if state:
+        yield f"resumed  after round {state.round}"
+
+
+def _play(simulation: Simulation, keeper: Keeper, history: History, screen: Screen, goal: Goal | None) -> str:
+    """Why the run ended early, or nothing; whatever happens, what was done so far is kept."""
+    stopping = Stopping(lambda: messages().print("finishing; Ctrl-C again to stop now"))
+    try:
+        with simulation, screen, stopping:
+            last = consume(_until(stopping.following(simulation), goal), keeper, history, screen)
+    except Interrupted:
+        keeper.broken_off("interrupted")
+        return "interrupted"
+    except BaseException as error:
+        keeper.broken_off("failed" if isinstance(error, Exception) else "interrupted")
+        raise
+    return _ended(keeper, history, goal, last)
+
+
+def _ended(keeper: Keeper, history: History, goal: Goal | None, last: Event | None) -> str:
+    """What the end was, and the folder told of it."""
+    if history.ended is not None:
+        keeper.close()
+        return ""
+    reached = goal is not None and last is not None and goal.reached(last)
+    keeper.broken_off("stopped" if reached else "interrupted")
+    return f"reached {goal}" if reached else "interrupted"
+
+
+def _until(events: Iterable[Event], goal: Goal | None) -> Iterable[Event]:
+    for event in events:
+        yield event
+        if goal is not None and goal.reached(event):
+            return
+
+
+def _tell(screen: Screen, history: History, folder: RunFolder | None, took: float, stopped: str) -> None:
+    """The lines below the run."""
+    begun = history.started is not None
+    lines = closing(history, took, stopped) if begun else [Text("interrupted before the first round")]
+    show(lines, screen.console, apart=screen.mode == "table")
+    if folder and stopped:
+        show(to_go_on(folder.path, len(history.rows)), screen.console)
+    elif folder:
+        _draw(folder, history)
+        show(kept(folder.path, (METRICS, EVENTS, FIGURE)), screen.console)
+
+
+def _draw(folder: RunFolder, history: History) -> None:
+    from cli.figures import draw_run
+
+    scenario, ended = folder.scenario, history.ended
+    best, selected = (ended.best_round, ended.selected_round) if ended else (None, None)
+    draw_run(folder.path / FIGURE, history.rows, scenario.question or scenario.name, best, selected)

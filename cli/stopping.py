@@ -1,0 +1,80 @@
+"""Ctrl-C and SIGTERM: once means finish cleanly, twice means now.
+
+A round that ends within the grace is let end, so that what is kept is whole; after it the work is broken off wherever
+it is. Neither ever breaks into the writing of a file: only the engine's own work is interrupted.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+from fedsim.events import Event, RoundEnded, RunEnded
+
+GRACE = 1.0
+"""Seconds that a round gets to end by itself."""
+INTERRUPTED = 130
+SHOW_CURSOR = "\x1b[?25h\n"
+
+
+class Interrupted(BaseException):
+    """Somebody wants the work to end; no handler of ordinary errors should swallow it."""
+
+
+class Stopping:
+    """While it is entered, Ctrl-C and SIGTERM ask for the end in place of raising anywhere."""
+
+    def __init__(self, asked: Callable[[], None] = lambda: None, grace: float = GRACE) -> None:
+        self.requested = False
+        self._asked, self._grace = asked, grace
+        self._interruptible = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "Stopping":
+        if threading.current_thread() is threading.main_thread():
+            handlers = {signal.SIGINT: self._ask, signal.SIGTERM: self._ask, signal.SIGALRM: self._break_off}
+            self._before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
+
+    def following(self, events: Iterator[Event]) -> Iterator[Event]:
+        """The events up to the first end of a round after the end was asked for; Interrupted where none comes."""
+        begun = False
+        while (event := self._next(events, begun)) is not None:
+            begun = True
+            yield event
+            if self.requested and isinstance(event, RoundEnded | RunEnded):
+                return
+
+    def _next(self, events: Iterator[Event], begun: bool) -> Event | None:
+        if self.requested and not begun:
+            raise Interrupted
+        self._interruptible = True
+        try:
+            if self.requested and signal.getitimer(signal.ITIMER_REAL)[0] == 0:
+                raise Interrupted
+            return next(events, None)
+        finally:
+            self._interruptible = False
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        if self.requested:
+            sys.stdout.write(SHOW_CURSOR if sys.stdout.isatty() else "")
+            sys.stdout.flush()
+            os._exit(INTERRUPTED)
+        self.requested = True
+        self._asked()
+        signal.setitimer(signal.ITIMER_REAL, self._grace)
+
+    def _break_off(self, _number: int, _frame: FrameType | None) -> None:
+        if self._interruptible:
+            raise Interrupted
