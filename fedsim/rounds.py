@@ -79,9 +79,11 @@ def trains(world: World, cohort: Cohort, client: int) -> bool:
         return True
     plan = world.scenario.attacks[place]
     entry = attacks[plan.attack.name]
-    looks = "own" in entry.supplied or ("honest" in entry.supplied and plan.knowledge != "all")
-    alone = "honest" in entry.supplied and all(map(cohort.byzantine, cohort.answering))
-    return entry.traits["poisons"] == "data" or looks or alone
+    if entry.traits["poisons"] == "data":
+        return True
+    blind = plan.knowledge != "all" or all(map(cohort.byzantine, cohort.answering))
+    looks = "own" in entry.supplied and not entry.traits["idle"](plan.attack.settings)
+    return looks or ("honest" in entry.supplied and blind)
 
 
 def forge(world: World, state: State, cohort: Cohort, place: int, matrix: Array, defence: Defence) -> tuple[int, ...]:

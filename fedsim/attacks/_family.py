@@ -42,10 +42,17 @@ attacks = Registry("attacks", "attack", "fedsim.attacks", UPDATE_SUPPLIES | DATA
 
 
 def attack(
-    name: str, *, aliases: tuple[str, ...] = (), breaks: Mapping[str, str] | None = None
+    name: str,
+    *,
+    aliases: tuple[str, ...] = (),
+    breaks: Mapping[str, str] | None = None,
+    idle: Callable[[Mapping[str, Any]], bool] = lambda settings: False,  # noqa: ARG005 - one signature for all
 ) -> Callable[[Function], Function]:
-    """Register an attack on the updates."""
-    return _decorator(name, "updates", UPDATE_SUPPLIES, aliases, breaks)
+    """Register an attack on the updates.
+
+    `idle` tells the settings under which it asks for `own` for the shape alone, so that its clients need not train.
+    """
+    return _decorator(name, "updates", UPDATE_SUPPLIES, aliases, breaks, idle=idle)
 
 
 def data_attack(
@@ -61,9 +68,10 @@ def _decorator(
     supplies: Mapping[str, str],
     aliases: tuple[str, ...],
     breaks: Mapping[str, str] | None,
+    **traits: Any,
 ) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Function:
-        attacks.register(name, function, aliases=aliases, breaks=breaks, poisons=poisons)
+        attacks.register(name, function, aliases=aliases, breaks=breaks, poisons=poisons, **traits)
         foreign = [item for item in attacks[name].supplied if item not in supplies]
         if foreign:
             raise TypeError(f"attack `{name}` poisons {poisons} and cannot ask for {', '.join(foreign)}")

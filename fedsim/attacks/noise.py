@@ -38,7 +38,7 @@ def random_weights(
     return rows
 
 
-@attack("noise")
+@attack("noise", idle=lambda settings: settings["mode"] == "replace")
 def noise(
     own: Array,
     clients: Integers,
