@@ -44,6 +44,12 @@ Files = Annotated[
 Subject = Annotated[
     Path, typer.Argument(help="A scenario file.", autocompletion=completing.complete_scenario, show_default=False)
 ]
+Subjects = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Scenario files and results folders.", autocompletion=completing.complete_subject, show_default=False
+    ),
+]
 Run = Annotated[
     Path, typer.Argument(help="A results folder.", autocompletion=completing.complete_run, show_default=False)
 ]
@@ -140,6 +146,42 @@ def resume(
     from cli.run import resume as go_on
 
     raise typer.Exit(go_on(folder, _mode(quiet, as_json), until))
+
+
+@app.command()
+def compare(
+    subjects: Subjects,
+    overrides: Set = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The folder for the figure and the table.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run again what is finished already.")] = False,
+    no_save: NoSave = False,
+    quiet: Quiet = False,
+    as_json: AsEvents = False,
+    _debug: Debug = False,
+) -> None:
+    """Compare scenarios and results folders, side by side."""
+    from cli.compare import compare as perform
+    from cli.run import Wishes
+
+    wishes = Wishes(overrides or (), seed, workers, out, None, force, not no_save, _mode(quiet, as_json))
+    raise typer.Exit(perform(subjects, wishes))
+
+
+@app.command()
+def verify(
+    folder: Run,
+    rounds: Annotated[str | None, typer.Option("--rounds", metavar="A-B", help="Only these rounds.")] = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+    _debug: Debug = False,
+) -> None:
+    """Run a results folder's scenario again and compare every event."""
+    from cli.verify import verified
+
+    if not verified(folder, rounds, workers, as_json):
+        raise typer.Exit(1)
 
 
 def _mode(quiet: bool, as_json: bool) -> "Mode":

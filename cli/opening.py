@@ -13,8 +13,8 @@ from fedsim.guarantees import guarantees, rows_seen
 from fedsim.rehearsal import attackers_wanted
 from fedsim.scenario import Attack, Choice, Scenario
 
-LABEL = 9
-LEFT = 36
+LABEL = 10
+LEFT = 35
 """Width of a fact that leaves room for another beside it."""
 
 Fact = tuple[str, str]
@@ -118,14 +118,8 @@ def _share(plan: Attack) -> str:
 
 def _data(scenario: Scenario, started: RunStarted) -> str:
     what = f"{described(scenario.data, 'datasets')} {described(scenario.partition, 'partitions')}"
-    parts = [
-        what,
-        f"{started.train:,} train",
-        f"{started.root:,} root" if started.root else "",
-        f"{started.test:,} test",
-    ]
-    parts.insert(-1, f"{started.validation:,} validation" if started.validation else "")
-    return " · ".join(part for part in parts if part)
+    sizes = ((name, getattr(started, name)) for name in ("train", "root", "validation", "test"))
+    return f"{what}: {', '.join(f'{size:,} {name}' for name, size in sizes if size)}"
 
 
 def _model(scenario: Scenario, started: RunStarted) -> str:

@@ -10,14 +10,22 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
-from fedsim.events import Event, RoundEnded, RunEnded
+from fedsim.events import RoundEnded, RunEnded
 
 GRACE = 1.0
 """Seconds that a round gets to end by itself."""
 INTERRUPTED = 130
 SHOW_CURSOR = "\x1b[?25h\n"
+
+
+Item = TypeVar("Item")
+
+
+def is_end(event: object) -> bool:
+    """Whether everything that was begun is whole after this event."""
+    return isinstance(event, RoundEnded | RunEnded)
 
 
 class Interrupted(BaseException):
@@ -46,22 +54,18 @@ class Stopping:
             signal.signal(number, handler)
         self._before = {}
 
-    def following(self, events: Iterator[Event]) -> Iterator[Event]:
+    def following(self, events: Iterator[Item], ends: Callable[[Item], bool] = is_end) -> Iterator[Item]:
         """The events up to the first end of a round after the end was asked for; Interrupted where none comes."""
-        begun = False
-        while (event := self._next(events, begun)) is not None:
-            begun = True
+        for event in iter(lambda: self._next(events), None):
             yield event
-            if self.requested and isinstance(event, RoundEnded | RunEnded):
+            if self.requested and ends(event):
                 return
 
-    def _next(self, events: Iterator[Event], begun: bool) -> Event | None:
-        if self.requested and not begun:
+    def _next(self, events: Iterator[Item]) -> Item | None:
+        if self.requested and signal.getitimer(signal.ITIMER_REAL)[0] == 0:
             raise Interrupted
         self._interruptible = True
         try:
-            if self.requested and signal.getitimer(signal.ITIMER_REAL)[0] == 0:
-                raise Interrupted
             return next(events, None)
         finally:
             self._interruptible = False

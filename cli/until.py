@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fedsim.errors import Problem, ScenarioError, did_you_mean
+import typer
+
+from fedsim.errors import did_you_mean
 from fedsim.events import Event, RoundEnded
 
 REACHED: dict[str, tuple[str, Callable[[float, float], bool]]] = {
@@ -34,7 +36,7 @@ class Goal:
 
 
 def read_goal(text: str | None) -> Goal | None:
-    """The goal in `key=value`; ScenarioError says what is wrong with it."""
+    """The goal in `key=value`; typer.BadParameter says what is wrong with it."""
     if text is None:
         return None
     key, equals, value = (part.strip() for part in text.partition("="))
@@ -47,5 +49,5 @@ def read_goal(text: str | None) -> Goal | None:
         raise _wrong(f"{key} needs a number, got {value!r}") from error
 
 
-def _wrong(message: str) -> ScenarioError:
-    return ScenarioError([Problem(("--until",), message)], "command line")
+def _wrong(message: str) -> typer.BadParameter:
+    return typer.BadParameter(message, param_hint="--until")

@@ -1,0 +1,115 @@
+"""The runs of a comparison: each a scenario that is run now, or a results folder that is read."""
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cli.history import History
+from cli.keeping import Keeper
+from cli.shipped import find_scenario
+from fedsim.arrays import Progress
+from fedsim.engine import simulate
+from fedsim.errors import ResultsConflict
+from fedsim.events import Event, RoundEnded
+from fedsim.loading import load_scenario
+from fedsim.pool import Pool
+from fedsim.results import SCENARIO, RunFolder, claim, folder_of, read_events, read_scenario, read_summary
+from fedsim.scenario import Scenario
+from fedsim.sinks import consume
+
+
+@dataclass(eq=False)
+class Contestant:
+    """One run of a comparison."""
+
+    name: str  # unlike any other's in the comparison
+    scenario: Scenario
+    folder: Path | None  # where its results are or will be
+    history: History = field(default_factory=History)
+    keeper: Keeper | None = None  # while it is being run
+
+    @property
+    def finished(self) -> bool:
+        """Whether every round is there."""
+        return self.history.ended is not None
+
+    def play(self, pool: Pool, force: bool, save: bool, progress: Progress) -> Generator[Event, None, None]:
+        """The events that are still to come, kept as they happen."""
+        folder = self._claim(force) if save else None
+        try:
+            state = folder.begin() if folder else None
+            self.history = History()
+            if folder and state:
+                consume(read_events(folder.path), self.history)
+            with simulate(self.scenario, pool, resume=state, progress=progress) as simulation:
+                self.keeper = Keeper(folder, simulation)
+                for event in simulation:
+                    self.keeper(event)
+                    self.history(event)
+                    yield event
+        finally:
+            self._let_go(folder)
+
+    def _claim(self, force: bool) -> RunFolder:
+        folder = claim(self.scenario, self.folder)
+        if force:
+            folder.clear()
+        return folder
+
+    def _let_go(self, folder: RunFolder | None) -> None:
+        if self.keeper and self.finished:
+            self.keeper.close()
+        elif self.keeper:
+            self.keeper.broken_off("interrupted")
+        if folder:
+            folder.close()
+
+
+def contestants(paths: Sequence[Path], overrides: Sequence[str], force: bool, save: bool) -> list[Contestant]:
+    """One for each path, in order; finished results are read in place of running them again."""
+    found = [_contestant(path, overrides, save) for path in paths]
+    _name_apart(found)
+    for each in found:
+        if each.folder and not (force and save and not _is_results(each, paths)) and _is_finished(each.folder):
+            consume(read_events(each.folder), each.history)
+    return found
+
+
+def in_turns(playing: Sequence[Iterator[tuple[Contestant, Event]]]) -> Iterator[tuple[Contestant, Event]]:
+    """The events of several runs, round about: one's whole round, then the next one's."""
+    left = list(playing)
+    while left:
+        for events in tuple(left):
+            for run, event in events:
+                yield run, event
+                if isinstance(event, RoundEnded):
+                    break
+            else:
+                left.remove(events)
+
+
+def _contestant(path: Path, overrides: Sequence[str], save: bool) -> Contestant:
+    if path.is_dir():
+        if not _is_finished(path):
+            raise ResultsConflict(f"{path} holds no finished run; finish it with `fedsim resume {path}`")
+        scenario = read_scenario(path)
+        return Contestant(scenario.name, scenario, path)
+    scenario = load_scenario(find_scenario(path), overrides)
+    return Contestant(scenario.name, scenario, folder_of(scenario) if save else None)
+
+
+def _is_results(each: Contestant, paths: Sequence[Path]) -> bool:
+    return each.folder in paths
+
+
+def _is_finished(folder: Path) -> bool:
+    return (folder / SCENARIO).is_file() and read_summary(folder).get("status") == "finished"
+
+
+def _name_apart(found: Sequence[Contestant]) -> None:
+    """Runs of one name are told apart by a number."""
+    seen: dict[str, int] = {}
+    for each in found:
+        seen[each.name] = seen.get(each.name, 0) + 1
+        if seen[each.name] > 1:
+            each.name = f"{each.name}_{seen[each.name]}"
