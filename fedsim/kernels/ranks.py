@@ -1,8 +1,8 @@
 """Order statistics over the rows, one answer for each column.
 
-Rows must be finite or infinite, not NaN. Sums run in float64 from the lowest rank up, so that every path
-through this module gives the same bits; a zero is always +0.0, since a sort may leave -0.0 and +0.0 in either
-order.
+Rows must be finite or infinite, not NaN. Every path through this module gives the same bits: sums are formed by halves
+from the sorted values in the rows' own precision, and a zero is always +0.0, since a sort may leave -0.0 and +0.0 in
+either order.
 """
 
 import numpy as np
@@ -10,43 +10,77 @@ from numpy.typing import NDArray
 
 from fedsim.arrays import Array
 from fedsim.kernels.blocks import column_blocks
+from fedsim.kernels.compiled import kernel
+from fedsim.kernels.network import halvings
 
-SAMPLE_RUNS, SAMPLE_LENGTH = 32, 256
+SAMPLE_RUNS, SAMPLE_LENGTH = 16, 256
 """Survival is counted on this many runs of this many columns, spread evenly."""
 
 
-def mean_of_ranks(rows: Array, low: int, high: int) -> Array:
-    """(n, d) -> (d,): in each column, the mean of the sorted values of ranks low … high − 1."""
-    n, d = rows.shape
-    update = np.empty(d, rows.dtype)
-    for block in column_blocks(n, d):
-        update[block] = _mean_of_sorted(np.sort(rows[:, block], axis=0)[low:high])
+def mean_of_ranks(rows: Array, first: int, last: int) -> Array:
+    """(n, d) -> (d,): in each column, the mean of the sorted values of ranks first … last − 1."""
+    update = np.empty(rows.shape[1], rows.dtype)
+    done, fit = _by_kernel(rows, first, last, update)
+    fit &= by_sorting(rows[:, done:], first, last, update[done:])
+    if not fit:
+        _rescue(rows, first, last, update)
     return update
 
 
-def _mean_of_sorted(ranks: Array) -> Array:
-    total = np.zeros(ranks.shape[1])
-    for values in ranks:
-        total += values
-    return total / len(ranks)
+def _by_kernel(rows: Array, first: int, last: int, update: Array) -> tuple[int, bool]:
+    """Fill as many columns as a compiled kernel handles: how many, and whether all answers are finite."""
+    if rows.strides[1] != rows.itemsize or rows.strides[0] % rows.itemsize or not rows.flags.aligned:
+        return 0, True
+    found = kernel(len(rows), first, last, rows.dtype, rows.shape[1])
+    if found is None:
+        return 0, True
+    run, lanes = found
+    whole = rows.shape[1] - rows.shape[1] % lanes
+    return whole, whole == 0 or run(rows, update[:whole])
 
 
-def survival(rows: Array, low: int, high: int) -> NDArray[np.float64]:
-    """(n,) mean share of each row in ranks `low` up to `high`, summing to 1; rows that tie share their ranks
-    equally.
+def by_sorting(rows: Array, first: int, last: int, update: Array) -> bool:
+    """Fill `update` with numpy's sort; False if an answer is not finite."""
+    fit = True
+    for block in column_blocks(*rows.shape):
+        ranks = np.sort(rows[:, block], axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for into, addend in halvings(first, last):
+                ranks[into] += ranks[addend]
+        update[block] = ranks[first] / rows.dtype.type(last - first) + rows.dtype.type(0)
+        fit &= bool(np.isfinite(update[block]).all())
+    return fit
 
-    Exact up to 8,192 columns; beyond, counted on 32 runs of 256 columns that are spread evenly, the same in
-    every call.
+
+def _rescue(rows: Array, first: int, last: int, update: Array) -> None:
+    """Sums that overflowed once more, of values divided by their number beforehand."""
+    unfit = ~np.isfinite(update)
+    ranks = np.sort(rows[:, unfit], axis=0)[first:last]
+    update[unfit] = (ranks / rows.dtype.type(last - first)).sum(axis=0)
+
+
+def survival(rows: Array, first: int, last: int) -> NDArray[np.float64]:
+    """(n,) mean share of each row in ranks first … last − 1, summing to 1; rows that tie share their ranks equally.
+
+    Exact up to 4,096 columns; beyond, counted on 16 runs of 256 columns that are spread evenly, the same in every call.
     """
     sample = sample_columns(rows)
-    ranks = np.sort(sample, axis=0)[low:high]
-    first, last = ranks[0], ranks[-1]
-    share = ((sample > first) & (sample < last)).astype(np.float64)
-    for bound in (first, last):
-        tied = sample == bound
-        places = (ranks == bound).sum(axis=0) / tied.sum(axis=0)
-        share = np.where(tied, places, share)
-    return np.asarray(share.mean(axis=1) / (high - low))
+    lowest, highest = (mean_of_ranks(sample, rank, rank + 1) for rank in (first, last - 1))
+    kept = (sample >= lowest) & (sample <= highest)
+    tied = np.flatnonzero(np.count_nonzero(kept, axis=0) != last - first)
+    places = np.count_nonzero(kept, axis=1) - np.count_nonzero(kept[:, tied], axis=1)
+    shared = _shared_ranks(sample[:, tied], lowest[tied], highest[tied], first, last)
+    return np.asarray((places + shared) / (sample.shape[1] * (last - first)))
+
+
+def _shared_ranks(sample: Array, lowest: Array, highest: Array, first: int, last: int) -> NDArray[np.float64]:
+    """(n,) ranks that each row holds in columns where more rows than ranks lie between the bounds."""
+    share = ((sample > lowest) & (sample < highest)).astype(np.float64)
+    for bound in (lowest, highest):
+        less, equal = (sample < bound).sum(axis=0), sample == bound
+        held = np.minimum(less + equal.sum(axis=0), last) - np.maximum(less, first)
+        share = np.where(equal, held / equal.sum(axis=0), share)
+    return np.asarray(share.sum(axis=1))
 
 
 def sample_columns(rows: Array) -> Array:

@@ -1,0 +1,108 @@
+"""The compiled kernels: the same bits as numpy, and no compilation before it pays."""
+
+import subprocess
+import sys
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from fedsim.kernels import compiled, mean_of_ranks
+from fedsim.kernels.network import halvings, selection
+from fedsim.kernels.ranks import by_sorting
+
+FLOAT32 = np.dtype(np.float32)
+
+
+def sample(n, d, dtype, seed=0):
+    """Values of all sizes, many ties, both zeros, some infinite."""
+    draw = np.random.default_rng(seed)
+    rows = draw.standard_normal((n, d)) * 10.0 ** draw.integers(-3, 4, d)
+    rows[:, ::3] = draw.integers(-2, 3, rows[:, ::3].shape) * draw.choice([-1.0, 1.0], rows[:, ::3].shape)
+    rows[draw.random((n, d)) < 0.01] = np.inf
+    return rows.astype(dtype)
+
+
+@pytest.mark.parametrize("n", range(1, 13))
+def test_the_network_sorts_every_pattern_of_zeros_and_ones(n):
+    patterns = np.array(np.meshgrid(*[[0, 1]] * n)).reshape(n, -1)  # the 0-1 principle: these decide for all values
+    for low, high, _, _ in selection(n, 0, n):
+        patterns[[low, high]] = np.sort(patterns[[low, high]], axis=0)
+    assert (np.diff(patterns, axis=0) >= 0).all()
+
+
+def test_pruning_leaves_out_what_the_median_does_not_need():
+    assert len(selection(10, 4, 6)) < len(selection(10, 0, 10)) == 32
+    assert len(selection(50, 10, 40)) == 385
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 12, 33])
+def test_halves_add_every_place_once(count):
+    terms = {place: [place] for place in range(5, 5 + count)}
+    for into, addend in halvings(5, 5 + count):
+        terms[into] += terms.pop(addend)
+    assert sorted(terms.pop(5)) == list(range(5, 5 + count))
+    assert not terms
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 2, 7, 10, 13, 20, 33, 64, 127])
+def test_every_path_gives_the_same_bits(n, dtype):
+    rows = sample(n, 333, dtype)
+    for first, last in {((n - 1) // 2, n // 2 + 1), (0, n), (n // 4, n - n // 4)}:
+        sorting = np.empty(333, dtype)
+        fit = by_sorting(rows, first, last, sorting)
+        assert fit == np.isfinite(sorting).all()
+        makers = [compiled.interpreted_kernel, *([compiled.unrolled_kernel] if n <= 33 else [])]
+        for run, lanes in [make(n, first, last, np.dtype(dtype)) for make in makers]:
+            whole = 333 - 333 % lanes
+            out = np.empty(whole, dtype)
+            assert run(rows, out) == np.isfinite(sorting[:whole]).all()
+            np.testing.assert_array_equal(out.view(np.uint8), sorting[:whole].view(np.uint8))
+
+
+@pytest.fixture
+def eager(monkeypatch):
+    """Everything is compiled at once."""
+    monkeypatch.setattr(compiled, "_saved", Counter())
+    monkeypatch.setattr(compiled, "START", 0.0)
+    monkeypatch.setattr(compiled, "WRITTEN_OUT", 0.0)
+    monkeypatch.setattr(compiled, "WRITTEN_EXCHANGE", 0.0)
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("d", [1, 15, 64, 1001])
+@pytest.mark.parametrize("n", [7, 90])
+def test_views_tails_and_overflow_are_no_different_compiled(n, d, monkeypatch):
+    wide = sample(n, 2 * d, np.float32)
+    wide[:, 0] = 3e38
+    unaligned = np.frombuffer(b"x" + wide.tobytes(), np.uint8)[1:].view(np.float32).reshape(wide.shape)
+    views = (wide, wide[:, :d], wide[:, d:], wide[:, ::2], wide[::-1], np.asfortranarray(wide), unaligned)
+    found = [mean_of_ranks(rows, 2, n - 2) for rows in views]
+    monkeypatch.setattr(compiled, "available", lambda: False)
+    for rows, answer in zip(views, found, strict=True):
+        np.testing.assert_array_equal(answer, mean_of_ranks(rows, 2, n - 2))
+    np.testing.assert_allclose(found[0][0], 3e38, rtol=1e-6)
+
+
+def test_kernels_are_compiled_once_they_repay_it(monkeypatch):
+    monkeypatch.setattr(compiled, "_saved", Counter())
+    kinds = [compiled.kernel(10, 4, 6, FLOAT32, 10**6) for _ in range(9)]
+    assert kinds[0] is None
+    assert kinds[2] == compiled.interpreted_kernel(10, 4, 6, FLOAT32)
+    assert kinds[8] == compiled.unrolled_kernel(10, 4, 6, FLOAT32)
+    assert compiled.kernel(compiled.TALLEST + 1, 4, 6, FLOAT32, 10**9) is None
+
+
+def test_without_a_compiler_numpy_does_it_all(monkeypatch):
+    monkeypatch.setattr(compiled, "available", lambda: False)
+    assert compiled.kernel(20, 5, 15, FLOAT32, 10**9) is None
+
+
+def test_a_small_matrix_does_not_load_the_compiler():
+    code = (
+        "import sys, numpy, fedsim.aggregators.coordinatewise as rules\n"
+        "rules.median(numpy.ones((20, 100_000), numpy.float32))\n"
+        "sys.exit('llvmlite' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
