@@ -31,7 +31,7 @@ from fedsim.rounds import Cohort, Inputs, forge, gather, judge, trains
 from fedsim.scenario import Scenario, attackers
 from fedsim.server import server_step
 from fedsim.shared import Arena
-from fedsim.state import State
+from fedsim.state import State, lasting
 from fedsim.training import flat_model
 from fedsim.vectors import digest, named
 from fedsim.workshop import Workshop
@@ -193,12 +193,14 @@ class Round:
             return None, str(error)
 
     def _step(self, verdict: Aggregate) -> None:
-        state = self.state
-        update = verdict.update.astype(state.parameters.dtype, copy=False)
+        state, rows = self.state, self.workshop.rows
+        update = lasting(verdict.update, rows).astype(state.parameters.dtype, copy=False)
         state.parameters, state.velocity = server_step(
             state.parameters, state.velocity, update, self.world.scenario.server
         )
-        state.previous, state.memory = update, verdict.memory
+        memory = verdict.memory
+        state.previous = update
+        state.memory = memory and {name: lasting(array, rows) for name, array in memory.items()}
 
     def _score(self, begin: float) -> RoundEnded:
         start, state, scenario = time.perf_counter(), self.state, self.world.scenario

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from fedsim.arrays import Array
 from fedsim.clock import Arrival
 
@@ -71,3 +73,8 @@ class State:
     def copy(self) -> "State":
         """A state of its own for the next round; arrays are shared, as none is ever written to."""
         return replace(self, momenta=dict(self.momenta), tally=replace(self.tally))
+
+
+def lasting(array: Array, rows: Array) -> Array:
+    """An array that outlives the round: a rule may answer with a view of rows that the next round writes over."""
+    return array.copy() if np.may_share_memory(array, rows) else array
