@@ -4,8 +4,10 @@
 A client's row depends on the client's own job alone, never on its neighbours in the batch.
 """
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,8 +121,7 @@ def _descend(flat: Flat, site: Site, job: ClientJob) -> float:
     step = Stepper(site.training.optimizer, len(flat.parameters))
     total, seen = 0.0, 0
     flat.module.train()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(job.stream.at("module").seed)  # for layers that draw, such as dropout
+    with _own_draws(site.kind, job.stream.at("module")):
         for chosen in batches(len(labels), site.training, job.stream):
             picked = torch.from_numpy(chosen)
             loss = cross_entropy(flat.module(images[picked]), labels[picked])
@@ -195,14 +196,47 @@ def as_floats(images: NDArray[Any]) -> Tensor:
     return tensor.to(kind).div_(255) if tensor.dtype == torch.uint8 else tensor.to(kind)
 
 
-_flats: dict[tuple[str, bool], Flat] = {}
+class _Modules(threading.local):
+    """A module is worked on by one thread at a time."""
+
+    def __init__(self) -> None:
+        self.flats: dict[tuple[str, bool], Flat] = {}
+        self.drawing: dict[str, bool] = {}  # whether a forward pass draws random numbers
+
+
+_modules = _Modules()
+_generator = threading.RLock()
+"""Held while torch's global generator is another's than the caller's: all threads share it."""
+
+
+@contextmanager
+def _own_draws(kind: ModelKind, stream: Stream) -> Iterator[None]:
+    """Layers that draw, such as dropout, draw from this address inside; other models keep off the generator."""
+    if not _modules.drawing[repr(kind)]:
+        yield
+        return
+    with _generator, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream.seed)
+        yield
 
 
 def flat_model(kind: ModelKind, *, channels_last: bool) -> Flat:
     """This process's own module of this kind, built once; its numbers are whatever the last user left."""
-    key = (repr(kind), channels_last)
-    if key not in _flats:
-        _flats.clear()  # one model a run; a second run in the process need not keep the first one's
-        with torch.random.fork_rng(devices=[]):
-            _flats[key] = Flat(kind.build(), channels_last=channels_last)
-    return _flats[key]
+    key, flats = (repr(kind), channels_last), _modules.flats
+    if key not in flats:
+        flats.clear()  # one model a run; a second run in the process need not keep the first one's
+        with _generator, torch.random.fork_rng(devices=[]):
+            flats[key] = Flat(kind.build(), channels_last=channels_last)
+            _modules.drawing = {key[0]: _draws(flats[key].module, kind.shape)}
+    return flats[key]
+
+
+def _draws(module: nn.Module, shape: tuple[int, int, int]) -> bool:
+    """Whether a training pass moves the global generator; a module that refuses the trial is taken to draw."""
+    before = torch.get_rng_state()
+    try:
+        with torch.no_grad():
+            module.train()(torch.zeros(2, *shape))
+    except Exception:
+        return True
+    return not torch.equal(before, torch.get_rng_state())

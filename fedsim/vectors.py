@@ -31,6 +31,8 @@ class Flat:
         self.size = sum(tensor.numel() for tensor in self._tensors)
         self._vector = torch.empty(self.size, dtype=self._tensors[0].dtype)
         self._moved = channels_last and any(tensor.dim() == 4 for tensor in self._tensors)  # noqa: PLR2004
+        others = [buffer for buffer in module.buffers() if not buffer.is_floating_point()]
+        self._constants = [(buffer, buffer.clone()) for buffer in others]
         offset = 0
         for tensor in self._tensors:
             place = self._vector[offset : offset + tensor.numel()]
@@ -39,7 +41,9 @@ class Flat:
             offset += tensor.numel()
 
     def load(self, vector: Tensor) -> None:
-        """Take every number from a (size,) vector."""
+        """Take every number from a (size,) vector; what is not in the vector is as it was when the module was made."""
+        for buffer, made in self._constants:
+            buffer.copy_(made)
         if not self._moved:
             self._vector.copy_(vector)
             return
