@@ -87,7 +87,7 @@ def _groups(site: Site, jobs: Sequence[ClientJob]) -> Iterator[tuple[int, list[S
         images, labels = client_examples(site, job)
         plan = list(batches(len(labels), site.training, job.stream))
         width = max(8, -(-max((len(step) for step in plan), default=1) // 8) * 8)
-        slot = Slot(job, images.reshape(len(images), -1), labels, plan)
+        slot = Slot(job, images.flatten(1), labels, plan)
         by_width.setdefault(width, []).append(slot)
     for width, slots in by_width.items():
         yield width, sorted(slots, key=lambda slot: -len(slot.plan))
