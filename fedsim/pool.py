@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Literal, TypeVar
 
 import joblib
@@ -62,6 +62,7 @@ class Pool:
         self._auto = workers == "auto"
         self._backend = backend
         self._executor: Executor | None = None
+        self._limits = ExitStack()  # what threads of this process ask of the whole process
         self._warm: list[Future[None]] = []
         self._spent = 0.0  # seconds of work done in this process
         self._recent: dict[object, float] = {}  # seconds the last call of each function took in this process
@@ -92,6 +93,7 @@ class Pool:
             executor.shutdown(wait=True, kill_workers=True)
         elif executor is not None:
             executor.shutdown(wait=True, cancel_futures=True)
+        self._limits.close()
 
     def _sends_away(self, function: object, jobs: int) -> bool:
         if self.workers == 1 or jobs <= 1:
@@ -134,8 +136,9 @@ class Pool:
                 if deaths == MOST_DEATHS:
                     raise WorkersDied(answered) from error
             finally:
-                for future in futures:
-                    future.cancel()
+                running = [future for future in futures if not (future.cancel() or future.done())]
+                if running:
+                    self.close()  # what nobody waits for any more must not go on writing to shared rows
 
     def _answer(self, future: Future[Result], position: int) -> Result:
         try:
@@ -154,6 +157,8 @@ class Pool:
 
     def _make(self) -> Executor:
         if self._backend == "threading":
+            self._limits.callback(_renew_threads)
+            self._limits.enter_context(single_threaded())
             return ThreadPoolExecutor(self.workers, initializer=limit_threads)
         executor: Executor = ProcessPoolExecutor(
             self.workers, env=ONE_THREAD, initializer=_begin_worker, initargs=(os.getpid(),)
@@ -189,6 +194,13 @@ def single_threaded() -> Iterator[None]:
             yield
         finally:
             torch.set_num_threads(before)
+
+
+def _renew_threads() -> None:
+    """Let threads made from now on have what this one has: torch keeps the last number that any thread set."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(torch.get_num_threads())
 
 
 _controllers: dict[bool, ThreadpoolController] = {}
