@@ -32,7 +32,7 @@ ARRAYS, REST = "state.safetensors", "state.json"
 def save_checkpoint(folder: Path, state: State) -> Path:
     """Write the state under `folder`; the path is the checkpoint's own folder."""
     path = folder / f"round-{state.round:08d}"
-    arrays = save({name: np.ascontiguousarray(array) for name, array in _arrays(state).items()})
+    arrays = save({name: np.asarray(array, order="C") for name, array in _arrays(state).items()})
     rest = _rest(state) | {"format": FORMAT, "arrays": hashlib.sha256(arrays).hexdigest()}
     write_folder(path, {ARRAYS: arrays, REST: _sealed(rest)})
     return path
@@ -44,7 +44,7 @@ def prune_checkpoints(folder: Path, every: int) -> None:
     with storing(folder):
         for path in set(_paths(folder)) - set(scheduled[-KEPT:]):
             shutil.rmtree(path)
-        if folder.is_dir() and not _paths(folder):
+        if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
 
@@ -56,6 +56,8 @@ def load_checkpoint(path: Path) -> State:
             raise ValueError(f"format {rest['format']}, not {FORMAT}")
         if hashlib.sha256(arrays).hexdigest() != rest["arrays"]:
             raise ValueError(f"{ARRAYS} is not what was written")
+        if rest["round"] != checkpoint_round(path):
+            raise ValueError(f"it is of round {rest['round']}")
         return _state(rest, load(arrays))
     except OSError as error:
         raise ResultsConflict(f"checkpoint {path} cannot be read: {error.strerror or error}") from error

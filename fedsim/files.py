@@ -18,9 +18,14 @@ def storing(path: Path) -> Iterator[None]:
         raise StorageFailed(f"cannot write {path}: {error.strerror or error}") from error
 
 
+def part_of(name: str) -> str:
+    """The name under which a file or folder is written until it is whole."""
+    return f".{name}.part"
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file beside and rename it over; a reader meets the old file or the new one, never a part."""
-    beside = path.with_name(f".{path.name}.part")
+    beside = path.with_name(part_of(path.name))
     with storing(path):
         try:
             _write_flushed(beside, data)
@@ -32,7 +37,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
     """Write a folder of files beside and rename it over; one that was there gives way."""
-    beside = path.with_name(f".{path.name}.part")
+    beside = path.with_name(part_of(path.name))
     with storing(path):
         shutil.rmtree(beside, ignore_errors=True)
         try:
@@ -45,6 +50,13 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
             flush_folder(path.parent)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
+
+
+def sweep(folder: Path, name: str) -> None:
+    """Remove what a killed process left half-written of the files or folders of this name, or pattern."""
+    with storing(folder):
+        for path in folder.glob(part_of(name)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def flush_folder(path: Path) -> None:

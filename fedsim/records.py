@@ -8,12 +8,16 @@ numbers that are not finite, so those are the words "nan", "inf" and "-inf".
 import dataclasses
 import json
 import math
+from collections.abc import Iterator
 from functools import cache
-from typing import Any, get_args, get_type_hints
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
-from fedsim.events import Event
+from fedsim.events import Event, RoundEnded
 
 Record = dict[str, Any]
+WORDS = ("nan", "inf", "-inf")
 KINDS: dict[str, Any] = {kind.__name__: kind for kind in get_args(Event)}
 
 
@@ -38,10 +42,47 @@ def read_event(line: str | bytes) -> Event:
         record = json.loads(line)
         kind = KINDS[record.pop("event")]
         values = record | record.pop("wall", {})
-        event: Event = kind(**{name: _typed(values[name], _is_float(kind, name)) for name in values})
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        hints = _hints(kind)
+        event: Event = kind(**{name: _typed(value, hints[name]) for name, value in values.items()})
+    except (KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise ValueError(f"not an event: {error}") from error
     return event
+
+
+def whole_lines(path: Path) -> Iterator[tuple[bytes, Event | None]]:
+    """Whole lines with the event that each describes, or None."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield line, _event(line)
+
+
+def _event(line: bytes) -> Event | None:
+    try:
+        return read_event(line)
+    except ValueError:
+        return None
+
+
+def recorded(path: Path) -> Iterator[tuple[bytes, Event]]:
+    """Whole lines up to the first that is no event, with the events."""
+    for line, event in whole_lines(path):
+        if event is None:
+            return
+        yield line, event
+
+
+def round_digests(path: Path) -> list[str]:
+    """Digest of the parameters after each round on record, as long as no round is missing."""
+    found: list[str] = []
+    for _, event in recorded(path):
+        if isinstance(event, RoundEnded):
+            if event.round != len(found) + 1:
+                break
+            found.append(event.digest)
+    return found
 
 
 def _plain(value: Any) -> Any:
@@ -50,12 +91,25 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _typed(value: Any, is_float: bool) -> Any:
-    if isinstance(value, list):
-        return tuple(_typed(item, is_float) for item in value)
-    return float(value) if is_float and value is not None else value
+def _typed(value: Any, hint: Any) -> Any:
+    """A value of JSON as the field's type wants it; TypeError or ValueError where it is of another."""
+    if get_origin(hint) is tuple:
+        return tuple(_typed(item, get_args(hint)[0]) for item in _of(list, value))
+    if get_origin(hint) is UnionType:
+        return None if value is None else _typed(value, get_args(hint)[0])
+    if hint is float:
+        return float(value if value in WORDS else _of((int, float), value))
+    if hint is str:
+        value.encode()  # half of a surrogate pair cannot be written again
+    return _of(hint, value)
+
+
+def _of(kind: Any, value: Any) -> Any:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError(f"{value!r:.60} has the wrong type")
+    return value
 
 
 @cache
-def _is_float(kind: type, name: str) -> bool:
-    return "float" in str(get_type_hints(kind)[name])
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)

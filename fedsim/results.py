@@ -13,7 +13,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,10 +23,10 @@ from fedsim.arrays import Array
 from fedsim.checkpoints import checkpoints, load_checkpoint, prune_checkpoints, save_checkpoint
 from fedsim.errors import ResultsConflict, ScenarioError
 from fedsim.events import Event, RoundEnded, RunEnded, RunStarted
-from fedsim.files import storing, write_whole
+from fedsim.files import part_of, storing, sweep, write_whole
 from fedsim.loading import dump_scenario, load_scenario, scenario_digest
 from fedsim.provenance import host, versions
-from fedsim.records import event_record, read_event
+from fedsim.records import event_record, recorded, round_digests, whole_lines
 from fedsim.scenario import Scenario
 from fedsim.sinks import COLUMNS, Rows, csv_line
 from fedsim.state import State
@@ -74,6 +74,9 @@ class RunFolder:
 
         Whatever was written after that state is cut off: a run goes on as if it had never been interrupted.
         """
+        for name in OURS:
+            sweep(self.path, name)
+        sweep(self.path / CHECKPOINTS, "round-*")
         if not (self.path / SCENARIO).exists():
             write_whole(self.path / SCENARIO, dump_scenario(self.scenario).encode())
         state = self._newest_state()
@@ -105,21 +108,24 @@ class RunFolder:
         self.status = "finished"
 
     def _newest_state(self) -> State | None:
+        from fedsim.vectors import digest
+
+        digests = round_digests(self.path / EVENTS)
         for path in checkpoints(self.path / CHECKPOINTS):
             try:
                 state = load_checkpoint(path)
             except ResultsConflict as error:
                 self.notes.append(f"{error}; using the one before")
                 continue
-            if _last_round(self.path / EVENTS) >= state.round:
+            if digest(state.parameters) in digests[state.round - 1 : state.round]:
                 return state
-            self.notes.append(f"{EVENTS} ends before checkpoint {path.name}; using the one before")
+            self.notes.append(f"{EVENTS} does not lead to checkpoint {path.name}; using the one before")
         return None
 
     def _cut(self, round: int) -> None:
         """Leave the events of whole rounds up to this one, and make the table anew from them."""
         rows, lines, table = Rows(), [], [csv_line(COLUMNS)]
-        for line, event in _events(self.path / EVENTS) if round else ():
+        for line, event in recorded(self.path / EVENTS) if round else ():
             lines.append(line)
             row = rows(event)
             if row is not None:
@@ -172,7 +178,7 @@ def read_scenario(path: Path) -> Scenario:
 
 def read_events(path: Path) -> list[Event]:
     """The events of a results folder, up to the first line that is not whole."""
-    return [event for _, event in _events(path / EVENTS)]
+    return [event for _, event in recorded(path / EVENTS)]
 
 
 def read_summary(path: Path) -> dict[str, Any]:
@@ -197,7 +203,7 @@ def _lock(path: Path) -> int:
 
 
 def _status(path: Path, scenario: Scenario) -> Status:
-    present = {entry.name for entry in path.iterdir()} - {FIGURE}
+    present = {entry.name for entry in path.iterdir()} - {FIGURE, *map(part_of, OURS)}
     if not present:
         return "new"
     if SCENARIO not in present:
@@ -208,20 +214,6 @@ def _status(path: Path, scenario: Scenario) -> Status:
     return "finished" if read_summary(path).get("status") == "finished" else "partial"
 
 
-def _events(path: Path) -> Iterator[tuple[bytes, Event]]:
-    """Whole lines that are events, with the events."""
-    if not path.exists():
-        return
-    with path.open("rb") as file:
-        for line in file:
-            try:
-                event = read_event(line)
-            except ValueError:
-                return
-            if not line.endswith(b"\n"):
-                return
-            yield line, event
-
-
-def _last_round(path: Path) -> int:
-    return max((event.round for _, event in _events(path) if isinstance(event, RoundEnded)), default=0)
+def has_damaged_lines(path: Path) -> bool:
+    """Whether a results folder has a whole line that is no event; a last line cut short is no damage."""
+    return any(event is None for _, event in whole_lines(path / EVENTS))

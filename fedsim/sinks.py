@@ -109,9 +109,8 @@ class Metrics:
 
     def close(self) -> None:
         """Close both files."""
-        with storing(self._folder):
-            self._events.close()
-            self._table.close()
+        with storing(self._folder), self._table, self._events:
+            pass  # both are closed, also where the disk refuses what one of them still held
 
     def __enter__(self) -> "Metrics":
         return self

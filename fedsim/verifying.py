@@ -9,10 +9,10 @@ from fedsim.arrays import Progress, silent
 from fedsim.checkpoints import checkpoint_round, checkpoints, load_checkpoint
 from fedsim.engine import simulate
 from fedsim.errors import ResultsConflict
-from fedsim.events import Event, RoundEnded, RunStarted
+from fedsim.events import Event, RoundEnded, RunEnded, RunStarted
 from fedsim.pool import Pool
 from fedsim.provenance import versions
-from fedsim.results import CHECKPOINTS, read_events, read_scenario, read_summary
+from fedsim.results import CHECKPOINTS, has_damaged_lines, read_events, read_scenario, read_summary
 from fedsim.state import State
 
 PHASES = {
@@ -56,12 +56,16 @@ def verify(
     scenario, recorded = read_scenario(folder), read_events(folder)
     done = max((event.round for event in recorded if isinstance(event, RoundEnded)), default=0)
     first, last = rounds or (1, done)
+    if not done:
+        raise ResultsConflict(f"{folder} holds no whole round: there is nothing to verify")
     if not 1 <= first <= last <= done:
         raise ResultsConflict(f"{folder} holds rounds 1 to {done}: cannot verify {first} to {last}")
+    gap = read_summary(folder).get("status") == "finished" or has_damaged_lines(folder)
     state = _state_before(folder, first)
     with simulate(scenario, pool, resume=state, progress=progress) as simulation:
         compared, difference = 0, None
-        for before, now in _paired(recorded, simulation, state.round if state else 0, last):
+        ends = _Ends(state.round if state else 0, last if rounds else None, gap)
+        for before, now in _paired(recorded, simulation, ends):
             progress("verifying", _round(now or before), last)
             compared, difference = compared + 1, _difference(before, now)
             if difference:
@@ -81,16 +85,27 @@ def _state_before(folder: Path, first: int) -> State | None:
     return None
 
 
+class _Ends(NamedTuple):
+    """Where a comparison begins and ends."""
+
+    after: int  # the round whose state it begins with
+    last: int | None  # the round it ends with; None means the end of the record
+    gap: bool  # whether a record that ends before the run does is itself a difference
+
+
 def _paired(
-    recorded: list[Event], simulated: Iterator[Event], after: int, last: int
+    recorded: list[Event], simulated: Iterator[Event], ends: _Ends
 ) -> Iterator[tuple[Event | None, Event | None]]:
-    """Recorded and new events side by side, from the event after round `after` to the end of round `last`."""
-    old = iter([event for event in recorded if isinstance(event, RunStarted) or _round(event) > after])
+    """Recorded and new events side by side."""
+    old = iter([e for e in recorded if isinstance(e, RunStarted | RunEnded) or _round(e) > ends.after])
     for now in simulated:
         before = next(old, None)
-        yield before, now
-        if isinstance(now, RoundEnded) and now.round == last:
+        if before is None and not ends.gap:
             return
+        yield before, now
+        if isinstance(now, RoundEnded) and now.round == ends.last:
+            return
+    yield from ((event, None) for event in old)
 
 
 def _round(event: Event | None) -> int:
@@ -110,5 +125,7 @@ def _difference(before: Event | None, now: Event | None) -> Difference | None:
 
 
 def _other_versions(folder: Path) -> dict[str, tuple[str, str]]:
-    recorded, now = read_summary(folder).get("versions", {}), versions()
+    recorded, now = read_summary(folder).get("versions"), versions()
+    if not isinstance(recorded, dict):
+        return {}
     return {name: (recorded[name], now[name]) for name in now if recorded.get(name, now[name]) != now[name]}
