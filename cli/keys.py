@@ -37,7 +37,11 @@ def _collect(node: Node, sections: Mapping[str, Any], path: str, pages: dict[str
     for name, inner in node.get("properties", {}).items():
         place = f"{path}.{name}" if path else name
         part = _section(inner, sections)
-        pages[place] = {**inner, **({"properties": part["properties"]} if part else {})}
+        pages[place] = {
+            "description": part.get("description", ""),
+            **inner,
+            **({"properties": part["properties"]} if part else {}),
+        }
         _collect(part, sections, place, pages)
 
 

@@ -9,8 +9,8 @@ from cli.wording import toml
 from fedsim.aggregators._family import Condition, aggregators
 from fedsim.composing import families
 from fedsim.events import RunStarted
-from fedsim.guarantees import guarantees, rows_seen
-from fedsim.rehearsal import attackers_wanted
+from fedsim.guarantees import guarantees
+from fedsim.rehearsal import attackers_wanted, rows_seen
 from fedsim.scenario import Attack, Choice, Scenario
 
 LABEL = 10

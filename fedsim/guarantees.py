@@ -9,11 +9,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from fedsim.aggregators._family import Condition, aggregators
 from fedsim.preaggregators._family import preaggregators
-from fedsim.rehearsal import attackers_wanted, mix
+from fedsim.rehearsal import attackers_wanted, rows_seen
 from fedsim.scenario import Attack, Scenario
 
 MOST_ROUNDS = 100_000
@@ -104,16 +102,6 @@ def known_population(scenario: Scenario) -> int | None:
         writers = scenario.data.settings.get("writers")
         return writers if isinstance(writers, int) else None
     return 100 if given is None else given
-
-
-def rows_seen(scenario: Scenario) -> list[int]:
-    """How many rows a full round brings to each pre-aggregator in order, and at last to the rule."""
-    rows = np.zeros((scenario.clients.quorum or scenario.clients.sampled, 1), np.float32)
-    numbers = [len(rows)]
-    for choice in scenario.preaggregators:
-        rows = mix(choice, rows).updates
-        numbers.append(len(rows))
-    return numbers
 
 
 def condition(scenario: Scenario) -> tuple[str, Condition]:

@@ -85,9 +85,15 @@ def _parse(text: str, source: str) -> dict[str, Any]:
         problem = Problem((), "is nested too deeply to be a scenario")
     except ValueError as error:
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-        line, column = (int(place[1]), int(place[2])) if place else (None, None)
+        line, column = (int(place[1]), int(place[2])) if place else _end(text)
         problem = Problem((), f"not valid TOML: {str(error).partition(' (at ')[0]}", None, line, column)
     raise ScenarioError([problem], source, text)
+
+
+def _end(text: str) -> tuple[int, int]:
+    """Line and column after the last letter, where the parser says no more than `at end of document`."""
+    lines = text.rstrip().splitlines() or [""]
+    return len(lines), len(lines[-1]) + 1
 
 
 def _override(table: dict[str, Any], overrides: Sequence[str]) -> list[Problem]:
@@ -104,24 +110,19 @@ def _override(table: dict[str, Any], overrides: Sequence[str]) -> list[Problem]:
 
 
 def _write(node: Any, path: tuple[str | int, ...], value: Any) -> bool:
-    """Set the value at a path, making tables on the way; a bare name becomes a table with that name."""
-    *parents, last = path
-    for key in parents:
-        if isinstance(node, dict) and isinstance(key, str):
-            inner = node.get(key, {})
-            node[key] = {"name": inner} if isinstance(inner, str) else inner
-        if not _holds(node, key):
-            return False
-        node = node[key]
-    if not _holds(node, last):
+    """Write a value below a table or list; nothing is changed where there is no such place."""
+    key, *below = path
+    in_list = isinstance(node, list) and isinstance(key, int) and key < len(node)
+    if not in_list and not (isinstance(node, dict) and isinstance(key, str)):
         return False
-    node[last] = value
+    if below:
+        inner = node[key] if in_list else node.get(key, {})
+        inner = {"name": inner} if isinstance(inner, str) else inner
+        if not _write(inner, tuple(below), value):
+            return False
+        value = inner
+    node[key] = value
     return True
-
-
-def _holds(node: Any, key: str | int) -> bool:
-    """Whether the key can stand in this table or list."""
-    return isinstance(node, dict) if isinstance(key, str) else isinstance(node, list) and key < len(node)
 
 
 def _value(text: str) -> Any:

@@ -5,22 +5,25 @@ coordinates, and what it says is the problem's message.
 """
 
 from collections.abc import Mapping
+from fractions import Fraction
+from math import ceil
 from typing import Any
 
 import numpy as np
 
-from fedsim.aggregators._family import Aggregate, aggregators
+from fedsim.aggregators._family import Aggregate, Condition, aggregators, check_condition
 from fedsim.arrays import Array
 from fedsim.attacks._family import attacks
 from fedsim.errors import Problem
 from fedsim.preaggregators._family import Mixed, preaggregators
+from fedsim.registry import Registry
 from fedsim.scenario import Attack, Choice, Scenario
 from fedsim.streams import Stream
 
 WIDTH = 6
 """Coordinates of the tiny matrix."""
 MOST_ROWS = 2_000
-"""Rehearse with no more rows than this: conditions on n hold for more when they hold for this many."""
+"""Rehearse with no more rows than this; of larger rounds only the declared conditions are checked."""
 
 
 def rehearse(scenario: Scenario) -> list[Problem]:
@@ -137,9 +140,44 @@ def attackers_wanted(plan: Attack, population: int) -> int:
     return plan.count if plan.count is not None else int((plan.fraction or 0) * population)
 
 
+def rows_seen(scenario: Scenario) -> list[int]:
+    """How many rows a full round brings to each pre-aggregator in order, and at last to the rule.
+
+    Rows beyond MOST_ROWS are not made but counted: what becomes of them is taken to be in proportion.
+    """
+    full = scenario.clients.quorum or scenario.clients.sampled
+    rows = np.zeros((min(full, MOST_ROWS), 1), np.float32)
+    scale, numbers = Fraction(full, len(rows)), [full]
+    for choice in scenario.preaggregators:
+        rows = mix(
+            Choice(choice.name, dict(choice.settings) | ({"f": 0} if "f" in choice.settings else {})), rows
+        ).updates
+        numbers.append(ceil(len(rows) * scale))
+    return numbers
+
+
 def _server(scenario: Scenario) -> list[Problem]:
     """The pre-aggregators and the rule, on as many rows as a full round brings."""
-    n = min(scenario.clients.quorum or scenario.clients.sampled, MOST_ROWS)
+    n = scenario.clients.quorum or scenario.clients.sampled
+    return _conditions(scenario) if n > MOST_ROWS else _played(scenario, n) or _root(scenario)
+
+
+def _conditions(scenario: Scenario) -> list[Problem]:
+    """The conditions alone, where there are too many rows to play with."""
+    steps: list[tuple[Registry, Choice, tuple[str | int, ...]]] = [
+        (preaggregators, choice, ("preaggregators", place)) for place, choice in enumerate(scenario.preaggregators)
+    ]
+    steps.append((aggregators, scenario.aggregator, ("aggregator",)))
+    for (registry, choice, path), n in zip(steps, rows_seen(scenario), strict=True):
+        needs, f = registry[choice.name].needs, choice.settings.get("f", 0)
+        try:
+            check_condition(choice.name, Condition.parse(needs), needs, n, f)
+        except ValueError as error:
+            return [Problem((*path, "f" if "f" in choice.settings else "name"), str(error), f)]
+    return _root(scenario)
+
+
+def _played(scenario: Scenario, n: int) -> list[Problem]:
     rows = Stream.root(0).at("rows").numpy().standard_normal((n, WIDTH)).astype(np.float32)
     for place, choice in enumerate(scenario.preaggregators):
         try:
@@ -150,6 +188,10 @@ def _server(scenario: Scenario) -> list[Problem]:
         play(scenario.aggregator, rows)
     except ValueError as error:
         return [_unfit(("aggregator",), scenario.aggregator, str(error), lambda c: play(c, rows))]
+    return []
+
+
+def _root(scenario: Scenario) -> list[Problem]:
     wants_root = {"trusted", "root_logits"} & set(aggregators[scenario.aggregator.name].supplied)
     if wants_root and scenario.root.size == 0:
         return [Problem(("root", "size"), f"{scenario.aggregator.name} needs root data: give at least one example", 0)]

@@ -104,7 +104,7 @@ def freeze(value: Any) -> Any:
 
 def shown(value: object, limit: int = 60) -> str:
     """A value as it may stand in a message, never longer than a line."""
-    text = repr(value).replace("\n", " ")
+    text = str(value).lower() if isinstance(value, bool) else repr(value).replace("\n", " ")
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
