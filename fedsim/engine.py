@@ -14,6 +14,7 @@ import numpy as np
 
 from fedsim.aggregators._family import Aggregate
 from fedsim.arrays import Array, Progress, silent
+from fedsim.errors import RunFailed
 from fedsim.events import (
     Aggregated,
     BatchTrained,
@@ -87,7 +88,7 @@ class Simulation(Iterator[Event]):
             arena = Arena()
             stack.callback(arena.close)
             workshop = Workshop(world, pool, arena)
-            self.world, self.state = world, self.state or _first(world)
+            self.world, self.state = world, _first(world, self.state)
             yield _run_started(world, pool)
             while self.state.round < self.scenario.rounds:
                 round = Round(world, self.state.copy(), workshop)
@@ -156,8 +157,7 @@ class Round:
 
     def _defence(self, matrix: Array) -> Array:
         """What the server would make of these rows, for attacks that adapt to it."""
-        n = len(matrix)
-        return self._judge(Inputs(matrix, np.ones(n, np.int64), np.arange(n), 0)).update
+        return self._judge(Inputs(matrix, np.ones(len(matrix), np.int64), np.arange(len(matrix)), 0)).update
 
     def _judge(self, inputs: Inputs) -> Aggregate:
         extras = {
@@ -198,8 +198,7 @@ class Round:
         state.parameters, state.velocity = server_step(
             state.parameters, state.velocity, update, self.world.scenario.server
         )
-        memory = verdict.memory
-        state.previous = update
+        state.previous, memory = update, verdict.memory
         state.memory = memory and {name: lasting(array, rows) for name, array in memory.items()}
 
     def _score(self, begin: float) -> RoundEnded:
@@ -224,8 +223,12 @@ def _mean_loss(losses: list[tuple[float, int]]) -> float | None:
     return sum(loss * count for loss, count in losses) / examples if examples else None
 
 
-def _first(world: World) -> State:
-    """Nothing learnt yet."""
+def _first(world: World, resume: State | None) -> State:
+    """The state to go on from, or nothing learnt yet."""
+    if resume is not None:
+        if resume.parameters.shape != world.parameters.shape:
+            raise RunFailed(f"a state of {resume.parameters.size} parameters: not of this model")
+        return resume
     zeros = np.zeros_like(world.parameters)
     return State(0, 0.0, world.parameters, zeros, zeros)
 
