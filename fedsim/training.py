@@ -21,6 +21,7 @@ from fedsim.arrays import Integers
 from fedsim.attacks._family import attacks
 from fedsim.models._family import models
 from fedsim.optimizers._family import optimizers
+from fedsim.rewriting import pool_first
 from fedsim.scenario import Choice, Training
 from fedsim.shared import Shared
 from fedsim.streams import Stream
@@ -226,7 +227,10 @@ def flat_model(kind: ModelKind, *, channels_last: bool) -> Flat:
     if key not in flats:
         flats.clear()  # one model a run; a second run in the process need not keep the first one's
         with _generator, torch.random.fork_rng(devices=[]):
-            flats[key] = Flat(kind.build(), channels_last=channels_last)
+            module = kind.build()
+            if channels_last:
+                pool_first(module)
+            flats[key] = Flat(module, channels_last=channels_last)
             _modules.drawing = {key[0]: _draws(flats[key].module, kind.shape)}
     return flats[key]
 

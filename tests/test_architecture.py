@@ -29,7 +29,7 @@ FLOORS = {
     "door": (["ground", "contracts", "plan"], "door"),
     "work": (
         ["ground", "contracts", "plan"],
-        "vectors training stacked evaluation server pool world state workshop intake rounds engine",
+        "vectors rewriting training stacked evaluation server pool world state workshop intake rounds engine",
     ),
     "archive": (["ground", "plan", "work"], "files records provenance checkpoints results sinks verifying"),
     "front": (["ground", "contracts", "plan", "door", "work", "archive"], "__init__"),
@@ -59,7 +59,9 @@ LIBRARIES = {
     "torch": ["fedsim/*"],
 }
 LAZY = {"torch", "torchvision", "scipy", "sklearn", "matplotlib", "PIL"}
-EAGER = {f"fedsim/{room}.py": {"torch"} for room in ("vectors", "training", "stacked", "evaluation", "engine")}
+EAGER = {
+    f"fedsim/{room}.py": {"torch"} for room in ("vectors", "rewriting", "training", "stacked", "evaluation", "engine")
+}
 
 every_file = pytest.mark.parametrize("file", TREES)
 
