@@ -25,7 +25,7 @@ from fedsim.events import (
     RunStarted,
     UpdatesForged,
 )  # fmt: skip
-from fedsim.intake import Intake, distance_to_honest, receive
+from fedsim.intake import distance_to_honest, receive
 from fedsim.loading import scenario_digest
 from fedsim.pool import Pool, single_threaded
 from fedsim.rounds import Cohort, Inputs, forge, gather, judge, trains
@@ -156,21 +156,20 @@ class Round:
                 yield UpdatesForged(self.state.time, self.number, plan.attack.name, clients)
 
     def _defence(self, matrix: Array) -> Array:
-        """What the server would make of these rows, for attacks that adapt to it."""
-        return self._judge(Inputs(matrix, np.ones(len(matrix), np.int64), np.arange(len(matrix)), 0)).update
+        """What the server would make of these rows: zeros where the rule cannot be applied."""
+        verdict, _ = self._verdict(Inputs.trial(matrix))
+        return verdict.update if verdict else np.zeros_like(self.state.parameters)
 
     def _judge(self, inputs: Inputs) -> Aggregate:
-        extras = {
-            "trusted": lambda _: self.workshop.trusted(self.number),
-            "root_logits": self.workshop.root_logits,
-        }
-        return judge(self.world, self.state, self.number, inputs, extras)
+        workshop, number = self.workshop, self.number
+        extras = {"trusted": lambda _: workshop.trusted(number), "root_logits": workshop.root_logits}
+        return judge(self.world, self.state, number, inputs, extras)
 
     def _aggregate(self, cohort: Cohort) -> Aggregated:
         begin, state = time.perf_counter(), self.state
         with single_threaded(), np.errstate(over="ignore", invalid="ignore"):
             intake = receive(cohort, state, self.number, self.workshop.rows, self.counts)
-            verdict, skipped = self._verdict(intake)
+            verdict, skipped = self._verdict(Inputs(intake.matrix, intake.counts, intake.clients, len(intake.caught)))
             distance = distance_to_honest(intake, verdict)
             if verdict:
                 self._step(verdict)
@@ -183,12 +182,12 @@ class Round:
             intake.caught, float(np.linalg.norm(verdict.update)) if verdict else 0.0, distance, skipped,
         )  # fmt: skip
 
-    def _verdict(self, intake: Intake) -> tuple[Aggregate | None, str]:
+    def _verdict(self, inputs: Inputs) -> tuple[Aggregate | None, str]:
         """The rule's verdict, or None and why it could not be applied: then the round changes nothing."""
-        if not len(intake.matrix):
+        if not len(inputs.matrix):
             return None, "no usable update arrived"
         try:
-            return self._judge(Inputs(intake.matrix, intake.counts, intake.clients, len(intake.caught))), ""
+            return self._judge(inputs), ""
         except ValueError as error:
             return None, str(error)
 

@@ -1,6 +1,6 @@
 """The steps of one round, each a function of what it needs; the engine puts them in order."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,12 @@ from fedsim.aggregators._family import Aggregate, aggregators
 from fedsim.arrays import Array, Defence, Integers
 from fedsim.attacks._family import attacks
 from fedsim.clock import Arrival, Closing, close_round
+from fedsim.errors import RunFailed
 from fedsim.latencies._family import latencies
 from fedsim.preaggregators._family import preaggregators
+from fedsim.registry import Entry
 from fedsim.scenario import Choice, attackers
+from fedsim.screening import screen
 from fedsim.state import State
 from fedsim.streams import Stream
 from fedsim.world import World
@@ -113,9 +116,19 @@ def forge(world: World, state: State, cohort: Cohort, place: int, matrix: Array,
             given["own"] = matrix[rows]
         if "honest" in entry.supplied:
             given["honest"] = matrix[honest if plan.knowledge == "all" and honest.any() else rows]
-        forged.append(entry.function(*(given[item] for item in entry.supplied), **plan.attack.settings))
+        forged.append(_rows_of(entry, [given[item] for item in entry.supplied], plan.attack.settings))
     matrix[mine] = np.concatenate(forged)
     return tuple(cohort.answering[row] for row in mine)
+
+
+def _rows_of(entry: Entry, given: Sequence[Any], settings: Mapping[str, Any]) -> Array:
+    """What the attack makes; numbers that overflow are its own affair, rows that do not fit end the run."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            rows: Array = entry.function(*given, **settings)
+    except ValueError as error:
+        raise RunFailed(f"attack {entry.name}: {error}") from error
+    return rows
 
 
 @dataclass(frozen=True)
@@ -126,6 +139,12 @@ class Inputs:
     counts: Integers  # (n,) examples behind each
     clients: Integers  # (n,)
     caught: int  # rows set aside before; the rule's f shrinks by as many
+
+    @classmethod
+    def trial(cls, matrix: Array) -> "Inputs":
+        """Rows that an attack only imagines, taken in as the server would take them in."""
+        rows = matrix[screen(matrix)]
+        return cls(rows, np.ones(len(rows), np.int64), np.arange(len(rows)), len(matrix) - len(rows))
 
 
 def judge(world: World, state: State, round: int, inputs: Inputs, extras: Mapping[str, Any]) -> Aggregate:

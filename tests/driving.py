@@ -5,7 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cli.keeping import Keeper
+from fedsim.aggregators._family import Aggregate, aggregator, aggregators
 from fedsim.engine import simulate
 from fedsim.events import Aggregated, BatchTrained, Event, RoundEnded, RoundStarted, UpdatesForged
 from fedsim.loading import parse_scenario
@@ -29,6 +32,7 @@ validation = 30
 limit = 100
 """
 GLYPHS = DIGITS.replace('"digits"', '{name = "glyphs", writers = 4, samples = 62}').replace("logistic", "lenet5")
+EVERYONE = ["clients.population=6", "clients.sampled=6"]
 SERIAL = 'execution.backend="serial"'
 
 
@@ -94,3 +98,34 @@ def registered(registry: Registry, *names: str) -> Iterator[None]:
     finally:
         for name in names:
             registry._entries.pop(name, None)
+
+
+def held(*ids: int, name: str = "spy", **more: object) -> str:
+    """An attack that holds these clients, as TOML."""
+    lines = "".join(f"{key} = {value!r}\n".replace("'", '"') for key, value in more.items())
+    return f'\n[[attacks]]\nname = "{name}"\nids = {list(ids)}\n{lines}'
+
+
+@contextmanager
+def witness() -> Iterator[list[dict[str, Any]]]:
+    """A rule named witness that takes the mean and notes everything that the engine can supply."""
+    with registered(aggregators, "witness"):
+        seen: list[dict[str, Any]] = []
+
+        @aggregator("witness")
+        def witness(updates, counts, previous, parameters, trusted, root_logits, memory, clients, stream):
+            given = {"updates": updates, "counts": counts, "previous": previous, "parameters": parameters,
+                     "trusted": trusted, "root_logits": root_logits, "memory": memory, "clients": clients,
+                     "stream": stream}  # fmt: skip
+            seen.append({k: v.copy() if isinstance(v, np.ndarray) else v for k, v in given.items()})
+            past = 0 if memory is None else memory["past"]
+            weights = np.full(len(updates), 1 / len(updates))
+            return Aggregate(updates.mean(axis=0), weights, {"past": np.asarray(past + 1)})
+
+        yield seen
+
+
+def seen_by(seen: list[dict[str, Any]], given: Scenario) -> list[Event]:
+    """The events of a run, and in `seen` its rounds only: the rehearsal's call is forgotten."""
+    seen.clear()
+    return played(given)
