@@ -10,57 +10,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedsim.arrays import Array
-from fedsim.kernels.blocks import column_blocks
+from fedsim.kernels import products_about
 from fedsim.kernels.ranks import sample_columns
-from fedsim.kernels.sums import float32_holds
 
 Matrix = NDArray[np.float64]
 
 CANCELLED = 1 / 16
 """A pair is measured again when its squared distance is below this share of its rows' squared norms."""
 
-FEW_COLUMNS = 2**16
-"""Up to this many columns products are formed in float64: too few blocks for their roundings to average out."""
-
 
 def squared_distances(rows: Array) -> Matrix:
     """(n, d) -> (n, n): ‖u_i − u_j‖² in float64, symmetric, zero on the diagonal."""
-    products = products_about(rows, central_row(rows))
+    return _among(rows, np.arange(len(rows)))
+
+
+def _among(rows: Array, chosen: NDArray[np.intp]) -> Matrix:
+    """Distances between the chosen rows, which stay where they are: a cluster may be nearly all of a large matrix."""
+    products = products_about(rows, central_row(rows, chosen), chosen)
     square = products.diagonal()
     sums = square[:, None] + square[None, :]
     distances = np.maximum(sums - 2 * products, 0)
     np.fill_diagonal(distances, 0)
     for cluster in _clusters(distances < CANCELLED * sums):
-        distances[np.ix_(cluster, cluster)] = squared_distances(rows[cluster])
+        distances[np.ix_(cluster, cluster)] = _among(rows, chosen[cluster])
     return distances
 
 
-def central_row(rows: Array) -> int:
-    """The row whose median distance to the others is least, judged on a sample of the columns."""
-    sample = sample_columns(rows).astype(np.float64)
+def central_row(rows: Array, chosen: NDArray[np.intp] | None = None) -> int:
+    """The one of the chosen rows whose median distance to the others is least, on a sample of the columns."""
+    chosen = np.arange(len(rows)) if chosen is None else chosen
+    sample = sample_columns(rows)[chosen].astype(np.float64)
     sample -= sample[0]
     square = np.einsum("ij,ij->i", sample, sample)
     distances = square[:, None] + square[None, :] - 2 * (sample @ sample.T)
-    return int(np.median(distances, axis=1).argmin())
-
-
-def products_about(rows: Array, centre: int) -> Matrix:
-    """(n, d) -> (n, n): ⟨u_i − u_c, u_j − u_c⟩; in float64 where float32 cannot hold the squares."""
-    if rows.shape[1] <= FEW_COLUMNS:
-        return _blocked(rows, rows[centre], np.dtype(np.float64))
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        products = _blocked(rows, rows[centre], rows.dtype)
-    if rows.dtype == np.float32 and not float32_holds(products.diagonal()):
-        return _blocked(rows, rows[centre], np.dtype(np.float64))
-    return products
-
-
-def _blocked(rows: Array, centre: Array, dtype: np.dtype[np.floating]) -> Matrix:
-    products = np.zeros((len(rows), len(rows)))
-    for block in column_blocks(*rows.shape):
-        gap = rows[:, block].astype(dtype, copy=False) - centre[block].astype(dtype, copy=False)
-        products += gap @ gap.T
-    return products
+    return int(chosen[np.median(distances, axis=1).argmin()])
 
 
 def _clusters(near: NDArray[np.bool_]) -> list[NDArray[np.intp]]:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from fedsim.gram import central_row, products_about, squared_distances
+from fedsim.gram import central_row, squared_distances
+from fedsim.kernels import products_about
 from tests.aggregators.matrices import KINDS
 
 each_width = pytest.mark.parametrize("columns", [500, 70_001])

@@ -53,7 +53,7 @@ def test_weighted_sums(n, dtype):
         np.testing.assert_allclose(weighted_sum(weights[k], rows), expected[k], **tolerance)
 
 
-def test_rows_of_weight_zero_are_not_read():
+def test_rows_of_weight_zero_add_nothing():
     rows = plain(4)
     rows[2] = np.nan
     assert np.isfinite(weighted_sum(np.array([0.5, 0.5, 0, 0]), rows)).all()

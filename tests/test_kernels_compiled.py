@@ -7,7 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from fedsim.kernels import compiled, mean_of_ranks
+from fedsim.kernels import llvm, mean_of_ranks, measures, ranks_compiled, squared_distances_to
+from fedsim.kernels.measures_source import products
 from fedsim.kernels.network import halvings, selection
 from fedsim.kernels.ranks import by_sorting
 
@@ -53,7 +54,7 @@ def test_every_path_gives_the_same_bits(n, dtype):
         sorting = np.empty(333, dtype)
         fit = by_sorting(rows, first, last, sorting)
         assert fit == np.isfinite(sorting).all()
-        makers = [compiled.interpreted_kernel, *([compiled.unrolled_kernel] if n <= 33 else [])]
+        makers = [ranks_compiled.interpreted_kernel, *([ranks_compiled.unrolled_kernel] if n <= 33 else [])]
         for run, lanes in [make(n, first, last, np.dtype(dtype)) for make in makers]:
             whole = 333 - 333 % lanes
             out = np.empty(whole, dtype)
@@ -64,10 +65,12 @@ def test_every_path_gives_the_same_bits(n, dtype):
 @pytest.fixture
 def eager(monkeypatch):
     """Everything is compiled at once."""
-    monkeypatch.setattr(compiled, "_saved", Counter())
-    monkeypatch.setattr(compiled, "START", 0.0)
-    monkeypatch.setattr(compiled, "WRITTEN_OUT", 0.0)
-    monkeypatch.setattr(compiled, "WRITTEN_EXCHANGE", 0.0)
+    monkeypatch.setattr(llvm, "_saved", Counter())
+    monkeypatch.setattr(llvm, "START", 0.0)
+    monkeypatch.setattr(measures, "DISTANCE_COST", 0.0)
+    monkeypatch.setattr(ranks_compiled, "INTERPRETER", 0.0)
+    monkeypatch.setattr(ranks_compiled, "WRITTEN_OUT", 0.0)
+    monkeypatch.setattr(ranks_compiled, "WRITTEN_EXCHANGE", 0.0)
 
 
 @pytest.mark.usefixtures("eager")
@@ -79,24 +82,26 @@ def test_views_tails_and_overflow_are_no_different_compiled(n, d, monkeypatch):
     unaligned = np.frombuffer(b"x" + wide.tobytes(), np.uint8)[1:].view(np.float32).reshape(wide.shape)
     views = (wide, wide[:, :d], wide[:, d:], wide[:, ::2], wide[::-1], np.asfortranarray(wide), unaligned)
     found = [mean_of_ranks(rows, 2, n - 2) for rows in views]
-    monkeypatch.setattr(compiled, "available", lambda: False)
+    monkeypatch.setattr(llvm, "available", lambda: False)
     for rows, answer in zip(views, found, strict=True):
         np.testing.assert_array_equal(answer, mean_of_ranks(rows, 2, n - 2))
     np.testing.assert_allclose(found[0][0], 3e38, rtol=1e-6)
 
 
 def test_kernels_are_compiled_once_they_repay_it(monkeypatch):
-    monkeypatch.setattr(compiled, "_saved", Counter())
-    kinds = [compiled.kernel(10, 4, 6, FLOAT32, 10**6) for _ in range(9)]
+    monkeypatch.setattr(llvm, "_saved", Counter())
+    kinds = []
+    monkeypatch.setattr(llvm, "loaded", lambda: any(kinds))
+    kinds.extend(ranks_compiled.kernel(10, 4, 6, FLOAT32, 10**6) for _ in range(9))
     assert kinds[0] is None
-    assert kinds[2] == compiled.interpreted_kernel(10, 4, 6, FLOAT32)
-    assert kinds[8] == compiled.unrolled_kernel(10, 4, 6, FLOAT32)
-    assert compiled.kernel(compiled.TALLEST + 1, 4, 6, FLOAT32, 10**9) is None
+    assert kinds[2] == ranks_compiled.interpreted_kernel(10, 4, 6, FLOAT32)
+    assert kinds[8] == ranks_compiled.unrolled_kernel(10, 4, 6, FLOAT32)
+    assert ranks_compiled.kernel(ranks_compiled.TALLEST + 1, 4, 6, FLOAT32, 10**9) is None
 
 
 def test_without_a_compiler_numpy_does_it_all(monkeypatch):
-    monkeypatch.setattr(compiled, "available", lambda: False)
-    assert compiled.kernel(20, 5, 15, FLOAT32, 10**9) is None
+    monkeypatch.setattr(llvm, "available", lambda: False)
+    assert ranks_compiled.kernel(20, 5, 15, FLOAT32, 10**9) is None
 
 
 def test_a_small_matrix_does_not_load_the_compiler():
@@ -106,3 +111,44 @@ def test_a_small_matrix_does_not_load_the_compiler():
         "sys.exit('llvmlite' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("d", [1, 1023, 1024, 9000])
+@pytest.mark.parametrize("n", [1, 7, 64])
+def test_compiled_distances_have_the_bits_of_numpys(n, d, monkeypatch):
+    draw = np.random.default_rng(n)
+    wide, point = draw.standard_normal((n, 2 * d)).astype(np.float32), draw.standard_normal(d).astype(np.float32)
+    views = (wide[:, :d], wide[::-1, d:])
+    found = [squared_distances_to(point, rows) for rows in views]
+    monkeypatch.setattr(llvm, "available", lambda: False)
+    for rows, answer in zip(views, found, strict=True):
+        np.testing.assert_array_equal(answer, squared_distances_to(point, rows))
+
+
+@pytest.mark.parametrize("tile", [(4, 4), (3, 2), (1, 1)])
+@pytest.mark.parametrize(("n", "d"), [(7, 70_001), (13, 66_560), (33, 65_537)])
+def test_compiled_products_whatever_the_tile(n, d, tile, monkeypatch):
+    rows = np.random.default_rng(n).standard_normal((n, d)).astype(np.float32) + 5
+    monkeypatch.setattr(measures, "MUCH_WORK", 0)
+    usual = measures.products_about(rows, 2)
+    function = llvm.compiled(products(*tile), [*[llvm.POINTER] * 3, *[llvm.INTEGER] * 3, *[llvm.POINTER] * 2])
+    monkeypatch.setattr(measures, "_product_kernel", lambda: (function, tile[0] * tile[1]))
+    np.testing.assert_array_equal(measures.products_about(rows, 2), usual)
+    gaps = rows.astype(float) - rows[2]
+    np.testing.assert_allclose(usual, gaps @ gaps.T, rtol=0, atol=1e-7 * (gaps[0] @ gaps[0]))
+
+
+def test_compiled_products_of_some_rows_of_a_view(monkeypatch):
+    wide = np.random.default_rng(0).standard_normal((9, 140_000)).astype(np.float32)
+    rows, chosen = wide[::-1, 70_000:], np.array([1, 4, 8])
+    monkeypatch.setattr(measures, "MUCH_WORK", 0)
+    gaps = (rows[chosen] - rows[4]).astype(float)
+    np.testing.assert_allclose(measures.products_about(rows, 4, chosen), gaps @ gaps.T, rtol=1e-6, atol=1e-3)
+
+
+def test_whether_products_are_compiled_depends_on_the_matrix_alone():
+    rows = np.random.default_rng(0).standard_normal((64, 100_000)).astype(np.float32)
+    first = measures.products_about(rows, 3)
+    for _ in range(3):
+        np.testing.assert_array_equal(measures.products_about(rows, 3), first)

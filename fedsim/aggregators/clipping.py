@@ -44,8 +44,9 @@ def centered_clip(
     centre = np.asarray(previous, updates.dtype)
     for _ in range(steps):
         factors = within(radius, np.sqrt(squared_distances_to(centre, updates)))
-        pulled = weighted_sum(factors / len(factors), updates)
-        centre = pulled + centre * updates.dtype.type(1 - factors.mean())
+        kept = centre * updates.dtype.type(1 - factors.mean())
+        centre = weighted_sum(factors / len(factors), updates)
+        centre += kept
     return Aggregate(centre, factors / factors.sum())
 
 

@@ -9,8 +9,8 @@ from annotated_types import Ge, Gt
 from fedsim.aggregators._family import Aggregate, aggregator
 from fedsim.aggregators._weiszfeld import Matrix, Vector, automatic_weights, distances_to_mix, weiszfeld
 from fedsim.arrays import Array, Integers
-from fedsim.gram import central_row, products_about
-from fedsim.kernels import weighted_sum
+from fedsim.gram import central_row
+from fedsim.kernels import products_about, weighted_sum
 
 Tolerance = Annotated[float, Gt(0), "movement that counts as none, as a share of the mean distance to the rows"]
 

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedsim.arrays import Array
+from fedsim.kernels import llvm
 from fedsim.kernels.blocks import column_blocks
-from fedsim.kernels.compiled import kernel
 from fedsim.kernels.network import halvings
+from fedsim.kernels.ranks_compiled import kernel
 
 SAMPLE_RUNS, SAMPLE_LENGTH = 16, 256
 """Survival is counted on this many runs of this many columns, spread evenly."""
@@ -29,9 +30,7 @@ def mean_of_ranks(rows: Array, first: int, last: int) -> Array:
 
 def _by_kernel(rows: Array, first: int, last: int, update: Array) -> tuple[int, bool]:
     """Fill as many columns as a compiled kernel handles: how many, and whether all answers are finite."""
-    if rows.strides[1] != rows.itemsize or rows.strides[0] % rows.itemsize or not rows.flags.aligned:
-        return 0, True
-    found = kernel(len(rows), first, last, rows.dtype, rows.shape[1])
+    found = kernel(len(rows), first, last, rows.dtype, rows.shape[1]) if llvm.readable(rows) else None
     if found is None:
         return 0, True
     run, lanes = found

@@ -5,32 +5,8 @@ answer is not finite. A compare-exchange is one comparison and two selections, w
 minimum and a maximum.
 """
 
-from typing import NamedTuple
-
+from fedsim.kernels.llvm import ATTRIBUTES, Lanes
 from fedsim.kernels.network import halvings, selection
-
-
-class Lanes(NamedTuple):
-    """A vector type: how many numbers of which kind one instruction handles."""
-
-    kind: str  # "float" or "double"
-    width: int
-
-    @property
-    def vector(self) -> str:
-        """The type's name in the source."""
-        return f"<{self.width} x {self.kind}>"
-
-    @property
-    def mask(self) -> str:
-        """The type of a comparison's answer."""
-        return f"<{self.width} x i1>"
-
-    def splat(self, name: str, value: str) -> str:
-        """Lines that fill vector %name with one number."""
-        return f"""
-  %{name}.one = insertelement {self.vector} poison, {self.kind} {value}, i32 0
-  %{name} = shufflevector {self.vector} %{name}.one, {self.vector} poison, <{self.width} x i32> zeroinitializer"""
 
 
 def exchange(lanes: Lanes, tag: str, left: str, right: str) -> str:
@@ -59,13 +35,16 @@ done:
   ret {kind} %verdict
 }}
 declare {kind} @llvm.vector.reduce.fadd({kind}, {vector})
-attributes #0 = {{ "min-legal-vector-width"="512" "prefer-vector-width"="512" }}
+{ATTRIBUTES}
 """
 
 
 def opening(lanes: Lanes, block: str, final: str) -> str:
     """Lines that start the loop over columns."""
-    return f"""{lanes.splat("divisors", "%divisor")}
+    kind, vector = lanes.kind, lanes.vector
+    return f"""
+  %divisors.one = insertelement {vector} poison, {kind} %divisor, i32 0
+  %divisors = shufflevector {vector} %divisors.one, {vector} poison, <{lanes.width} x i32> zeroinitializer
   br label %{block}
 {block}:
   %column = phi i64 [0, %entry], [%column.next, %{final}]

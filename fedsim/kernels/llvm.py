@@ -1,0 +1,137 @@
+"""Kernels written as LLVM source, with the vectors spelt out, compiled in the process.
+
+Loading the compiler and a first kernel takes about a twentieth of a second, so a kernel that gives the same bits as
+numpy is compiled only once the work so far would have repaid it. llvmlite is imported here, and only then.
+"""
+
+import ctypes
+import sys
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+from fedsim.arrays import Array
+
+Function = Callable[..., Any]
+
+START = 40e6
+"""Nanoseconds that loading the compiler costs, once in a process."""
+ATTRIBUTES = 'attributes #0 = { "min-legal-vector-width"="512" "prefer-vector-width"="512" }'
+"""Without this some processors would be given half of their registers' width."""
+
+
+class Lanes(NamedTuple):
+    """A vector type: how many numbers of which kind one operation handles; LLVM splits it to fit the registers."""
+
+    kind: str  # "float" or "double"
+    width: int
+
+    @property
+    def vector(self) -> str:
+        """The type's name in the source."""
+        return f"<{self.width} x {self.kind}>"
+
+    @property
+    def mask(self) -> str:
+        """The type of a comparison's answer."""
+        return f"<{self.width} x i1>"
+
+    @property
+    def half(self) -> "Lanes":
+        """A vector of half as many numbers."""
+        return Lanes(self.kind, self.width // 2)
+
+
+def loop(name: str, start: str, stop: str, step: int, body: str) -> str:
+    """Lines that run `body`, which knows the index as %name, for start, start + step, … below stop."""
+    return f"""
+  br label %{name}.enter
+{name}.enter:
+  br label %{name}.head
+{name}.head:
+  %{name} = phi i64 [{start}, %{name}.enter], [%{name}.next, %{name}.latch]
+  %{name}.in = icmp ult i64 %{name}, {stop}
+  br i1 %{name}.in, label %{name}.body, label %{name}.exit
+{name}.body:{body}
+  br label %{name}.latch
+{name}.latch:
+  %{name}.next = add i64 %{name}, {step}
+  br label %{name}.head
+{name}.exit:"""
+
+
+def address(name: str, base: str, index: str, stride: str, offset: str, kind: str = "float") -> str:
+    """Lines that point %name at number index·stride + offset after %base."""
+    return f"""
+  %{name}.row = mul i64 {index}, {stride}
+  %{name}.at = add i64 %{name}.row, {offset}
+  %{name} = getelementptr {kind}, ptr %{base}, i64 %{name}.at"""
+
+
+def folded(name: str, value: str, lanes: Lanes, width: int) -> str:
+    """Lines that add the halves of a vector, and theirs, until %name has `width` numbers."""
+    lines, half = [], lanes.half
+    for side, start in (("low", 0), ("high", half.width)):
+        places = ", ".join(f"i32 {start + k}" for k in range(half.width))
+        lines.append(
+            f"\n  %{name}.{half.width}.{side} = shufflevector {lanes.vector} {value}, {lanes.vector} poison, "
+            f"<{half.width} x i32> <{places}>"
+        )
+    total = f"%{name}" if half.width == width else f"%{name}.{half.width}"
+    lines.append(f"\n  {total} = fadd {half.vector} %{name}.{half.width}.low, %{name}.{half.width}.high")
+    return "".join(lines) + ("" if half.width == width else folded(name, total, half, width))
+
+
+_saved: Counter[Hashable] = Counter()
+_engines: list[Any] = []
+
+
+def repaid(key: Hashable, saving: float, cost: float) -> bool:
+    """Whether the work so far, with this call, would have saved what the kernel costs; both in nanoseconds."""
+    _saved[key] += saving  # type: ignore[assignment]
+    return _saved[key] >= cost + (0 if loaded() else START)
+
+
+def loaded() -> bool:
+    """Whether the compiler is there already."""
+    return "llvmlite.binding" in sys.modules
+
+
+@lru_cache(maxsize=1)
+def available() -> bool:
+    """Whether there is a compiler; numpy does all the work where there is none."""
+    return find_spec("llvmlite") is not None
+
+
+def readable(rows: Array) -> bool:
+    """Whether a kernel can walk the rows where they lie: aligned float numbers, side by side within a row."""
+    size = rows.itemsize
+    return bool(rows.flags.aligned and rows.strides[1] == size and rows.strides[0] % size == 0)
+
+
+@lru_cache(maxsize=1)
+def features() -> dict[str, bool]:
+    """What this processor has: avx512f, fma, neon …"""
+    from llvmlite import binding
+
+    return dict(binding.get_host_cpu_features())
+
+
+def compiled(source: str, arguments: Sequence[Any], result: Any = None) -> Function:
+    """Machine code for this processor of the function @kernel; it lives as long as the process."""
+    from llvmlite import binding
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    machine = binding.Target.from_default_triple().create_target_machine(
+        cpu=binding.get_host_cpu_name(), features=binding.get_host_cpu_features().flatten(), opt=2
+    )
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(source), machine)
+    engine.finalize_object()
+    _engines.append(engine)
+    return ctypes.CFUNCTYPE(result, *arguments)(engine.get_function_address("kernel"))
+
+
+POINTER, INTEGER = ctypes.c_void_p, ctypes.c_int64

@@ -1,0 +1,150 @@
+"""Distances of rows to a point, and products of rows about a point; float32 chunks are summed in float64."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedsim.arrays import Array
+from fedsim.kernels import llvm
+from fedsim.kernels.blocks import column_blocks
+from fedsim.kernels.measures_source import DISTANCE_CHUNK, LANES, PARTIAL, PRODUCT_CHUNK, distances, products
+
+Matrix = NDArray[np.float64]
+Vector = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+TINY = 1e-25
+"""Below this a sum of float32 squares has lost digits to underflow."""
+FEW_COLUMNS = 2**16
+"""Up to this many columns products are formed in float64, which costs little there and rounds nothing worth a word."""
+MUCH_WORK = 4e8
+"""Multiplications of one call from which products are left to a compiled kernel; four such calls repay it.
+
+The matrix alone decides, not the calls before: products of the kernel and of numpy differ in their last bits.
+"""
+DISTANCE_SAVES, DISTANCE_COST = 0.4, 8e6
+"""Nanoseconds that compiled distances save for each number of the matrix, and what the kernel costs once."""
+GAPS = 40_000
+"""Numbers of which numpy squares the gaps at a time."""
+
+
+def squared_distances_to(point: Array, rows: Array) -> Vector:
+    """(d,), (n, d) -> (n,): ‖u_i − point‖²; in float64 where float32 cannot hold the squares."""
+    if rows.dtype == np.float64:
+        return _squares(point, rows)
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        squares = _squares(point, rows)
+    return squares if float32_holds(squares) else _squares(point.astype(np.float64), rows)
+
+
+def products_about(rows: Array, centre: int, chosen: Indices | None = None) -> Matrix:
+    """(n, d) -> (m, m): ⟨u_i − u_c, u_j − u_c⟩ over the m chosen rows; in float64 where float32 does not do."""
+    chosen = np.arange(len(rows)) if chosen is None else chosen
+    if rows.dtype == np.float32 and rows.shape[1] > FEW_COLUMNS:
+        multiplied = _multiplied_by_kernel if _much(rows, len(chosen)) else _multiplied
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            found = multiplied(rows, rows[centre], chosen)
+        if float32_holds(found.diagonal()):
+            return found
+    return _multiplied(rows, rows[centre].astype(np.float64), chosen)
+
+
+def float32_holds(squares: Vector) -> bool:
+    """Whether float32 squares neither overflowed nor, all of them, sank to where digits are lost."""
+    return bool(np.isfinite(squares).all() and squares.max() > TINY)
+
+
+def _squares(point: Array, rows: Array) -> Vector:
+    n, d = rows.shape
+    sums = np.zeros((n, PARTIAL.width))
+    done = _squares_by_kernel(point, rows, sums)
+    width = max(GAPS // n // DISTANCE_CHUNK, 1) * DISTANCE_CHUNK
+    for start in range(done, d, width):
+        _add_squares(_padded(rows[:, start : start + width] - point[start : start + width], DISTANCE_CHUNK), sums)
+    return np.asarray(sums.sum(axis=1))
+
+
+def _add_squares(gaps: Array, sums: Matrix) -> None:
+    """Add each chunk's squares in the order of the kernel: lane by lane, folded twice, then in float64."""
+    n, width = gaps.shape
+    lanes = np.add.reduce(
+        np.multiply(gaps, gaps, out=gaps).reshape(n, width // DISTANCE_CHUNK, -1, LANES.width), axis=2
+    )
+    while lanes.shape[2] > PARTIAL.width:
+        half = lanes.shape[2] // 2
+        lanes = lanes[:, :, :half] + lanes[:, :, half:]
+    for chunk in range(lanes.shape[1]):
+        sums += lanes[:, chunk]
+
+
+def _padded(block: Array, multiple: int) -> Array:
+    """The block with zeros behind it, up to a multiple of so many columns."""
+    missing = -block.shape[1] % multiple
+    return np.pad(block, ((0, 0), (0, missing))) if missing else block
+
+
+def _squares_by_kernel(point: Array, rows: Array, sums: Matrix) -> int:
+    """Add up as many columns as a compiled kernel handles, if one has been repaid, and say how many."""
+    n, whole = len(rows), int(rows.shape[1]) // DISTANCE_CHUNK * DISTANCE_CHUNK
+    if not llvm.readable(rows) or point.dtype != np.float32 or not llvm.available():
+        return 0
+    if not llvm.repaid("distances", DISTANCE_SAVES * n * whole, DISTANCE_COST):
+        return 0
+    flat = np.ascontiguousarray(point)
+    stride = rows.strides[0] // rows.itemsize
+    _distance_kernel()(rows.ctypes.data, stride, flat.ctypes.data, n, whole, sums.ctypes.data)
+    return whole
+
+
+@lru_cache(maxsize=1)
+def _distance_kernel() -> llvm.Function:
+    pointer, integer = llvm.POINTER, llvm.INTEGER
+    return llvm.compiled(distances(), [pointer, integer, pointer, integer, integer, pointer])
+
+
+def _multiplied(rows: Array, centre: Array, chosen: Indices) -> Matrix:
+    found = np.zeros((len(chosen), len(chosen)))
+    everything = len(chosen) == len(rows)
+    for block in column_blocks(len(chosen), rows.shape[1]):
+        gaps = (rows[:, block] if everything else rows[chosen, block]) - centre[block]
+        found += gaps @ gaps.T
+    return found
+
+
+def _much(rows: Array, count: int) -> bool:
+    if count**2 * rows.shape[1] < MUCH_WORK or not llvm.readable(rows) or not llvm.available():
+        return False
+    return bool(llvm.features().get("fma") or llvm.features().get("neon"))
+
+
+def _multiplied_by_kernel(rows: Array, centre: Array, chosen: Indices) -> Matrix:
+    n, whole = len(chosen), rows.shape[1] - rows.shape[1] % PRODUCT_CHUNK
+    run, tile = _product_kernel()
+    padded = n + -n % tile
+    found = np.zeros((padded, padded))
+    scratch = _aligned(padded * PRODUCT_CHUNK)
+    tail, rest = _padded(rows[chosen, whole:], PRODUCT_CHUNK), _padded(centre[None, whole:], PRODUCT_CHUNK)
+    for part, held, middle, columns in ((rows, chosen, centre, whole), (tail, np.arange(n), rest, tail.shape[1])):
+        places = held.astype(np.int64) * (part.strides[0] // part.itemsize)
+        pointers = (part.ctypes.data, places.ctypes.data, middle.ctypes.data, n, padded, columns)
+        run(*pointers, scratch.ctypes.data, found.ctypes.data)
+    lower = np.tril(found[:n, :n])
+    return np.asarray(lower + np.tril(lower, -1).T)
+
+
+@lru_cache(maxsize=1)
+def _product_kernel() -> tuple[llvm.Function, int]:
+    """The kernel and how many rows it pads to: tiles fill 32 registers of 16 numbers, or 16 registers of 8."""
+    high, wide = (4, 4) if llvm.features().get("avx512f") else (3, 2)
+    pointer, integer = llvm.POINTER, llvm.INTEGER
+    arguments = [pointer, pointer, pointer, integer, integer, integer, pointer, pointer]
+    return llvm.compiled(products(high, wide), arguments), int(np.lcm(high, wide))
+
+
+def _aligned(count: int) -> NDArray[Any]:
+    """Float32 zeros at an address that the widest vector load accepts."""
+    memory = np.zeros(count + 16, np.float32)
+    start = -memory.ctypes.data % 64 // 4
+    return memory[start : start + count]
