@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import completing
+from cli.stopping import INTERRUPTED, Interrupted
 from fedsim.errors import FedsimError
 
 if TYPE_CHECKING:
     from cli.screens import Mode
-
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="fedsim",
@@ -71,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         app(args=given, prog_name="fedsim")
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Interrupted):
         sys.exit(INTERRUPTED)
     except FedsimError as error:
         _fail(error, "--debug" in given)

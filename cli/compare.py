@@ -19,6 +19,7 @@ from cli.contestants import Contestant, contestants, in_turns
 from cli.differences import differences, shared
 from cli.layout import labelled
 from cli.run import Wishes
+from cli.screens import FINISHING
 from cli.stopping import INTERRUPTED, Interrupted, Stopping, is_end
 from cli.waiting import Waiting
 from fedsim.arrays import Progress
@@ -87,6 +88,8 @@ def closing(runs: Sequence[Contestant], width: int) -> Iterator[Text]:
     head, *lines = summary_lines(runs)
     yield Text(head, style="bold")
     yield from (Text(line) for line in lines)
+    if not all(run.finished for run in runs):
+        return
     note = "± is a 95 % interval over the test examples, normal approximation, as if they were drawn apart for each "
     note += "run (too wide rather than too narrow); another seed may differ by more"
     yield from labelled("", note, width=width, column=0)
@@ -105,8 +108,8 @@ def _play(runs: Sequence[Contestant], wishes: Wishes, console: Console, above: i
         return True
     execution = waiting[0].scenario.execution
     with ExitStack() as stack:
-        stopping = stack.enter_context(Stopping(lambda: messages().print("finishing; Ctrl-C again to stop now")))
-        sink, progress = _screen(stack, runs, wishes, console, above)
+        sink, progress, finishing = _screen(stack, runs, wishes, console, above)
+        stopping = stack.enter_context(Stopping(finishing))
         pool = stack.enter_context(Pool(execution.workers, execution.backend))
         playing = [stack.enter_context(closed(_told(run, pool, wishes, progress))) for run in waiting]
         try:
@@ -126,13 +129,14 @@ def _told(run: Contestant, pool: Pool, wishes: Wishes, progress: Progress) -> Ge
 
 def _screen(
     stack: ExitStack, runs: Sequence[Contestant], wishes: Wishes, console: Console, above: int
-) -> tuple[Callable[[Contestant, Event], None], Progress]:
-    """What is told every event, and what is told of progress."""
+) -> tuple[Callable[[Contestant, Event], None], Progress, Callable[[], None]]:
+    """What is told every event, what is told of progress, and what is told that the end was asked for."""
     if wishes.mode == "table":
         table = stack.enter_context(CompareTable(console, runs, above))
-        return lambda _, event: table(event), table.progress
+        return lambda _, event: table(event), table.progress, table.finishing
     waiting = stack.enter_context(Waiting(messages()))
-    return (_write_line if wishes.mode == "json" else lambda *_: None), waiting
+    sink = _write_line if wishes.mode == "json" else lambda *_: None
+    return sink, waiting, lambda: messages().print(FINISHING)
 
 
 def _write_line(run: Contestant, event: Event) -> None:

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from cli.contestants import Contestant
 from cli.differences import interval
-from cli.live import REFRESH, height_for
+from cli.live import AROUND, REFRESH, height_for
 from cli.pace import Pace, progress_line
 from cli.wording import NOTHING, magnitude, score, sparkline, weight
 from fedsim.events import Event, RoundEnded
@@ -23,7 +23,8 @@ class CompareTable:
 
     def __init__(self, console: Console, runs: Sequence[Contestant], above: int) -> None:
         self.console, self.runs = console, runs
-        self._above = above + len(runs) - 1  # a sparkline for each run
+        self._above = above
+        self._around = AROUND + len(runs) - 1  # a sparkline for each run
         self._pace = Pace()
         self._activity = ""
         self._shown = 0
@@ -51,6 +52,10 @@ class CompareTable:
         if not self.console.is_terminal:
             self._write_whole_rounds()
 
+    def finishing(self) -> None:
+        """Say that the end has been asked for."""
+        self._activity = "finishing"
+
     def progress(self, what: str, done: int, total: int) -> None:
         """Show what the engine is busy with between events."""
         self._activity = f"{what} {done:,}/{total:,}" if done < total else ""
@@ -61,7 +66,7 @@ class CompareTable:
     def picture(self) -> Group:
         """The table as it stands: heading, last rounds, a sparkline a run, progress."""
         width, last = self.console.width, max(run.scenario.rounds for run in self.runs)
-        height = height_for(last, self.console.height, self._above)
+        height = height_for(last, self.console.height, self._above, self._around)
         reached = max((len(run.history.rows) for run in self.runs), default=0)
         first = max(0, reached - height)
         lines = [Text(line_of(place, self.runs, width), no_wrap=True) for place in range(first, reached)]

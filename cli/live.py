@@ -28,6 +28,7 @@ class LiveTable:
         self._above = above  # lines printed before, which should stay in sight
         self._pace = pace or Pace()
         self._activity = ""  # what is being done, where that is not training
+        self.finishing = False  # whether the end has been asked for
         self._table: Table | None = None
         self._live: Live | None = None
 
@@ -65,7 +66,7 @@ class LiveTable:
         if self._table is None or self.history.started is None:
             return Group()
         total = self.history.started.rounds
-        height = height_for(total, self.console.height, self._above)
+        height = height_for(total, self.console.height, self._above, AROUND)
         rows = self.history.rows[-height:]
         lines = [Text(self._table.heading(), style="bold"), *(_line(self._table, row) for row in rows)]
         lines += [Text("")] * (height - len(rows))
@@ -80,6 +81,8 @@ class LiveTable:
 
     def _doing(self) -> str:
         current = self.history.current
+        if self.finishing:
+            return "finishing"
         if self._activity or current is None:
             return self._activity
         if self.history.verdict is not None:
@@ -88,11 +91,11 @@ class LiveTable:
         return f"training {self.history.trained}/{asked}" if self.history.trained < asked else "aggregating"
 
 
-def height_for(rounds: int, screen: int, above: int) -> int:
+def height_for(rounds: int, screen: int, above: int, around: int) -> int:
     """Rows to show: what fits below the opening lines, and no more than there are rounds."""
-    room = screen - AROUND - above
+    room = screen - around - above
     if room < LEAST_ROWS:  # then the opening lines may scroll away
-        room = screen - AROUND
+        room = screen - around
     return max(1, min(rounds, room))
 
 

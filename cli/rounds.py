@@ -57,7 +57,7 @@ def table_for(started: RunStarted, width: int) -> Table:
     """The columns every screen has, and as many more as the width allows."""
     columns = _always(started)
     for column in _wide():
-        if 1 + sum(each.width + len(GAP) for each in (*columns, column)) <= width:
+        if 1 + sum(each.width + len(GAP) for each in (*columns, column)) - len(GAP) <= width:
             columns.append(column)
     return Table(tuple(columns), width)
 
@@ -81,7 +81,7 @@ def _wide() -> list[Column]:
         Column.of("training loss", 8, lambda row: magnitude(row.train_loss)),
         Column.of("norm", 8, lambda row: magnitude(row.norm)),
         Column.of("off honest mean", 8, lambda row: magnitude(row.distance)),
-        Column.of("absent", 24, lambda row: absent(row.missing)),
+        Column.of("absent", 20, lambda row: absent(row.missing)),
     ]
 
 

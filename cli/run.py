@@ -103,21 +103,21 @@ def _notes(folder: RunFolder | None, state: State | None) -> Iterable[str]:
 
 def _play(simulation: Simulation, keeper: Keeper, history: History, screen: Screen, goal: Goal | None) -> str:
     """Why the run ended early, or nothing; whatever happens, what was done so far is kept."""
-    stopping = Stopping(lambda: messages().print("finishing; Ctrl-C again to stop now"))
-    try:
-        with simulation, screen, stopping:
-            last = consume(_until(stopping.following(simulation), goal), keeper, history, screen)
-    except Interrupted:
-        keeper.broken_off("interrupted")
-        return "interrupted"
-    except BaseException as error:
-        keeper.broken_off("failed" if isinstance(error, Exception) else "interrupted")
-        raise
-    return _ended(keeper, history, goal, last)
+    with Stopping(screen.finishing) as stopping:
+        try:
+            with simulation, screen:
+                last = consume(_until(stopping.following(simulation), goal), keeper, history, screen)
+        except Interrupted:
+            keeper.broken_off("interrupted")
+            return "interrupted"
+        except BaseException as error:
+            keeper.broken_off("failed" if isinstance(error, Exception) else "interrupted")
+            raise
+        return _ended(keeper, history, goal, last)
 
 
 def _ended(keeper: Keeper, history: History, goal: Goal | None, last: Event | None) -> str:
-    """What the end was, and the folder told of it."""
+    """Why the run ended early, or nothing, and the folder told of it."""
     if history.ended is not None:
         keeper.close()
         return ""

@@ -16,6 +16,8 @@ from cli.waiting import Waiting
 from fedsim.events import Event, RunStarted
 from fedsim.scenario import Scenario
 
+FINISHING = "finishing; Ctrl-C again to stop now"
+
 Mode = Literal["table", "json", "quiet"]
 
 
@@ -38,6 +40,13 @@ class Screen:
     def progress(self, what: str, done: int, total: int) -> None:
         """Show what the engine is busy with."""
         (self._live.progress if self._live else self._waiting)(what, done, total)
+
+    def finishing(self) -> None:
+        """Say that the end has been asked for, where it does not tear the table apart."""
+        if self._live:
+            self._live.finishing = True
+        else:
+            messages().print(FINISHING)
 
     def __call__(self, event: Event) -> None:
         """Show the event."""

@@ -1,7 +1,7 @@
 """Ctrl-C and SIGTERM: once means finish cleanly, twice means now.
 
-A round that ends within the grace is let end, so that what is kept is whole; after it the work is broken off wherever
-it is. Neither ever breaks into the writing of a file: only the engine's own work is interrupted.
+A round that ends within the grace is let end; after it the work is broken off, but only the engine's, never the writing
+of a file. The second time breaks off whatever is being done, and what was done is still kept; a third is the last.
 """
 
 import os
@@ -16,6 +16,8 @@ from fedsim.events import RoundEnded, RunEnded
 
 GRACE = 1.0
 """Seconds that a round gets to end by itself."""
+PATIENCE = 2
+"""Times that a person asks before even the cleaning up is left undone."""
 INTERRUPTED = 130
 SHOW_CURSOR = "\x1b[?25h\n"
 
@@ -33,12 +35,14 @@ class Interrupted(BaseException):
 
 
 class Stopping:
-    """While it is entered, Ctrl-C and SIGTERM ask for the end in place of raising anywhere."""
+    """While it is entered, Ctrl-C and SIGTERM first ask for the end, and raise Interrupted when asked again."""
 
     def __init__(self, asked: Callable[[], None] = lambda: None, grace: float = GRACE) -> None:
         self.requested = False
         self._asked, self._grace = asked, grace
         self._interruptible = False
+        self._over = False  # only the cleaning up is left, and that is let end
+        self._times = 0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Stopping":
@@ -56,10 +60,13 @@ class Stopping:
 
     def following(self, events: Iterator[Item], ends: Callable[[Item], bool] = is_end) -> Iterator[Item]:
         """The events up to the first end of a round after the end was asked for; Interrupted where none comes."""
-        for event in iter(lambda: self._next(events), None):
-            yield event
-            if self.requested and ends(event):
-                return
+        try:
+            for event in iter(lambda: self._next(events), None):
+                yield event
+                if self.requested and ends(event):
+                    return
+        finally:
+            self._over = True
 
     def _next(self, events: Iterator[Item]) -> Item | None:
         if self.requested and signal.getitimer(signal.ITIMER_REAL)[0] == 0:
@@ -71,10 +78,15 @@ class Stopping:
             self._interruptible = False
 
     def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        if self.requested:
+        self._times += 1
+        if self._times > PATIENCE:
             sys.stdout.write(SHOW_CURSOR if sys.stdout.isatty() else "")
             sys.stdout.flush()
             os._exit(INTERRUPTED)
+        if self._over:
+            return
+        if self.requested:
+            raise Interrupted
         self.requested = True
         self._asked()
         signal.setitimer(signal.ITIMER_REAL, self._grace)
