@@ -1,0 +1,78 @@
+"""Every model: the numbers it promises, its shapes, and what it says of images it cannot take."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from fedsim.models._family import models
+from fedsim.scenario import Choice
+from fedsim.streams import Stream
+from fedsim.training import ModelKind, flat_model
+from fedsim.vectors import Flat, initial
+
+NAMES = [entry.name for entry in models]
+SIZES = {
+    ("logistic", 10): 7_850, ("mlp", 10): 101_770, ("lenet5", 10): 61_706, ("femnist_cnn", 62): 981_118,
+    ("cnn", 62): 6_603_710,
+}  # fmt: skip
+
+
+def built(name, shape=(1, 28, 28), classes=10, **settings):
+    entry = models[name]
+    chosen = {key: setting.default for key, setting in entry.settings.items()} | settings
+    return ModelKind(Choice(name, chosen), shape, classes)
+
+
+@pytest.mark.parametrize(("which", "size"), SIZES.items(), ids=[name for name, _ in SIZES])
+def test_as_many_parameters_as_it_promises(which, size):
+    name, classes = which
+    assert sum(p.numel() for p in built(name, classes=classes).build().parameters()) == size
+    cost = models[name].sections["Cost"].replace(",", "")
+    promised = re.match(r"([\d.]+)( M)?", cost)
+    number = float(promised[1]) * (1e6 if promised[2] else 1)
+    assert size == pytest.approx(number, rel=0.01)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32)], ids=["grey", "colour"])
+def test_logits_for_every_class(name, shape):
+    module = built(name, shape, 7).build().eval()
+    with torch.inference_mode():
+        assert module(torch.rand(2, *shape)).shape == (2, 7)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in {"logistic", "mlp"}])
+def test_images_that_are_too_small_are_refused_in_words(name):
+    with pytest.raises(ValueError, match=rf"^{name} needs images of at least \d+×\d+: got 1×3×3$"):
+        built(name, (1, 3, 3)).build()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_address_gives_the_same_numbers_and_keeps_the_callers_generator(name):
+    kind, before = built(name), torch.get_rng_state()
+    first, again, other = (initial(kind.build, Stream.root(seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_layout_for_convolutions_changes_rounding_only(name):
+    kind = built(name, classes=5)
+    start, images = torch.from_numpy(initial(kind.build, Stream.root(1))), torch.rand(3, 1, 28, 28)
+    outputs = []
+    for layout in (False, True):
+        flat = flat_model(kind, channels_last=layout)
+        flat.load(start)
+        np.testing.assert_array_equal(flat.numpy(), start.numpy())
+        with torch.inference_mode():
+            outputs.append(flat.module.eval()(images))
+    np.testing.assert_allclose(outputs[0], outputs[1], atol=1e-5)
+
+
+def test_depth_and_width_of_an_mlp():
+    kind = built("mlp", (1, 8, 8), 3, hidden=5, layers=3)
+    shapes = [tuple(p.shape) for p in Flat(kind.build()).parameters]
+    assert shapes == [(5, 64), (5,), (5, 5), (5,), (5, 5), (5,), (3, 5), (3,)]
