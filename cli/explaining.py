@@ -6,7 +6,7 @@ from typing import Any
 from rich.text import Text
 
 from cli.keys import key_page, key_pages
-from cli.layout import body, section
+from cli.layout import body, labelled, section
 from cli.listing import condition, entry_record
 from cli.wording import kind, toml
 from fedsim.errors import UnknownName
@@ -70,10 +70,10 @@ def page(entry: Entry, width: int) -> Iterator[Text]:
 
 def example(entry: Entry) -> str:
     """The lines of TOML that use it, with settings that must be given filled in."""
+    schemas = setting_schemas(entry)
+    required = [name for name, setting in entry.settings.items() if setting.required]
     lines = [PLACES[entry.family], f"name = {toml(entry.name)}"]
-    lines += [
-        f"{name} = {sample(schema)}" for name, schema in setting_schemas(entry).items() if "default" not in schema
-    ]
+    lines += [f"{name} = {sample(schemas[name])}" for name in required]
     return "\n".join([*lines, "fraction = 0.2"] if entry.family == "attacks" else lines)
 
 
@@ -106,7 +106,7 @@ def _settings(entry: Entry, width: int) -> Iterator[Text]:
         setting = entry.settings[name]
         optional = "must be given" if setting.required else "may be left out"
         default = f"default {toml(schema['default'])}" if "default" in schema else optional
-        yield Text.assemble(f"  {name}  ", (f"{kind(schema)}, {default}", "dim"))
+        yield from labelled(name, f"{kind(schema)}, {default}", width=width, column=len(name) + 2, style="bold")
         yield from body(setting.meaning, width=width, indent=6)
 
 

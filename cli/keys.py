@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
-from cli.layout import body, section
+from cli.layout import body, labelled, section
 from cli.wording import kind, toml
 from fedsim.schema import scenario_schema
 
@@ -28,7 +28,7 @@ def key_page(path: str, node: Node, width: int) -> Iterator[Text]:
     if not properties:
         yield Text(f"  {_kind(node)}", style="dim")
     for name, inner in properties.items():
-        yield Text.assemble(f"  {name}  ", (_kind(inner), "dim"))
+        yield from labelled(name, _kind(inner), width=width, column=len(name) + 2, style="bold")
         yield from body(inner.get("description", ""), width=width, indent=6)
     yield from section("In a scenario", _example(path, node), width=width)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-SOURCE_WIDTH = 96
+SOURCE_WIDTH = 102
 """A docstring's line that would be longer than this with the next word was broken for the source's sake alone."""
 
 
@@ -35,7 +35,8 @@ def unbroken(text: str) -> Iterator[str]:
     line = ""
     for following in text.splitlines():
         first = following.split(maxsplit=1)[:1]
-        if line and first and len(line.rpartition("\n")[2]) + 1 + len(first[0]) > SOURCE_WIDTH:
+        full = bool(first) and len(line.rpartition("\n")[2]) + 1 + len(first[0]) > SOURCE_WIDTH
+        if line and full and not first[0].endswith(":"):
             line = f"{line} \n{following.strip()}"
         else:
             if line:

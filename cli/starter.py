@@ -46,8 +46,8 @@ def write_starter(path: Path, force: bool) -> None:
 
 def _introduction() -> list[str]:
     return [
-        "# Commented keys show their defaults. `fedsim explain KEY` says more, `fedsim list` what can be chosen,",
-        "# and `fedsim check FILE` what this scenario can promise.",
+        "# Commented keys show their defaults, or a value where they have none. `fedsim explain KEY` says",
+        "# more, `fedsim list` what can be chosen, and `fedsim check FILE` what the scenario can promise.",
     ]
 
 

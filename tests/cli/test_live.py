@@ -95,9 +95,7 @@ def test_a_run_resumed_counts_what_was_done_before():
 def test_the_time_left_is_judged_by_the_last_rounds():
     events = [STARTED, *told(1), *told(2, byzantine=(3,))]
     line = screen(80, 24, events)[-1]
-    assert (
-        " 2/5   40 %  0:17 left" in line
-    )  # 5 and 6 events at a second each: 5.5 seconds a round, 3 rounds, one event ago
+    assert " 2/5   40 %  0:16 left" in line  # rounds of 5 and 6 seconds, three more of them, a second later
 
 
 @pytest.mark.parametrize(
