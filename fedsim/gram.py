@@ -15,7 +15,7 @@ from fedsim.kernels.ranks import sample_columns
 
 Matrix = NDArray[np.float64]
 
-CANCELLED = 1 / 16
+CANCELLED = 1 / 8
 """A pair is measured again when its squared distance is below this share of its rows' squared norms."""
 
 

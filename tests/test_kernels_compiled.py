@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from fedsim.kernels import llvm, mean_of_ranks, measures, ranks_compiled, squared_distances_to
+from fedsim.kernels import llvm, mean_of_ranks, measures, ranks_compiled, squared_distances_to, sums, weighted_sum
 from fedsim.kernels.measures_source import products
 from fedsim.kernels.network import halvings, selection
 from fedsim.kernels.ranks import by_sorting
@@ -68,6 +68,7 @@ def eager(monkeypatch):
     monkeypatch.setattr(llvm, "_saved", Counter())
     monkeypatch.setattr(llvm, "START", 0.0)
     monkeypatch.setattr(measures, "DISTANCE_COST", 0.0)
+    monkeypatch.setattr(sums, "COST", 0.0)
     monkeypatch.setattr(ranks_compiled, "INTERPRETER", 0.0)
     monkeypatch.setattr(ranks_compiled, "WRITTEN_OUT", 0.0)
     monkeypatch.setattr(ranks_compiled, "WRITTEN_EXCHANGE", 0.0)
@@ -126,11 +127,28 @@ def test_compiled_distances_have_the_bits_of_numpys(n, d, monkeypatch):
         np.testing.assert_array_equal(answer, squared_distances_to(point, rows))
 
 
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("d", [1, 127, 128, 40_001])
+@pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 150])
+def test_compiled_sums_have_the_bits_of_numpys(n, d, monkeypatch):
+    draw = np.random.default_rng(n)
+    rows, point = sample(n, d, np.float32), draw.standard_normal(d).astype(np.float32)
+    rows[~np.isfinite(rows)] = -0.0
+    weights = draw.choice([0.0, 0.3, -2.0], n)
+    found = weighted_sum(weights, rows), weighted_sum(weights, rows[::-1], point, 0.7)
+    monkeypatch.setattr(llvm, "available", lambda: False)
+    expected = weighted_sum(weights, rows), weighted_sum(weights, rows[::-1], point, 0.7)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours.view(np.uint8), theirs.view(np.uint8))
+    exact = weights @ rows[::-1].astype(float) + 0.7 * point
+    np.testing.assert_allclose(found[1], exact, rtol=0, atol=3e-6 * np.abs(rows).max(initial=1))
+
+
 @pytest.mark.parametrize("tile", [(4, 4), (3, 2), (1, 1)])
 @pytest.mark.parametrize(("n", "d"), [(7, 70_001), (13, 66_560), (33, 65_537)])
 def test_compiled_products_whatever_the_tile(n, d, tile, monkeypatch):
     rows = np.random.default_rng(n).standard_normal((n, d)).astype(np.float32) + 5
-    monkeypatch.setattr(measures, "MUCH_WORK", 0)
+    monkeypatch.setattr(measures, "MUCH", 0)
     usual = measures.products_about(rows, 2)
     function = llvm.compiled(products(*tile), [*[llvm.POINTER] * 3, *[llvm.INTEGER] * 3, *[llvm.POINTER] * 2])
     monkeypatch.setattr(measures, "_product_kernel", lambda: (function, tile[0] * tile[1]))
@@ -142,7 +160,7 @@ def test_compiled_products_whatever_the_tile(n, d, tile, monkeypatch):
 def test_compiled_products_of_some_rows_of_a_view(monkeypatch):
     wide = np.random.default_rng(0).standard_normal((9, 140_000)).astype(np.float32)
     rows, chosen = wide[::-1, 70_000:], np.array([1, 4, 8])
-    monkeypatch.setattr(measures, "MUCH_WORK", 0)
+    monkeypatch.setattr(measures, "MUCH", 0)
     gaps = (rows[chosen] - rows[4]).astype(float)
     np.testing.assert_allclose(measures.products_about(rows, 4, chosen), gaps @ gaps.T, rtol=1e-6, atol=1e-3)
 

@@ -44,9 +44,7 @@ def centered_clip(
     centre = np.asarray(previous, updates.dtype)
     for _ in range(steps):
         factors = within(radius, np.sqrt(squared_distances_to(centre, updates)))
-        kept = centre * updates.dtype.type(1 - factors.mean())
-        centre = weighted_sum(factors / len(factors), updates)
-        centre += kept
+        centre = weighted_sum(factors / len(factors), updates, centre, 1 - factors.mean())
     return Aggregate(centre, factors / factors.sum())
 
 

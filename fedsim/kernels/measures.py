@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from fedsim.arrays import Array
 from fedsim.kernels import llvm
-from fedsim.kernels.blocks import column_blocks
 from fedsim.kernels.measures_source import DISTANCE_CHUNK, LANES, PARTIAL, PRODUCT_CHUNK, distances, products
 
 Matrix = NDArray[np.float64]
@@ -17,12 +16,15 @@ Indices = NDArray[np.intp]
 
 TINY = 1e-25
 """Below this a sum of float32 squares has lost digits to underflow."""
-FEW_COLUMNS = 2**16
-"""Up to this many columns products are formed in float64, which costs little there and rounds nothing worth a word."""
-MUCH_WORK = 4e8
-"""Multiplications of one call from which products are left to a compiled kernel; four such calls repay it.
+FEW_COLUMNS = 2**14
+"""Up to this many columns products are formed in float64: too few blocks for their roundings to average out."""
+NARROW = 2_000
+"""Columns that numpy multiplies at a time in float32 before adding up in float64."""
+MUCH = 1_000_000
+"""Numbers from which products are left to a compiled kernel, which costs a twenty-fifth of a second once.
 
-The matrix alone decides, not the calls before: products of the kernel and of numpy differ in their last bits.
+The matrix alone decides, not the calls before: products of the kernel and of numpy differ in their last bits, and a
+run that is resumed must not.
 """
 DISTANCE_SAVES, DISTANCE_COST = 0.4, 8e6
 """Nanoseconds that compiled distances save for each number of the matrix, and what the kernel costs once."""
@@ -105,16 +107,20 @@ def _distance_kernel() -> llvm.Function:
 
 
 def _multiplied(rows: Array, centre: Array, chosen: Indices) -> Matrix:
-    found = np.zeros((len(chosen), len(chosen)))
-    everything = len(chosen) == len(rows)
-    for block in column_blocks(len(chosen), rows.shape[1]):
-        gaps = (rows[:, block] if everything else rows[chosen, block]) - centre[block]
-        found += gaps @ gaps.T
-    return found
+    """Rows of zeros fill up the height: matrix products of odd heights take up to four times as long."""
+    n, d = len(chosen), rows.shape[1]
+    height, everything = n + -n % 8, n == len(rows)
+    found, gaps = np.zeros((height, height)), np.zeros((height, NARROW), centre.dtype)
+    for start in range(0, d, NARROW):
+        block = slice(start, min(start + NARROW, d))
+        part = gaps[:, : block.stop - start]
+        np.subtract(rows[:, block] if everything else rows[chosen, block], centre[block], out=part[:n])
+        found += part @ part.T
+    return found[:n, :n]
 
 
 def _much(rows: Array, count: int) -> bool:
-    if count**2 * rows.shape[1] < MUCH_WORK or not llvm.readable(rows) or not llvm.available():
+    if count * rows.shape[1] < MUCH or not llvm.readable(rows) or not llvm.available():
         return False
     return bool(llvm.features().get("fma") or llvm.features().get("neon"))
 
