@@ -99,7 +99,7 @@ class Workshop:
             for place, plan in enumerate(scenario.attacks)
             if plan.acts(round)
             and attacks[plan.attack.name].traits["poisons"] == "data"
-            and np.isin(client, self._world.holders[place])
+            and self._world.holders[place].among(np.array([client])).all()
         )
 
     def _sent(self, round: int, jobs: Sequence[ClientJob]) -> Iterator[BatchResult]:

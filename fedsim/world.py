@@ -13,9 +13,10 @@ import numpy as np
 from fedsim.arrays import Array, Integers, Progress, silent
 from fedsim.datasets._family import Dataset, Examples, datasets
 from fedsim.errors import Problem, ScenarioError
+from fedsim.holders import Holder, drawn_holders
 from fedsim.partitions._family import Shares, partitions
 from fedsim.rehearsal import attackers_wanted
-from fedsim.scenario import Attack, Scenario
+from fedsim.scenario import Scenario
 from fedsim.streams import Stream
 from fedsim.training import ModelKind
 from fedsim.vectors import initial
@@ -35,7 +36,7 @@ class World:
     shares: Shares  # shares[c]: positions in `held` of client c's examples
     kind: ModelKind
     parameters: Array  # (d,) before the first round
-    holders: tuple[Integers, ...]  # for each attack the clients that it holds, ascending
+    holders: tuple[Holder, ...]  # for each attack the clients that it holds
 
     @property
     def population(self) -> int:
@@ -49,9 +50,7 @@ class World:
     def held_by(self, clients: Integers) -> dict[int, int]:
         """Which of these clients some attack holds, and the attack's place in the scenario."""
         return {
-            int(client): place
-            for place, held in enumerate(self.holders)
-            for client in clients[np.isin(clients, held, assume_unique=True)]
+            int(client): place for place, held in enumerate(self.holders) for client in clients[held.among(clients)]
         }
 
 
@@ -122,23 +121,10 @@ def _initial(kind: ModelKind, scenario: Scenario, stream: Stream) -> Array:
         raise ScenarioError([Problem(("model",), str(error))], scenario.name) from error
 
 
-def _holders(scenario: Scenario, population: int, stream: Stream) -> tuple[Integers, ...]:
-    """Each attack's clients: those it names, and for the rest a draw from whoever is left, attack after attack."""
+def _holders(scenario: Scenario, population: int, stream: Stream) -> tuple[Holder, ...]:
     wanted = [attackers_wanted(plan, population) for plan in scenario.attacks]
     named = np.array([client for plan in scenario.attacks for client in plan.ids or ()], np.int64)
     if sum(wanted) > population or (len(named) and named.max() >= population):
         message = f"want {sum(wanted)} clients, ids up to {max(named, default=0)}, and there are {population} clients"
         raise ScenarioError([Problem(("attacks",), message)], scenario.name)
-    free = np.setdiff1d(np.arange(population), named) if scenario.attacks else named
-    found = []
-    for place, (plan, count) in enumerate(zip(scenario.attacks, wanted, strict=True)):
-        held = np.sort(_draw(plan, free, count, stream.at(place)))
-        free = np.setdiff1d(free, held, assume_unique=True)
-        found.append(held)
-    return tuple(found)
-
-
-def _draw(plan: Attack, free: Integers, count: int, stream: Stream) -> Integers:
-    if plan.ids is not None:
-        return np.array(plan.ids, np.int64)
-    return stream.numpy().choice(free, count, replace=False) if count else np.empty(0, np.int64)
+    return drawn_holders([plan.ids for plan in scenario.attacks], wanted, population, stream)

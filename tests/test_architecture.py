@@ -29,7 +29,7 @@ FLOORS = {
     "door": (["ground", "contracts", "plan"], "door"),
     "work": (
         ["ground", "contracts", "plan"],
-        "vectors rewriting training stacked evaluation server pool world state workshop intake rounds engine",
+        "vectors rewriting training stacked evaluation server pool holders world state workshop intake rounds engine",
     ),
     "archive": (["ground", "plan", "work"], "files records provenance checkpoints results sinks verifying"),
     "front": (["ground", "contracts", "plan", "door", "work", "archive"], "__init__"),

@@ -1,0 +1,95 @@
+"""Arrays that other processes see, and whose memory is given back."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fedsim.pool import Pool
+from fedsim.shared import Arena, Shared
+
+
+@pytest.fixture
+def arena():
+    made = Arena()
+    yield made
+    made.close()
+
+
+def add_one(shared):
+    shared.open()[...] += 1
+    return shared.open().sum()
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 5), (0, 4), (3, 0)])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8"])
+def test_an_array_is_zeroed_and_found_again_at_its_address(arena, shape, dtype):
+    shared, array = arena.empty(shape, dtype)
+    assert (array.shape, array.dtype, array.any()) == (shape, np.dtype(dtype), False)
+    array[...] = 3
+    np.testing.assert_array_equal(shared.open(), array)
+
+
+def test_another_process_writes_to_it(arena):
+    shared, array = arena.empty((4,))
+    with Pool(2, "loky") as pool:
+        list(pool.map(add_one, [shared, shared]))
+    assert array.tolist() == [2.0] * 4
+
+
+def test_contents_are_copied_unless_they_are_a_file_already(arena, tmp_path):
+    plain = np.arange(6).reshape(2, 3)
+    shared = arena.of(plain)
+    plain[0, 0] = 9
+    assert shared.open()[0, 0] == 0
+    path = tmp_path / "images.npy"
+    np.save(path, np.arange(6, dtype=np.int64).reshape(2, 3))
+    mapped = np.load(path, mmap_mode="r")
+    assert arena.of(mapped).path == str(path)
+    np.testing.assert_array_equal(arena.of(mapped).open(), mapped)
+    for part in (mapped[1:], mapped[:, 1:], mapped.T):  # no whole map: copied
+        found = arena.of(part)
+        np.testing.assert_array_equal(found.open(), part)
+
+
+def test_two_arenas_with_the_same_descriptor_are_told_apart():
+    first = Arena()
+    shared, array = first.empty((2,))
+    array[:] = 1
+    assert shared.open().tolist() == [1, 1]
+    del array
+    first.close()
+    second = Arena()
+    other, array = second.empty((2,))
+    array[:] = 2
+    try:
+        assert other.path == shared.path
+        assert other.open().tolist() == [2, 2]
+    finally:
+        second.close()
+
+
+def test_an_address_is_small():
+    import pickle
+
+    shared = Shared("/proc/123/fd/45", "float32", (1000, 1000), writable=True, token="x" * 32)
+    assert len(pickle.dumps(shared)) < 300
+
+
+def test_closing_twice_is_once(arena):
+    arena.empty((2,))
+    arena.close()
+    arena.close()
+
+
+def test_read_only_maps_stay_read_only(arena, tmp_path):
+    path = tmp_path / "labels.npy"
+    np.save(path, np.arange(3))
+    array = arena.of(np.load(path, mmap_mode="r")).open()
+    with pytest.raises(ValueError, match="read-only"):
+        array[0] = 1
+
+
+def test_no_file_has_a_name(arena):
+    shared, _ = arena.empty((8,))
+    assert "memfd" in str(Path(shared.path).readlink())

@@ -1,0 +1,124 @@
+"""What is settled before the first round, and what a million clients cost."""
+
+import itertools
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from fedsim.engine import simulate
+from fedsim.errors import ScenarioError
+from fedsim.pool import Pool
+from fedsim.world import build_world
+
+from .driving import DIGITS, EVERYONE, held, played, scenario, starts
+
+VIRTUAL = ['partition={name="virtual", samples=20}', "clients.sampled=6", "rounds=3"]
+FIFTH = '\n[[attacks]]\nname = "sign_flip"\nfraction = 0.2\n\n[[attacks]]\nname = "zero"\ncount = 2\n'
+
+
+def test_four_sets_of_examples_share_nothing():
+    world = build_world(scenario(DIGITS, "root.size=50", "evaluation.validation=70"))
+    parts = [world.root, world.validation, world.held]
+    assert [len(part) for part in parts[:2]] == [50, 70]
+    assert sorted(np.concatenate(parts)) == list(range(len(world.train)))
+    clients = np.concatenate([world.examples_of(client) for client in range(world.population)])
+    assert sorted(clients) == world.held.tolist()
+    assert len(world.test) == 100
+
+
+def test_the_limit_spreads_over_the_test_set():
+    whole, few = (build_world(scenario(DIGITS, f"evaluation.limit={limit}")).test for limit in (10_000, 10))
+    assert len(few) == 10
+    np.testing.assert_array_equal(few.images[[0, -1]], whole.images[[0, -1]])
+
+
+def held_in(world):
+    """Clients of each attack."""
+    everyone = np.arange(world.population)
+    return [everyone[holder.among(everyone)].tolist() for holder in world.holders]
+
+
+def test_each_draw_has_its_own_address():
+    worlds = [build_world(scenario(DIGITS, *change, rest=FIFTH)) for change in ([], ["root.size=21"], ["model=mlp"])]
+    assert held_in(worlds[0]) == held_in(worlds[1]) == held_in(worlds[2])
+    np.testing.assert_array_equal(worlds[0].parameters, worlds[1].parameters)
+    np.testing.assert_array_equal(worlds[0].held, worlds[2].held)
+    other = build_world(scenario(DIGITS, "seed=2", rest=FIFTH))
+    assert not np.array_equal(other.parameters, worlds[0].parameters)
+
+
+def test_attackers_are_as_many_as_asked_for_and_nobody_is_held_twice():
+    world = build_world(scenario(DIGITS, "clients.population=40", rest=FIFTH + held(3, 7, name="nan")))
+    found = held_in(world)
+    assert [len(clients) for clients in found] == [8, 2, 2]
+    assert found[2] == [3, 7]
+    assert len({client for clients in found for client in clients}) == 12
+    expected = {client: place for place, clients in enumerate(found) for client in clients}
+    assert world.held_by(np.arange(40)) == expected
+    assert world.held_by(np.array([3, 7])) == {3: 2, 7: 2}
+
+
+def test_every_client_may_be_an_attacker():
+    rest = '\n[[attacks]]\nname = "zero"\nfraction = 0.5\n'
+    found = [held_in(build_world(scenario(DIGITS, f"seed={seed}", rest=rest)))[0] for seed in range(12)]
+    assert {client for clients in found for client in clients} == set(range(12))
+
+
+@pytest.mark.parametrize(
+    ("rest", "message"),
+    [
+        (held(3, name="zero") + '\n[[attacks]]\nname = "nan"\ncount = 100\n', "want 101 clients"),
+        (held(100, name="zero"), "ids up to 100"),
+    ],
+)
+def test_more_attackers_than_clients_are_refused_also_where_only_the_partition_knows_them(rest, message):
+    text = DIGITS.replace("population = 12\n", "")
+    with pytest.raises(ScenarioError, match=message):
+        build_world(scenario(text, rest=rest))
+
+
+def measured(population):
+    given = scenario(DIGITS, *VIRTUAL, f"clients.population={population}", rest=FIFTH)
+    events = simulate(given, Pool(1, "serial"))
+    tracemalloc.start()
+    begin = time.process_time()
+    cohorts = [start.cohort for start in starts(events)]
+    seconds = time.process_time() - begin
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return seconds, peak, cohorts
+
+
+def test_a_million_clients_cost_what_a_hundred_do():
+    measured(100)
+    small = [measured(100) for _ in range(3)]
+    large = [measured(1_000_000) for _ in range(3)]
+    assert min(run[0] for run in large) < 2 * min(run[0] for run in small) + 0.05
+    assert large[0][1] < 2 * small[0][1]
+    assert max(itertools.chain(*large[0][2])) > 10_000
+
+
+def test_a_billion_clients_can_be_asked():
+    events = played(scenario(DIGITS, *VIRTUAL, "clients.population=1000000000", "rounds=1", rest=FIFTH))
+    assert events[0].byzantine == 200_000_002
+
+
+@pytest.mark.parametrize("population", [1, 2])
+def test_the_smallest_federations(population):
+    given = scenario(DIGITS, f"clients.population={population}", f"clients.sampled={population}")
+    events = played(given)
+    assert all(start.cohort == tuple(range(population)) for start in starts(events))
+    assert events[-1].final > 0.3
+
+
+def test_one_attacker_alone():
+    events = played(scenario(DIGITS, "clients.population=1", "clients.sampled=1", rest=held(0, name="sign_flip")))
+    assert events[-1].byzantine_weight == pytest.approx(1)
+
+
+def test_no_attackers_at_all():
+    assert played(scenario(DIGITS, *EVERYONE))[0].byzantine == 0
+    rest = '\n[[attacks]]\nname = "zero"\nfraction = 0.01\n'
+    assert played(scenario(DIGITS, *EVERYONE, rest=rest))[0].byzantine == 0
