@@ -15,17 +15,8 @@ import numpy as np
 from fedsim.aggregators._family import Aggregate
 from fedsim.arrays import Array, Progress, silent
 from fedsim.errors import RunFailed
-from fedsim.events import (
-    Aggregated,
-    BatchTrained,
-    Event,
-    RoundEnded,
-    RoundStarted,
-    RunEnded,
-    RunStarted,
-    UpdatesForged,
-)  # fmt: skip
-from fedsim.intake import distance_to_honest, receive
+from fedsim.events import Aggregated, BatchTrained, Event, RoundEnded, RoundStarted, RunEnded, RunStarted, UpdatesForged
+from fedsim.intake import measure, receive
 from fedsim.loading import scenario_digest
 from fedsim.pool import Pool, single_threaded
 from fedsim.rounds import Cohort, Inputs, forge, gather, judge, trains
@@ -37,6 +28,8 @@ from fedsim.training import flat_model
 from fedsim.vectors import digest, named
 from fedsim.workshop import Workshop
 from fedsim.world import World, build_world
+
+OVERFLOWING = np.errstate(over="ignore", invalid="ignore")  # models may diverge; what is not finite is set aside
 
 
 def simulate(
@@ -136,6 +129,7 @@ class Round:
         self._remember(clients, rows)
         self.seconds["training"] = time.perf_counter() - begin
 
+    @OVERFLOWING
     def _remember(self, clients: list[int], rows: dict[int, int]) -> None:
         """Worker momentum: m ← βm + (1−β)·update, and m is what is sent."""
         beta = np.float32(self.world.scenario.training.worker_momentum)
@@ -165,21 +159,21 @@ class Round:
         extras = {"trusted": lambda _: workshop.trusted(number), "root_logits": workshop.root_logits}
         return judge(self.world, self.state, number, inputs, extras)
 
+    @OVERFLOWING
     def _aggregate(self, cohort: Cohort) -> Aggregated:
         begin, state = time.perf_counter(), self.state
-        with single_threaded(), np.errstate(over="ignore", invalid="ignore"):
+        with single_threaded():
             intake = receive(cohort, state, self.number, self.workshop.rows, self.counts)
             verdict, skipped = self._verdict(Inputs(intake.matrix, intake.counts, intake.clients, len(intake.caught)))
-            distance = distance_to_honest(intake, verdict)
+            byzantine, norm, distance = measure(intake, verdict)
             if verdict:
                 self._step(verdict)
-        byzantine = intake.byzantine_part(verdict.weights) if verdict else 0.0
         state.tally.judged(byzantine if verdict else None)
         self.seconds["aggregation"] = time.perf_counter() - begin
         return Aggregated(
             cohort.closing.time, self.number, tuple(intake.clients.tolist()),
             tuple(verdict.weights.tolist()) if verdict else (), byzantine, cohort.dropped, cohort.late(self.number),
-            intake.caught, float(np.linalg.norm(verdict.update)) if verdict else 0.0, distance, skipped,
+            intake.caught, norm, distance, skipped,
         )  # fmt: skip
 
     def _verdict(self, inputs: Inputs) -> tuple[Aggregate | None, str]:

@@ -1,7 +1,9 @@
 """What the server receives when a round closes: the rows that arrived, and those set aside as not finite."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +25,6 @@ class Intake:
     counts: Integers  # (n,) examples behind each row
     byzantine: NDArray[np.bool_]  # (n,) whose row an attack made or poisoned
     caught: tuple[int, ...]  # clients whose row was not finite
-
-    def byzantine_part(self, weights: Array) -> float:
-        """The part of the rows' weights that went to Byzantine rows."""
-        return float(weights[self.byzantine].sum())
 
 
 def receive(cohort: Cohort, state: State, round: int, rows: Array, counts: Mapping[int, int]) -> Intake:
@@ -72,10 +70,25 @@ def _screened(updates: Sequence[Travelling], matrix: Array) -> Intake:
     )
 
 
-def distance_to_honest(intake: Intake, verdict: Aggregate | None) -> float:
-    """From the aggregate to the mean of the honest rows; NaN where there is none of either."""
-    if verdict is None or intake.byzantine.all():
-        return float("nan")
+class Measures(NamedTuple):
+    """A verdict seen from outside."""
+
+    byzantine: float  # the part of the rows' weights that went to Byzantine rows
+    norm: float  # of the aggregate
+    distance: float  # from the aggregate to the mean of the honest rows; NaN where there is none of either
+
+
+def measure(intake: Intake, verdict: Aggregate | None) -> Measures:
+    """How far the attackers got."""
+    if verdict is None:
+        return Measures(0.0, 0.0, math.nan)
+    byzantine, norm = float(verdict.weights[intake.byzantine].sum()), float(np.linalg.norm(verdict.update))
+    return Measures(byzantine, norm, _distance_to_honest(intake, verdict.update))
+
+
+def _distance_to_honest(intake: Intake, update: Array) -> float:
+    if intake.byzantine.all():
+        return math.nan
     n = len(intake.matrix)
     weights = ~intake.byzantine / np.float32(n - intake.byzantine.sum())
-    return float(np.linalg.norm(verdict.update - weights.astype(intake.matrix.dtype) @ intake.matrix))
+    return float(np.linalg.norm(update - weights.astype(intake.matrix.dtype) @ intake.matrix))

@@ -28,7 +28,8 @@ MOST_ROWS = 2_000
 
 def rehearse(scenario: Scenario) -> list[Problem]:
     """Everything wrong that can be seen without data or model."""
-    return [*_clients(scenario), *_attacks(scenario), *_server(scenario), *_latency(scenario)]
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return [*_clients(scenario), *_attacks(scenario), *_server(scenario), *_latency(scenario)]
 
 
 def play(choice: Choice, rows: Array) -> Aggregate:
