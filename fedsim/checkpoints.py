@@ -132,8 +132,7 @@ def _sealed(rest: dict[str, Any]) -> bytes:
 
 
 def _unsealed(data: bytes) -> dict[str, Any]:
-    outer = json.loads(data)
-    if hashlib.sha256(outer["body"].encode()).hexdigest() != outer["sha256"]:
+    rest: dict[str, Any] = json.loads(json.loads(data)["body"])
+    if _sealed(rest) != data:
         raise ValueError(f"{REST} is not what was written")
-    rest: dict[str, Any] = json.loads(outer["body"])
     return rest
