@@ -18,8 +18,11 @@ Function = Callable[..., Any]
 
 START = 40e6
 """Nanoseconds that loading the compiler costs, once in a process."""
-ATTRIBUTES = 'attributes #0 = { "min-legal-vector-width"="512" "prefer-vector-width"="512" }'
-"""Without this some processors would be given half of their registers' width."""
+AHEAD_BYTES = 1024
+"""How far ahead of its work a kernel asks for memory: more rows side by side than the processor follows by itself."""
+ATTRIBUTES = """declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
+attributes #0 = { "min-legal-vector-width"="512" "prefer-vector-width"="512" }"""
+"""Without the widths some processors would be given half of their registers' width."""
 
 
 class Lanes(NamedTuple):
@@ -82,6 +85,13 @@ def folded(name: str, value: str, lanes: Lanes, width: int) -> str:
     total = f"%{name}" if half.width == width else f"%{name}.{half.width}"
     lines.append(f"\n  {total} = fadd {half.vector} %{name}.{half.width}.low, %{name}.{half.width}.high")
     return "".join(lines) + ("" if half.width == width else folded(name, total, half, width))
+
+
+def fetched(name: str, pointer: str, ahead: int = AHEAD_BYTES) -> str:
+    """Lines that ask for the memory some bytes after %pointer; asking beyond the end of the matrix does no harm."""
+    return f"""
+  %{name}.ahead = getelementptr i8, ptr %{pointer}, i64 {ahead}
+  call void @llvm.prefetch.p0(ptr %{name}.ahead, i32 0, i32 3, i32 1)"""
 
 
 _saved: Counter[Hashable] = Counter()

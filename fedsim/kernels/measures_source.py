@@ -4,7 +4,7 @@ Both walk the matrix in chunks of columns and sum a chunk in many float32 lanes,
 and added up in float64. That is ten times nearer to the truth than one float32 sum for each pair.
 """
 
-from fedsim.kernels.llvm import ATTRIBUTES, Lanes, address, folded, loop
+from fedsim.kernels.llvm import ATTRIBUTES, Lanes, address, fetched, folded, loop
 
 DISTANCE_CHUNK = 1024
 """Columns between two additions in float64, one vector of lanes for each row."""
@@ -27,7 +27,7 @@ lanes:
   %sum = phi {vector} [zeroinitializer, %row.body], [%sum.next, %lanes]
   %x.at = getelementptr float, ptr %row.at, i64 %k
   %y.at = getelementptr float, ptr %point.at, i64 %k
-  %x = load {vector}, ptr %x.at, align 4
+  %x = load {vector}, ptr %x.at, align 4{_next_chunk(DISTANCE_CHUNK)}
   %y = load {vector}, ptr %y.at, align 4
   %gap = fsub {vector} %x, %y
   %square = fmul {vector} %gap, %gap
@@ -49,6 +49,11 @@ entry:{body}
   ret void
 }}
 {ATTRIBUTES}"""
+
+
+def _next_chunk(columns: int) -> str:
+    """A row's next chunk is asked for line by line, while the other rows have their turn."""
+    return "".join(fetched(f"line{start}", "x.at", 4 * columns + start) for start in range(0, 4 * LANES.width, 64))
 
 
 def products(high: int, wide: int) -> str:
@@ -77,7 +82,7 @@ def _gaps() -> str:
   %x.at = getelementptr float, ptr %row.at, i64 %k
   %y.at = getelementptr float, ptr %centre.at, i64 %k
   %to.at = getelementptr float, ptr %scratch.at, i64 %k
-  %x = load {vector}, ptr %x.at, align 4
+  %x = load {vector}, ptr %x.at, align 4{_next_chunk(PRODUCT_CHUNK)}
   %y = load {vector}, ptr %y.at, align 4
   %gap = fsub {vector} %x, %y
   store {vector} %gap, ptr %to.at, align 64"""

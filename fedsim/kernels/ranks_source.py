@@ -5,7 +5,7 @@ answer is not finite. A compare-exchange is one comparison and two selections, w
 minimum and a maximum.
 """
 
-from fedsim.kernels.llvm import ATTRIBUTES, Lanes
+from fedsim.kernels.llvm import ATTRIBUTES, Lanes, fetched
 from fedsim.kernels.network import halvings, selection
 
 
@@ -74,7 +74,7 @@ def _loaded(lanes: Lanes, row: int) -> str:
   %o{row} = mul i64 %stride, {row}
   %a{row} = add i64 %o{row}, %column
   %p{row} = getelementptr {lanes.kind}, ptr %rows, i64 %a{row}
-  %v{row} = load {lanes.vector}, ptr %p{row}, align 4"""
+  %v{row} = load {lanes.vector}, ptr %p{row}, align 4{fetched(f"p{row}", f"p{row}")}"""
 
 
 def interpreted(lanes: Lanes) -> str:
@@ -91,7 +91,7 @@ copy:
   %row = phi i64 [0, %block], [%row.next, %copy]
   %from = mul i64 %row, %stride
   %from.at = getelementptr {kind}, ptr %source, i64 %from
-  %value = load {vector}, ptr %from.at, align 4
+  %value = load {vector}, ptr %from.at, align 4{_next_block(lanes)}
   %to = mul i64 %row, {width}
   %to.at = getelementptr {kind}, ptr %scratch, i64 %to
   store {vector} %value, ptr %to.at, align 64
@@ -102,6 +102,12 @@ copy:
 {_walk(lanes, "add", "sums", "additions", "finish", addition(lanes), ("%total", None))}
 finish:
   %answers = load {vector}, ptr %answer, align 64{closing(lanes, "%answers", "block")}"""
+
+
+def _next_block(lanes: Lanes) -> str:
+    """A row's next vector is asked for line by line, while this one waits for the network."""
+    size = lanes.width * (4 if lanes.kind == "float" else 8)
+    return "".join(fetched(f"line{start}", "from.at", size + start) for start in range(0, size, 64))
 
 
 def addition(lanes: Lanes) -> str:

@@ -1,21 +1,22 @@
 """LLVM source of the weighted sum of float32 vectors that lie anywhere in memory."""
 
-from fedsim.kernels.llvm import ATTRIBUTES, Lanes, loop
+from fedsim.kernels.llvm import ATTRIBUTES, Lanes, fetched, loop
 
 GROUP = 64
 """Terms added in float32 before they are added to the others in float64."""
 
 
 def combination(width: int) -> str:
-    """(addresses, factors, n, columns, out): out = Σ factor·vector, `width` columns at a time; the width changes no bits."""
+    """(addresses, factors, n, columns, out): out = Σ factor·vector, `width` columns at a time, of n ≥ 2 vectors."""
     vector, exact = Lanes("float", width).vector, Lanes("double", width).vector
     nothing = "<" + ", ".join(["float -0.0"] * width) + ">"  # what changes no number it is added to
+    ahead = "".join(fetched(f"line{start}", "x.at", 4 * width + start) for start in range(0, 4 * width, 64))
     term = f"""
   %address.at = getelementptr i64, ptr %addresses, i64 %k
   %address = load i64, ptr %address.at, align 8
   %vector = inttoptr i64 %address to ptr
   %x.at = getelementptr float, ptr %vector, i64 %column
-  %x = load {vector}, ptr %x.at, align 4
+  %x = load {vector}, ptr %x.at, align 4{ahead}
   %factor.at = getelementptr float, ptr %factors, i64 %k
   %factor = load float, ptr %factor.at, align 4
   %factor.one = insertelement {vector} poison, float %factor, i32 0
