@@ -1,5 +1,6 @@
 """Small scenarios and whole runs for the tests of the engine rooms."""
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from fedsim.loading import parse_scenario
 from fedsim.pool import Pool
 from fedsim.records import event_record
 from fedsim.registry import Registry
-from fedsim.results import claim
+from fedsim.results import FIGURE, claim
 from fedsim.scenario import Scenario
 
 DIGITS = """
@@ -129,3 +130,22 @@ def seen_by(seen: list[dict[str, Any]], given: Scenario) -> list[Event]:
     """The events of a run, and in `seen` its rounds only: the rehearsal's call is forgotten."""
     seen.clear()
     return played(given)
+
+
+def content(folder: Path) -> dict[str, Any]:
+    """What must be the same in two results folders: everything but the wall clock."""
+    return {
+        str(path.relative_to(folder)): _without_clock(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != FIGURE
+    }
+
+
+def _without_clock(path: Path) -> Any:
+    if path.name == "metrics.csv":
+        return [line.rpartition(",")[0] for line in path.read_text().splitlines()]
+    if path.name == "events.jsonl":
+        return [line.partition(b',"wall":')[0] for line in path.read_bytes().splitlines()]
+    if path.name == "summary.json":
+        return {key: value for key, value in json.loads(path.read_text()).items() if key != "wall"}
+    return path.read_bytes()
