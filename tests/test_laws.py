@@ -3,6 +3,7 @@
 An algorithm that breaks a law says so beside its code, `breaks={"translation": "why"}`, and must then really break it.
 """
 
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -164,6 +165,18 @@ def test_a_view_with_gaps_is_as_good(entry: Entry) -> None:
             call(entry, given, chosen), call(entry, given | {"updates": view}, chosen), strict=True
         ):
             np.testing.assert_allclose(first, second, rtol=1e-9, atol=1e-9)
+
+
+@each_entry
+def test_scratch_memory_is_a_fraction_of_the_matrix(entry: Entry) -> None:
+    rows = np.random.default_rng(0).standard_normal((40, 100_003)).astype(np.float32)
+    rows[:3] *= 1e6  # what makes a distance rule measure again
+    given, chosen = supplies(entry, rows), settings(entry, 40, share=0.3)
+    tracemalloc.start()
+    result, _ = call(entry, given, chosen)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < result.nbytes + rows.nbytes / 2
 
 
 @each_entry

@@ -14,19 +14,22 @@ class Exchange(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def selection(n: int, first: int, last: int) -> tuple[Exchange, ...]:
-    """Batcher's network for n values, without what the ranks first … last − 1 do not depend on."""
+def selection(n: int, first: int, last: int, sorted_size: int = 1) -> tuple[Exchange, ...]:
+    """Batcher's network for n values, without what the ranks first … last − 1 do not depend on.
+
+    Neighbours in groups of `sorted_size`, a power of two, are in order already: that part of the network is left out.
+    """
     read, kept = set(range(first, last)), []
-    for low, high in reversed(_odd_even_merge_sort(n)):
+    for low, high in reversed(_odd_even_merge_sort(n, sorted_size)):
         if low in read or high in read:
             kept.append(Exchange(low, high, low in read, high in read))
             read |= {low, high}
     return tuple(reversed(kept))
 
 
-def _odd_even_merge_sort(n: int) -> list[tuple[int, int]]:
+def _odd_even_merge_sort(n: int, size: int) -> list[tuple[int, int]]:
     """Batcher's network for the next power of two; what would compare with the missing, infinite values is left out."""
-    pairs, size = [], 1
+    pairs = []
     while size < n:
         step = size
         while step:

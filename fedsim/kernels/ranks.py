@@ -53,9 +53,10 @@ def by_sorting(rows: Array, first: int, last: int, update: Array) -> bool:
 
 def _rescue(rows: Array, first: int, last: int, update: Array) -> None:
     """Sums that overflowed once more, of values divided by their number beforehand."""
-    unfit = ~np.isfinite(update)
-    ranks = np.sort(rows[:, unfit], axis=0)[first:last]
-    update[unfit] = (ranks / rows.dtype.type(last - first)).sum(axis=0)
+    for block in column_blocks(*rows.shape):
+        unfit = block.start + np.flatnonzero(~np.isfinite(update[block]))
+        ranks = np.sort(rows[:, unfit], axis=0)[first:last]
+        update[unfit] = (ranks / rows.dtype.type(last - first)).sum(axis=0)
 
 
 def survival(rows: Array, first: int, last: int) -> NDArray[np.float64]:

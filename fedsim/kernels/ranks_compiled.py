@@ -10,7 +10,7 @@ import numpy as np
 from fedsim.arrays import Array
 from fedsim.kernels import llvm
 from fedsim.kernels.network import halvings, selection
-from fedsim.kernels.ranks_source import interpreted, unrolled
+from fedsim.kernels.ranks_source import GROUP, interpreted, unrolled
 
 Kernel = Callable[[Array, Array], bool]
 """Fills `out` from as many columns; False if an answer is not finite."""
@@ -43,7 +43,7 @@ def kernel(n: int, first: int, last: int, dtype: np.dtype[Any], columns: int) ->
 @lru_cache(maxsize=64)
 def unrolled_kernel(n: int, first: int, last: int, dtype: np.dtype[Any]) -> tuple[Kernel, int]:
     """The kernel for one height and span of ranks."""
-    width = (64 if llvm.features().get("avx512f") else 32) // dtype.itemsize
+    width = _register(dtype)
     number = _number(dtype)
     arguments = [llvm.POINTER, llvm.INTEGER, llvm.POINTER, llvm.INTEGER, number]
     function = llvm.compiled(unrolled(n, first, last, _lanes(dtype, width)), arguments, number)
@@ -59,13 +59,16 @@ def unrolled_kernel(n: int, first: int, last: int, dtype: np.dtype[Any]) -> tupl
 def interpreted_kernel(n: int, first: int, last: int, dtype: np.dtype[Any]) -> tuple[Kernel, int]:
     """The kernel for every height, bound to the network of one."""
     function = _interpreter(dtype)
-    network = _offsets([(low, high) for low, high, _, _ in selection(n, first, last)])
+    network = _offsets([(low, high) for low, high, _, _ in selection(n, first, last, GROUP)])
     sums = _offsets(halvings(first, last))
 
+    padded = n + -n % GROUP
+
     def run(rows: Array, out: Array) -> bool:
-        memory = np.empty(n * VECTOR_BYTES + 64, np.uint8)
+        memory = np.full((padded * VECTOR_BYTES + 64) // dtype.itemsize, np.inf, dtype)
         scratch = memory.ctypes.data + -memory.ctypes.data % 64
-        shape = (rows.ctypes.data, rows.strides[0] // rows.itemsize, out.ctypes.data, len(out), last - first, n)
+        stride = rows.strides[0] // rows.itemsize
+        shape = (rows.ctypes.data, stride, out.ctypes.data, len(out), last - first, n, padded)
         walks = (network.ctypes.data, len(network), sums.ctypes.data, len(sums))
         return bool(function(*shape, *walks, scratch + VECTOR_BYTES * first, scratch) == 0)
 
@@ -75,9 +78,9 @@ def interpreted_kernel(n: int, first: int, last: int, dtype: np.dtype[Any]) -> t
 @lru_cache(maxsize=2)
 def _interpreter(dtype: np.dtype[Any]) -> llvm.Function:
     pointer, integer, number = llvm.POINTER, llvm.INTEGER, _number(dtype)
-    shape = [pointer, integer, pointer, integer, number, integer]
+    shape = [pointer, integer, pointer, integer, number, integer, integer]
     walks = [pointer, integer, pointer, integer]
-    source = interpreted(_lanes(dtype, VECTOR_BYTES // dtype.itemsize))
+    source = interpreted(_lanes(dtype, VECTOR_BYTES // dtype.itemsize), _lanes(dtype, _register(dtype)))
     return llvm.compiled(source, [*shape, *walks, pointer, pointer], number)
 
 
@@ -87,6 +90,11 @@ def _offsets(pairs: list[tuple[int, int]]) -> np.ndarray[Any, np.dtype[np.uint32
 
 def _lanes(dtype: np.dtype[Any], width: int) -> llvm.Lanes:
     return llvm.Lanes("float" if dtype == np.float32 else "double", width)
+
+
+def _register(dtype: np.dtype[Any]) -> int:
+    """Numbers in a register of this processor; the bits do not depend on it."""
+    return (64 if llvm.features().get("avx512f") else 32) // dtype.itemsize
 
 
 def _number(dtype: np.dtype[Any]) -> Any:

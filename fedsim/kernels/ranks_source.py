@@ -5,8 +5,11 @@ answer is not finite. A compare-exchange is one comparison and two selections, w
 minimum and a maximum.
 """
 
-from fedsim.kernels.llvm import ATTRIBUTES, Lanes, fetched
+from fedsim.kernels.llvm import ATTRIBUTES, Lanes, address, fetched, loop
 from fedsim.kernels.network import halvings, selection
+
+GROUP = 16
+"""Rows that the interpreted kernel sorts in registers before it reads its network."""
 
 
 def exchange(lanes: Lanes, tag: str, left: str, right: str) -> str:
@@ -77,12 +80,16 @@ def _loaded(lanes: Lanes, row: int) -> str:
   %v{row} = load {lanes.vector}, ptr %p{row}, align 4{fetched(f"p{row}", f"p{row}")}"""
 
 
-def interpreted(lanes: Lanes) -> str:
-    """A kernel for every height: it reads the network, as pairs of byte offsets into its scratch, while it runs."""
+def interpreted(lanes: Lanes, part: Lanes) -> str:
+    """A kernel for every height: it reads the network, as pairs of byte offsets into its scratch, while it runs.
+
+    Groups of 16 rows are sorted first, in registers, one narrower vector at a time; the network read merges them. The
+    scratch has rows up to a whole number of groups, infinite from n on.
+    """
     kind, width, vector = lanes.kind, lanes.width, lanes.vector
     return f"""
 define {kind} @kernel(ptr noalias %rows, i64 %stride, ptr noalias %out, i64 %columns, {kind} %divisor,
-                      i64 %n, ptr noalias %network, i64 %exchanges, ptr noalias %sums, i64 %additions,
+                      i64 %n, i64 %padded, ptr noalias %network, i64 %exchanges, ptr noalias %sums, i64 %additions,
                       ptr noalias %answer, ptr %scratch) #0 {{
 entry:{opening(lanes, "block", "finish")}
   %source = getelementptr {kind}, ptr %rows, i64 %column
@@ -97,11 +104,31 @@ copy:
   store {vector} %value, ptr %to.at, align 64
   %row.next = add i64 %row, 1
   %rows.left = icmp ult i64 %row.next, %n
-  br i1 %rows.left, label %copy, label %sort
+  br i1 %rows.left, label %copy, label %groups
+groups:{_sorted_groups(lanes, part)}
+  br label %sort
 {_walk(lanes, "sort", "network", "exchanges", "add", exchange(lanes, "x", "%sort.a", "%sort.b"), ("%lx", "%hx"))}
 {_walk(lanes, "add", "sums", "additions", "finish", addition(lanes), ("%total", None))}
 finish:
   %answers = load {vector}, ptr %answer, align 64{closing(lanes, "%answers", "block")}"""
+
+
+def _sorted_groups(lanes: Lanes, part: Lanes) -> str:
+    places = [f"%g{k}" for k in range(GROUP)]
+    loads = "".join(_place(lanes, part, k) for k in range(GROUP))
+    exchanges = []
+    for tag, (low, high, _, _) in enumerate(selection(GROUP, 0, GROUP)):
+        exchanges.append(exchange(part, f"g{tag}", places[low], places[high]))
+        places[low], places[high] = f"%lg{tag}", f"%hg{tag}"
+    stores = "".join(f"\n  store {part.vector} {value}, ptr %g{k}.at, align 32" for k, value in enumerate(places))
+    body = loads + "".join(exchanges) + stores
+    return loop("group", "0", "%padded", GROUP, loop("part", "0", str(lanes.width), part.width, body))
+
+
+def _place(lanes: Lanes, part: Lanes, k: int) -> str:
+    return f"""
+  %g{k}.row = add i64 %group, {k}{address(f"g{k}.at", "scratch", f"%g{k}.row", str(lanes.width), "%part", lanes.kind)}
+  %g{k} = load {part.vector}, ptr %g{k}.at, align 32"""
 
 
 def _next_block(lanes: Lanes) -> str:
