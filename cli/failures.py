@@ -10,6 +10,9 @@ from fedsim.errors import FedsimError, Problem, ScenarioError
 MARGIN = 3
 """Least width of the line numbers' column."""
 
+MOST = 100
+"""Problems that are shown: whoever has more begins with these."""
+
 
 def show_failure(console: Console, error: FedsimError) -> None:
     """Print an error a person can act on."""
@@ -27,9 +30,11 @@ def scenario_failure(error: ScenarioError) -> Iterator[Text]:
     yield Text("")
     lines = error.text.replace("\r\n", "\n").split("\n")
     margin = max(MARGIN, *(len(str(problem.line or 0)) for problem in error.problems))
-    for problem in error.problems:
+    for problem in error.problems[:MOST]:
         known = problem.line is not None and problem.line <= len(lines)
         yield from _at_line(problem, lines, margin) if known else _at_path(problem, margin)
+    if count > MOST:
+        yield Text(f"{'':>{margin}} │ and {count - MOST:,} more", style="bold")
 
 
 def _at_line(problem: Problem, lines: list[str], margin: int) -> Iterator[Text]:
@@ -43,7 +48,7 @@ def _at_line(problem: Problem, lines: list[str], margin: int) -> Iterator[Text]:
 
 
 def _at_path(problem: Problem, margin: int) -> Iterator[Text]:
-    where = f"{problem.where}: " if problem.path else ""
+    where = f"{visible(problem.where)}: " if problem.path else ""
     yield Text.assemble((f"{'':>{margin}} │ ", "blue"), (where, "bold"), visible(problem.message))
 
 

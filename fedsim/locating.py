@@ -6,7 +6,8 @@ none is found there is none, and the path still says where.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from fedsim.errors import Problem
@@ -32,7 +33,7 @@ class Place(NamedTuple):
 
 def locate(problem: Problem, text: str) -> Problem:
     """The problem with its line and columns, where they can be found."""
-    places = dict(_places(text))
+    places = _index(text)
     for length in range(len(problem.path), 0, -1):
         place = places.get(problem.path[:length])
         if place is not None:
@@ -40,6 +41,12 @@ def locate(problem: Problem, text: str) -> Problem:
             column, width = (place.column, place.width) if at_key else (place.value_column, place.value_width)
             return Problem(problem.path, problem.message, problem.value, place.line, column, width)
     return problem
+
+
+@lru_cache(maxsize=1)
+def _index(text: str) -> Mapping[Path, Place]:
+    """Every place of the text that is at hand, found once however many problems it has."""
+    return dict(_places(text))
 
 
 def _places(text: str) -> Iterator[tuple[Path, Place]]:

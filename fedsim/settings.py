@@ -53,6 +53,10 @@ def settings_adapter(entry: Entry) -> TypeAdapter[Any]:
     return _adapters[entry.function]
 
 
+UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+"""What pydantic says of a key that it does not know."""
+
+
 def problems_of(
     error: ValidationError, adapter: TypeAdapter[Any], path: tuple[str | int, ...] = (), beside: Sequence[str] = ()
 ) -> list[Problem]:
@@ -61,7 +65,7 @@ def problems_of(
     keys[()] = [*keys.get((), ()), *beside]
     places: dict[tuple[str | int, ...], list[ErrorDetails]] = {}
     for detail in error.errors():
-        places.setdefault(tuple(part for part in detail["loc"] if not _is_union_member(part)), []).append(detail)
+        places.setdefault(_place(detail), []).append(detail)
     return [
         Problem((*path, *place), _joined([_words(detail, place, keys) for detail in details]), details[0].get("input"))
         for place, details in places.items()
@@ -108,6 +112,13 @@ def shown(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def _place(error: ErrorDetails) -> tuple[str | int, ...]:
+    """The keys that lead to what is wrong; an unknown key may look like anything."""
+    *parents, last = error["loc"] or ("",)
+    known = error["type"] not in UNKNOWN
+    return tuple(part for part in (*parents, last) if (part is last and not known) or not _is_union_member(part))
+
+
 def _is_union_member(part: str | int) -> bool:
     """Whether pydantic put the name of a union's member among the keys."""
     return isinstance(part, str) and ("[" in part or "-" in part or part in {"int", "float", "str", "bool", "none"})
@@ -121,7 +132,7 @@ def _missing(entry: Entry, problem: Problem, meanings: Mapping[str, str]) -> Pro
 
 def _words(error: ErrorDetails, place: tuple[str | int, ...], keys: dict[tuple[str, ...], list[str]]) -> str:
     kind, context, value = error["type"], error.get("ctx", {}), shown(error.get("input"))
-    if kind in {"extra_forbidden", "unexpected_keyword_argument"}:
+    if kind in UNKNOWN:
         table = tuple(part for part in place[:-1] if isinstance(part, str))
         known = keys.get(table, [])
         return f"unknown key{did_you_mean(str(place[-1]), known) or _listed(known)}"
