@@ -10,19 +10,13 @@ from fedsim.scenario import Scenario
 
 IRRELEVANT = ("name", "question", "execution", "output")
 """Sections that change no result."""
+DATA = ("seed", "data.", "partition.", "clients.population", "root.", "evaluation.validation")
+LOCAL = ("training.batch_size", "training.epochs", "training.steps", "training.drop_last")
 SHARED = {
-    "data": ("seed", "data.", "partition.", "clients.population", "root.", "evaluation.validation"),
-    "cohorts": ("seed", "clients.population", "clients.sampled", "partition."),
-    "batches": (
-        "seed",
-        "data.",
-        "partition.",
-        "training.batch_size",
-        "training.epochs",
-        "training.steps",
-        "training.drop_last",
-    ),
-    "initial models": ("seed", "model.", "data."),
+    "data": DATA,
+    "cohorts": ("seed", "partition.", "clients.population", "clients.sampled"),
+    "batches": (*DATA, *LOCAL),
+    "initial models": ("seed", "data.", "model."),
 }
 """What comes out equal where these keys are equal."""
 TWO_SIDED = 1.96

@@ -8,6 +8,36 @@ from cli.app import main
 from cli.history import History
 from fedsim.events import Aggregated, BatchTrained, RoundEnded, RoundStarted, RunEnded, RunStarted, UpdatesForged
 
+SMALL = """\
+# Does the small one run?
+rounds = 6
+model = "logistic"
+
+[data]
+name = "digits"
+
+[clients]
+population = 20
+sampled = 6
+
+[evaluation]
+every = 2
+
+[output]
+checkpoint_every = 2
+
+[execution]
+backend = "serial"
+
+[[attacks]]
+name = "sign_flip"
+fraction = 0.2
+
+[aggregator]
+name = "trimmed_mean"
+f = 2
+"""
+
 STARTED = RunStarted(0.0, "tale", "4be1a7f000000000", 5, 20, 4, 4, 1_234, 10, 900, 50, 30, 200, "00ff", 1)
 
 

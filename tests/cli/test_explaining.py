@@ -46,8 +46,8 @@ def test_the_order_of_a_page():
     places = [
         shown.index(f"\n{title}\n")
         for title in (
-            "Formula", "Assumes", "Breakdown", "Cost", "Needs", "Settings", "Is given", "How others define it", "Source",
-            "In a scenario",
+            "Formula", "Assumes", "Breakdown", "Cost", "Needs", "Settings", "Is given", "How others define it",
+            "Source", "In a scenario",
         )
     ]  # fmt: skip
     assert places == sorted(places)
