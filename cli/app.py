@@ -10,7 +10,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import completing
+from cli.options import (
+    AsEvents,
+    AsJson,
+    Debug,
+    Family,
+    Files,
+    Force,
+    Name,
+    NoSave,
+    Out,
+    Quiet,
+    Run,
+    Seed,
+    Set,
+    Subject,
+    Subjects,
+    Until,
+    Workers,
+)
 from cli.stopping import INTERRUPTED, Interrupted
 from fedsim.errors import FedsimError
 
@@ -25,44 +43,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback when something unexpected fails.")]
-Family = Annotated[
-    str | None, typer.Argument(help="A family, such as aggregators.", autocompletion=completing.complete_family)
-]
-Name = Annotated[
-    str,
-    typer.Argument(help="An algorithm, or a key such as clients.deadline.", autocompletion=completing.complete_name),
-]
-Files = Annotated[
-    list[Path], typer.Argument(help="Scenario files.", autocompletion=completing.complete_scenario, show_default=False)
-]
-
-
-Subject = Annotated[
-    Path, typer.Argument(help="A scenario file.", autocompletion=completing.complete_scenario, show_default=False)
-]
-Subjects = Annotated[
-    list[Path],
-    typer.Argument(
-        help="Scenario files and results folders.", autocompletion=completing.complete_subject, show_default=False
-    ),
-]
-Run = Annotated[
-    Path, typer.Argument(help="A results folder.", autocompletion=completing.complete_run, show_default=False)
-]
-Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key, e.g. --set aggregator.f=2.")
-]
-Seed = Annotated[int | None, typer.Option("--seed", help="Root of every draw.")]
-Workers = Annotated[int | None, typer.Option("--workers", help="Worker processes; results do not depend on it.")]
-Out = Annotated[Path | None, typer.Option("--out", help="The results folder.")]
-Until = Annotated[str | None, typer.Option("--until", metavar="KEY=NUMBER", help="Stop early, e.g. accuracy=0.9.")]
-Force = Annotated[bool, typer.Option("--force", help="Forget what the results folder holds and start over.")]
-NoSave = Annotated[bool, typer.Option("--no-save", help="Keep nothing.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the last lines.")]
-AsEvents = Annotated[bool, typer.Option("--json", help="One event a line on standard output and nothing else.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

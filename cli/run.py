@@ -17,10 +17,11 @@ from cli.shipped import find_scenario
 from cli.stopping import INTERRUPTED, Interrupted, Stopping
 from cli.until import Goal, read_goal
 from fedsim.engine import Simulation, simulate
-from fedsim.errors import ResultsConflict
+from fedsim.errors import ResultsConflict, ScenarioError
 from fedsim.events import Event
 from fedsim.loading import load_scenario
-from fedsim.results import EVENTS, FIGURE, METRICS, RunFolder, claim, read_events, reopen
+from fedsim.locating import locate
+from fedsim.results import EVENTS, FIGURE, METRICS, RunFolder, claim, read_events, read_summary, reopen
 from fedsim.scenario import Scenario
 from fedsim.sinks import consume
 from fedsim.state import State
@@ -48,13 +49,16 @@ class Wishes:
 
 def run(path: Path, wishes: Wishes) -> int:
     """Run a scenario file; the exit code."""
-    goal = read_goal(wishes.until)
-    scenario = load_scenario(find_scenario(path), wishes.all_overrides)
-    if not wishes.save:
-        return _perform(scenario, None, None, goal, wishes.mode)
-    with claim(scenario, wishes.out) as folder:
-        _refuse_or_clear(folder, wishes.force)
-        return _perform(scenario, folder, folder.begin(), goal, wishes.mode)
+    goal, path = read_goal(wishes.until), find_scenario(path)
+    scenario = load_scenario(path, wishes.all_overrides)
+    try:
+        if not wishes.save:
+            return _perform(scenario, None, None, goal, wishes.mode)
+        with claim(scenario, wishes.out) as folder:
+            _refuse_or_clear(folder, wishes.force)
+            return _perform(scenario, folder, folder.begin(), goal, wishes.mode)
+    except ScenarioError as error:
+        raise _placed(error, path) from error
 
 
 def resume(path: Path, mode: Mode, until: str | None = None) -> int:
@@ -67,9 +71,15 @@ def resume(path: Path, mode: Mode, until: str | None = None) -> int:
         return _perform(folder.scenario, folder, folder.begin(), goal, mode)
 
 
+def _placed(error: ScenarioError, path: Path) -> ScenarioError:
+    """What only the data could show to be wrong, at its place in the file."""
+    text = path.read_text(encoding="utf-8-sig")
+    return ScenarioError([locate(problem, text) for problem in error.problems], str(path), text)
+
+
 def _refuse_or_clear(folder: RunFolder, force: bool) -> None:
-    if folder.status == "new":
-        return
+    if folder.status == "new" or read_summary(folder.path).get("rounds_done") == 0:
+        return  # nothing is lost where nothing was done
     if force:
         folder.clear()
     elif folder.status == "finished":

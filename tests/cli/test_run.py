@@ -99,6 +99,19 @@ def test_wrong_overrides_are_shown_by_their_path(capsys, folder):
     assert "    │ roundz: unknown key; did you mean `rounds`?" in answer.err
 
 
+def test_what_only_the_data_can_show_is_shown_in_the_file_and_costs_nothing(capsys, folder):
+    wrong = SMALL.replace("population = 20", "population = 2000").replace("[data]", '[partition]\nname = "iid"\n[data]')
+    (folder / "small.toml").write_text(wrong)
+    answer = ask(capsys, "run", "small.toml", "--out", "here")
+    assert answer.code == 2
+    assert answer.err.startswith(
+        "small.toml: 1 problem\n\n  5 │ [partition]\n    │  ^^^^^^^^^ 1138 training examples are too few"
+    )
+    (folder / "small.toml").write_text(wrong)
+    again = ask(capsys, "run", "small.toml", "--out", "here")
+    assert again.err == answer.err  # not a word of a run that was begun
+
+
 def test_a_taken_folder_is_left_alone(capsys, folder):
     (folder / "mine").mkdir()
     (folder / "mine" / "thesis.txt").write_text("years of work")
