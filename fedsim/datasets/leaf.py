@@ -64,7 +64,7 @@ def _writing(path: Path, writer: str, examples: Any, pixels: int, classes: int) 
     if not isinstance(examples, dict) or not {"x", "y"} <= examples.keys():
         raise DataUnavailable(f"{where}: needs x (images) and y (labels)")
     images, labels = _numbers(examples["x"], where, "x"), _numbers(examples["y"], where, "y")
-    if labels.ndim != 1 or len(images) != len(labels):
+    if images.ndim == 0 or labels.ndim != 1 or len(images) != len(labels):
         raise DataUnavailable(f"{where}: x and y are not of one length")
     images = images.reshape(len(labels), -1) if len(labels) else images.reshape(0, pixels)
     if images.shape[1] != pixels:
