@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fedsim.arrays import Array
 from fedsim.kernels import llvm
+from fedsim.kernels.blocks import block_width
 from fedsim.kernels.measures_source import DISTANCE_CHUNK, LANES, PARTIAL, PRODUCT_CHUNK, distances, products
 
 Matrix = NDArray[np.float64]
@@ -16,15 +17,11 @@ Indices = NDArray[np.intp]
 
 TINY = 1e-25
 """Below this a sum of float32 squares has lost digits to underflow."""
-FEW_COLUMNS = 2**14
-"""Up to this many columns products are formed in float64: too few blocks for their roundings to average out."""
-NARROW = 2_000
-"""Columns that numpy multiplies at a time in float32 before adding up in float64."""
 MUCH = 1_000_000
-"""Numbers from which products are left to a compiled kernel, which costs a twenty-fifth of a second once.
+"""Numbers from which products of float32 rows are left to a compiled kernel, which costs 40 milliseconds once.
 
-The matrix alone decides, not the calls before: products of the kernel and of numpy differ in their last bits, and a
-run that is resumed must not.
+The matrix alone decides, not the calls before: products of the kernel and of numpy, which forms them in float64, differ
+in their last bits, and a run that is resumed must not.
 """
 DISTANCE_SAVES, DISTANCE_COST = 0.4, 8e6
 """Nanoseconds that compiled distances save for each number of the matrix, and what the kernel costs once."""
@@ -44,10 +41,8 @@ def squared_distances_to(point: Array, rows: Array) -> Vector:
 def products_about(rows: Array, centre: int, chosen: Indices | None = None) -> Matrix:
     """(n, d) -> (m, m): ⟨u_i − u_c, u_j − u_c⟩ over the m chosen rows; in float64 where float32 does not do."""
     chosen = np.arange(len(rows)) if chosen is None else chosen
-    if rows.dtype == np.float32 and rows.shape[1] > FEW_COLUMNS:
-        multiplied = _multiplied_by_kernel if _much(rows, len(chosen)) else _multiplied
-        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            found = multiplied(rows, rows[centre], chosen)
+    if rows.dtype == np.float32 and _much(rows, len(chosen)):
+        found = _multiplied_by_kernel(rows, rows[centre], chosen)
         if float32_holds(found.diagonal()):
             return found
     return _multiplied(rows, rows[centre].astype(np.float64), chosen)
@@ -107,12 +102,13 @@ def _distance_kernel() -> llvm.Function:
 
 
 def _multiplied(rows: Array, centre: Array, chosen: Indices) -> Matrix:
-    """Rows of zeros fill up the height: matrix products of odd heights take up to four times as long."""
+    """In float64; rows of zeros fill up the height, since products of odd heights take up to four times as long."""
     n, d = len(chosen), rows.shape[1]
     height, everything = n + -n % 8, n == len(rows)
-    found, gaps = np.zeros((height, height)), np.zeros((height, NARROW), centre.dtype)
-    for start in range(0, d, NARROW):
-        block = slice(start, min(start + NARROW, d))
+    width = block_width(height)
+    found, gaps = np.zeros((height, height)), np.zeros((height, width))
+    for start in range(0, d, width):
+        block = slice(start, min(start + width, d))
         part = gaps[:, : block.stop - start]
         np.subtract(rows[:, block] if everything else rows[chosen, block], centre[block], out=part[:n])
         found += part @ part.T
