@@ -57,6 +57,8 @@ def compare(paths: Sequence[Path], wishes: Wishes) -> int:
         folder = wishes.out or folder_for(runs)
         _keep(runs, folder)
         show([Text(f"  {folder}   {FIGURE}  {TABLE}")], console)
+    elif wishes.save:
+        show([Text("  interrupted; the same command goes on from here")], console)
     return 0 if whole else INTERRUPTED
 
 

@@ -189,3 +189,25 @@ def test_rounds_are_taken_in_turns():
     told = list(in_turns([((runs[0], event) for event in tale()), ((runs[1], event) for event in short)]))
     assert [run.name for run, event in told if isinstance(event, RoundEnded)] == ["a", "b", "a", "b", "a", "a", "a"]
     assert [event for run, event in told if run is runs[0]] == list(tale())
+
+
+def test_an_interrupted_comparison_goes_on_with_the_same_command(capsys, both, monkeypatch):
+    from cli.history import History
+    from cli.stopping import Interrupted
+
+    real = History.__call__
+
+    def breaking(self, event):
+        if getattr(event, "round", 0) == 3:
+            raise Interrupted
+        real(self, event)
+
+    monkeypatch.setattr(History, "__call__", breaking)
+    answer = ask(capsys, "compare", "mean.toml", "small.toml", "-q")
+    assert answer.code == 130
+    assert " mean      not finished: 2 of 6 rounds\n small     not finished: 2 of 6 rounds\n" in answer.out
+    assert answer.out.endswith("  interrupted; the same command goes on from here\n")
+    monkeypatch.setattr(History, "__call__", real)
+    assert ask(capsys, "compare", "mean.toml", "small.toml", "-q").code == 0
+    for name in ("mean", "small"):
+        assert ask(capsys, "verify", runs_in(both)[name]).code == 0
