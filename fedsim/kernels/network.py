@@ -1,6 +1,6 @@
 """Sorting networks: fixed lists of compare-exchanges that sort any n values, the same for every column."""
 
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 
@@ -13,7 +13,7 @@ class Exchange(NamedTuple):
     high_read: bool = True
 
 
-@lru_cache(maxsize=64)
+@cache
 def selection(n: int, first: int, last: int, sorted_size: int = 1) -> tuple[Exchange, ...]:
     """Batcher's network for n values, without what the ranks first … last − 1 do not depend on.
 

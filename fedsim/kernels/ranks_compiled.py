@@ -2,7 +2,7 @@
 
 import ctypes
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ def kernel(n: int, first: int, last: int, dtype: np.dtype[Any], columns: int) ->
     return interpreted_kernel(n, first, last, dtype)
 
 
-@lru_cache(maxsize=64)
+@cache
 def unrolled_kernel(n: int, first: int, last: int, dtype: np.dtype[Any]) -> tuple[Kernel, int]:
     """The kernel for one height and span of ranks."""
     width = _register(dtype)
@@ -55,7 +55,7 @@ def unrolled_kernel(n: int, first: int, last: int, dtype: np.dtype[Any]) -> tupl
     return run, width
 
 
-@lru_cache(maxsize=64)
+@cache
 def interpreted_kernel(n: int, first: int, last: int, dtype: np.dtype[Any]) -> tuple[Kernel, int]:
     """The kernel for every height, bound to the network of one."""
     function = _interpreter(dtype)
@@ -75,7 +75,7 @@ def interpreted_kernel(n: int, first: int, last: int, dtype: np.dtype[Any]) -> t
     return run, VECTOR_BYTES // dtype.itemsize
 
 
-@lru_cache(maxsize=2)
+@cache
 def _interpreter(dtype: np.dtype[Any]) -> llvm.Function:
     pointer, integer, number = llvm.POINTER, llvm.INTEGER, _number(dtype)
     shape = [pointer, integer, pointer, integer, number, integer, integer]
