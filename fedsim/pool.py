@@ -136,8 +136,7 @@ class Pool:
                 if deaths == MOST_DEATHS:
                     raise WorkersDied(answered) from error
             finally:
-                running = [future for future in futures if not (future.cancel() or future.done())]
-                if running:
+                if not all(future.done() for future in futures):
                     self.close()  # what nobody waits for any more must not go on writing to shared rows
 
     def _answer(self, future: Future[Result], position: int) -> Result:

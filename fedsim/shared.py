@@ -4,6 +4,7 @@ An arena's arrays live in anonymous memory that has no name in any folder: worke
 file descriptors, and the system frees it when the last process is gone, however it went.
 """
 
+import math
 import mmap
 import os
 import sys
@@ -16,6 +17,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fedsim.errors import RunFailed
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,14 @@ class Arena:
 
     def empty(self, shape: tuple[int, ...], dtype: str = "float32") -> tuple[Shared, NDArray[Any]]:
         """A zeroed array that any process may write, and its address."""
-        size = max(1, int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize)
-        descriptor, path = self._anonymous(size)
-        array = np.frombuffer(mmap.mmap(descriptor, size), dtype=dtype, count=int(np.prod(shape))).reshape(shape)
+        size = max(1, math.prod(shape) * np.dtype(dtype).itemsize)
+        try:
+            descriptor, path = self._anonymous(size)
+            memory = mmap.mmap(descriptor, size)
+        except (OSError, OverflowError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "more than there can be"
+            raise RunFailed(f"cannot get {size:,} bytes of shared memory: {reason}") from error
+        array = np.frombuffer(memory, dtype=dtype, count=math.prod(shape)).reshape(shape)
         return Shared(path, dtype, shape, writable=True, token=self._token), array
 
     def of(self, array: NDArray[Any]) -> Shared:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fedsim.errors import RunFailed
 from fedsim.pool import Pool
 from fedsim.shared import Arena, Shared
 
@@ -93,3 +94,9 @@ def test_read_only_maps_stay_read_only(arena, tmp_path):
 def test_no_file_has_a_name(arena):
     shared, _ = arena.empty((8,))
     assert "memfd" in str(Path(shared.path).readlink())
+
+
+def test_memory_that_is_not_to_be_had_is_words(arena):
+    for size in (2**60, 2**70 // 4):
+        with pytest.raises(RunFailed, match=r"cannot get [\d,]+ bytes of shared memory"):
+            arena.empty((size,), "uint8")
