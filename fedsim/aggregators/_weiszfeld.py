@@ -73,7 +73,10 @@ def _optimal_row(products: Matrix, pulls: Vector) -> Vector | None:
 
 def automatic_weights(distances: Vector, penalty: float) -> Vector:
     """argmin over α in the simplex of Σ αᵢ dᵢ + (λn/2)‖α‖²: αᵢ = max(η − dᵢ, 0)/(λn)."""
-    n = len(distances)
+    n, least = len(distances), distances.min()
+    if not np.isfinite(least):
+        raise ValueError("the rows' distances are beyond the greatest number")
+    distances = distances - least  # the same weights, and λ is not lost beside distances that are huge
     ordered = np.sort(distances)
     levels = (np.cumsum(ordered) + penalty * n) / np.arange(1, n + 1)
     level = levels[np.flatnonzero(levels > ordered)[-1]]
