@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
+from fedsim.inference import outputs
 from fedsim.shared import Shared
-from fedsim.training import ModelKind, as_floats, flat_model
+from fedsim.training import ModelKind, as_floats
 
 PIECE = 500
 """Examples in one job."""
-AT_ONCE = 100
-"""Examples in one forward pass: larger temporaries leave the cache."""
 
 
 class Score(NamedTuple):
@@ -60,19 +59,13 @@ class Exam:
 
 def evaluate(exam: Exam) -> Score:
     """The score of one piece."""
-    flat = flat_model(exam.kind, channels_last=True)
-    flat.load(torch.from_numpy(exam.parameters.open()))
-    flat.module.eval()
-    correct, loss = 0, 0.0
-    with torch.inference_mode():
-        for begin in range(exam.begin, exam.end, AT_ONCE):
-            part = slice(begin, min(begin + AT_ONCE, exam.end))
-            logits = flat.module(as_floats(np.array(exam.images.open()[part])))  # a layer may work in place
-            labels = torch.tensor(exam.labels.open()[part])
-            right = (logits.argmax(dim=1) == labels) & ~logits.isnan().any(dim=1)  # a broken model is right in nothing
-            correct += int(right.sum())
-            loss += cross_entropy(logits, labels, reduction="sum").item()
-    return Score(exam.end - exam.begin, correct, loss)
+    part = slice(exam.begin, exam.end)
+    run = outputs(exam.kind, torch.from_numpy(exam.parameters.open()))
+    logits = run(as_floats(np.array(exam.images.open()[part])))  # a copy: a layer may work in place
+    labels = torch.tensor(exam.labels.open()[part])
+    right = (logits.argmax(dim=1) == labels) & ~logits.isnan().any(dim=1)  # a broken model is right in nothing
+    loss = cross_entropy(logits.double(), labels, reduction="sum").item()
+    return Score(exam.end - exam.begin, int(right.sum()), loss)
 
 
 def total(scores: Iterable[Score]) -> Score:
@@ -95,14 +88,7 @@ class Questions:
 
 def answer(questions: Questions) -> None:
     """Write the logits of each row's model."""
-    flat = flat_model(questions.kind, channels_last=True)
-    start, images = torch.from_numpy(questions.parameters.open()), questions.images.open()
-    flat.module.eval()
+    start, images = torch.from_numpy(questions.parameters.open()), as_floats(np.array(questions.images.open()))
     for row in questions.which:
-        flat.load(start + torch.from_numpy(questions.rows.open()[row]))
-        with torch.inference_mode():
-            parts = [
-                flat.module(as_floats(np.array(images[begin : begin + AT_ONCE])))
-                for begin in range(0, len(images), AT_ONCE)
-            ]
-        questions.answers.open()[row] = np.concatenate([part.numpy() for part in parts])
+        run = outputs(questions.kind, start + torch.from_numpy(questions.rows.open()[row]))
+        questions.answers.open()[row] = run(images.clone()).numpy()

@@ -95,10 +95,13 @@ class BatchResult:
 
 def train_batch(batch: ClientBatch) -> BatchResult:
     """Train each client from the global parameters and write its difference to its row."""
+    from fedsim.convnets import train_convnets
     from fedsim.stacked import train_stacked
 
     begin = time.perf_counter()
     losses = train_stacked(batch.site, batch.jobs)
+    if losses is None:
+        losses = train_convnets(batch.site, batch.jobs)
     if losses is None:
         losses = [train_client(batch.site, job) for job in batch.jobs]
     counts = tuple(len(job.examples) for job in batch.jobs)
@@ -128,13 +131,13 @@ def _descend(flat: Flat, site: Site, job: ClientJob) -> float:
             loss = cross_entropy(flat.module(images[picked]), labels[picked])
             gradients = torch.autograd.grad(loss, flat.parameters)
             with torch.no_grad():
-                _pull_back(flat.parameters, gradients, anchors, site.training.proximal)
+                pull_back(flat.parameters, gradients, anchors, site.training.proximal)
                 step(flat.parameters, gradients)
             total, seen = total + loss.item() * len(chosen), seen + len(chosen)
     return total / seen if seen else 0.0
 
 
-def _pull_back(
+def pull_back(
     parameters: Sequence[Tensor], gradients: Sequence[Tensor], anchors: Sequence[Tensor] | None, weight: float
 ) -> None:
     """FedProx: add μ(w − w_global) to the gradients."""
@@ -225,7 +228,8 @@ def flat_model(kind: ModelKind, *, channels_last: bool) -> Flat:
     """This process's own module of this kind, built once; its numbers are whatever the last user left."""
     key, flats = (repr(kind), channels_last), _modules.flats
     if key not in flats:
-        flats.clear()  # one model a run; a second run in the process need not keep the first one's
+        for old in [known for known in flats if known[0] != key[0]]:
+            del flats[old]  # one model a run; a second run in the process need not keep the first one's
         with _generator, torch.random.fork_rng(devices=[]):
             module = kind.build()
             if channels_last:

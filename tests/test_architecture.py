@@ -29,7 +29,8 @@ FLOORS = {
     "door": (["ground", "contracts", "plan"], "door"),
     "work": (
         ["ground", "contracts", "plan"],
-        "vectors rewriting training stacked evaluation server pool holders world state workshop intake rounds engine",
+        "vectors rewriting training stacked convnet_plans convnets inference evaluation server pool holders world state "
+        "workshop intake rounds engine",
     ),
     "archive": (["ground", "plan", "work"], "files records provenance checkpoints results sinks verifying"),
     "front": (["ground", "contracts", "plan", "door", "work", "archive"], "__init__"),
@@ -59,9 +60,7 @@ LIBRARIES = {
     "torch": ["fedsim/*"],
 }
 LAZY = {"torch", "torchvision", "scipy", "sklearn", "matplotlib", "PIL"}
-EAGER = {
-    f"fedsim/{room}.py": {"torch"} for room in ("vectors", "rewriting", "training", "stacked", "evaluation", "engine")
-}
+EAGER = {f"fedsim/{room}.py": {"torch"} for room in FLOORS["work"][1].split()}
 
 every_file = pytest.mark.parametrize("file", TREES)
 

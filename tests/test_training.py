@@ -66,7 +66,7 @@ def test_local_work_equals_a_plain_loop(kind, work, kernel, arena, doubles):
 def test_in_single_precision_too_up_to_rounding(kind, work, arena):
     clients = Clients(arena, kind, work)
     train_batch(ClientBatch(clients.site, tuple(clients.jobs)))
-    loose = 40 if work.optimizer.name == "adam" else 1  # Adam divides rounding errors by small roots
+    loose = 100 if work.optimizer.name == "adam" else 1  # Adam divides rounding errors by small roots
     for job in clients.jobs:
         row, _ = clients.expected(job)
         np.testing.assert_allclose(clients.rows[job.row], row, atol=loose * 2e-6 * max(1, abs(row).max()))
