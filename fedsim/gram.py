@@ -18,6 +18,9 @@ Matrix = NDArray[np.float64]
 CANCELLED = 1 / 8
 """A pair is measured again when its squared distance is below this share of its rows' squared norms."""
 
+ENOUGH = 1024
+"""Columns by which a central row is chosen; any row near the middle does."""
+
 
 def squared_distances(rows: Array) -> Matrix:
     """(n, d) -> (n, n): ‖u_i − u_j‖² in float64, symmetric, zero on the diagonal."""
@@ -39,7 +42,8 @@ def _among(rows: Array, chosen: NDArray[np.intp]) -> Matrix:
 def central_row(rows: Array, chosen: NDArray[np.intp] | None = None) -> int:
     """The one of the chosen rows whose median distance to the others is least, on a sample of the columns."""
     chosen = np.arange(len(rows)) if chosen is None else chosen
-    sample = sample_columns(rows)[chosen].astype(np.float64)
+    columns = sample_columns(rows)
+    sample = columns[chosen, :: max(columns.shape[1] // ENOUGH, 1)].astype(np.float64)
     sample -= sample[0]
     square = np.einsum("ij,ij->i", sample, sample)
     distances = square[:, None] + square[None, :] - 2 * (sample @ sample.T)

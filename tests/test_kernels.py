@@ -53,6 +53,30 @@ def test_weighted_sums(n, dtype):
         np.testing.assert_allclose(weighted_sum(weights[k], rows), expected[k], **tolerance)
 
 
+def means_of_most(n, d, left_out, seed=0):
+    """Rows of weights that leave a few rows out each, the first row nearly always, as nearest-neighbour mixing does."""
+    draw = np.random.default_rng(seed)
+    kept = np.array([draw.permutation(n - 1)[: n - left_out] + 1 for _ in range(n)])
+    kept[0, 0] = 0
+    weights = np.zeros((n, n))
+    np.put_along_axis(weights, kept, 1 / (n - left_out), axis=1)
+    return weights, draw.standard_normal((n, d))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("n", "left_out"), [(2, 1), (9, 2), (33, 6), (80, 20)])
+def test_sums_with_much_in_common(n, left_out, dtype):
+    weights, rows = means_of_most(n, 9001, left_out)
+    found = weighted_sums(weights, rows.astype(dtype))
+    np.testing.assert_allclose(found, weights @ rows, rtol=0, atol=1e-6 if dtype == np.float32 else 1e-14)
+
+
+def test_a_huge_row_blurs_no_sum_that_leaves_it_out():
+    weights, rows = means_of_most(20, 50, 4)
+    rows[0] = 1e30
+    np.testing.assert_allclose(weighted_sums(weights, rows)[1:], weights[1:, 1:] @ rows[1:], rtol=0, atol=1e-14)
+
+
 def test_rows_of_weight_zero_add_nothing():
     rows = plain(4)
     rows[2] = np.nan

@@ -7,10 +7,20 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from fedsim.kernels import llvm, mean_of_ranks, measures, ranks_compiled, squared_distances_to, sums, weighted_sum
+from fedsim.kernels import (
+    llvm,
+    mean_of_ranks,
+    measures,
+    ranks_compiled,
+    squared_distances_to,
+    sums,
+    weighted_sum,
+    weighted_sums,
+)
 from fedsim.kernels.measures_source import products
 from fedsim.kernels.network import halvings, selection
 from fedsim.kernels.ranks import by_sorting
+from tests.test_kernels import means_of_most
 
 FLOAT32 = np.dtype(np.float32)
 
@@ -142,6 +152,18 @@ def test_compiled_sums_have_the_bits_of_numpys(n, d, monkeypatch):
         np.testing.assert_array_equal(ours.view(np.uint8), theirs.view(np.uint8))
     exact = weights @ rows[::-1].astype(float) + 0.7 * point
     np.testing.assert_allclose(found[1], exact, rtol=0, atol=3e-6 * np.abs(rows).max(initial=1))
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize(("n", "d"), [(9, 255), (33, 256), (70, 9001)])
+def test_compiled_differences_have_the_bits_of_numpys(n, d, monkeypatch):
+    weights, rows = means_of_most(n, d, n // 6)
+    wide = np.repeat(rows.astype(np.float32), 2, axis=0)
+    views = (wide[:n], wide[::2], wide[::-2])
+    found = [weighted_sums(weights, view) for view in views]
+    monkeypatch.setattr(llvm, "available", lambda: False)
+    for view, answer in zip(views, found, strict=True):
+        np.testing.assert_array_equal(answer, weighted_sums(weights, view))
 
 
 @pytest.mark.parametrize("tile", [(4, 4), (3, 2), (1, 1)])
