@@ -12,15 +12,13 @@ class Keeper:
     def __init__(self, folder: RunFolder | None, simulation: Simulation) -> None:
         self.folder, self.simulation = folder, simulation
         self._metrics = Metrics(folder.path) if folder else None
-        self._resumed = simulation.state is not None
         self._started: RunStarted | None = None
 
     def __call__(self, event: Event) -> None:
         """Write the event, and after a round of the schedule the state."""
         if self.folder is None or self._metrics is None:
             return
-        if not (self._resumed and isinstance(event, RunStarted)):
-            self._metrics(event)  # a resumed run has its beginning on record already
+        self._metrics(event)
         if isinstance(event, RunStarted):
             self._started = event
         elif isinstance(event, RoundEnded):

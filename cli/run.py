@@ -148,10 +148,11 @@ def _tell(screen: Screen, history: History, folder: RunFolder | None, took: floa
     begun = history.started is not None
     lines = closing(history, took, stopped) if begun else [Text("interrupted before the first round")]
     show(lines, screen.console, apart=screen.mode == "table")
+    if folder and history.rows and stopped != "interrupted":
+        _draw(folder, history)
     if folder and stopped:
         show(to_go_on(folder.path, len(history.rows)), screen.console)
     elif folder:
-        _draw(folder, history)
         show(kept(folder.path, (METRICS, EVENTS, FIGURE)), screen.console)
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fedsim.arrays import Progress, silent
 from fedsim.checkpoints import checkpoint_round, checkpoints, load_checkpoint
@@ -11,7 +11,7 @@ from fedsim.engine import simulate
 from fedsim.errors import ResultsConflict
 from fedsim.events import Event, RoundEnded, RunEnded, RunStarted
 from fedsim.pool import Pool
-from fedsim.provenance import versions
+from fedsim.provenance import host, versions
 from fedsim.results import CHECKPOINTS, has_damaged_lines, read_events, read_scenario, read_summary
 from fedsim.state import State
 
@@ -43,7 +43,7 @@ class Verdict(NamedTuple):
     last: int  # to the last
     events: int  # compared
     difference: Difference | None
-    versions: dict[str, tuple[str, str]]  # packages whose version is not the recorded one: (recorded, now)
+    versions: dict[str, tuple[str, str]]  # packages, and the processor, that are not the recorded ones: (recorded, now)
 
 
 def verify(
@@ -125,7 +125,13 @@ def _difference(before: Event | None, now: Event | None) -> Difference | None:
 
 
 def _other_versions(folder: Path) -> dict[str, tuple[str, str]]:
-    recorded, now = read_summary(folder).get("versions"), versions()
-    if not isinstance(recorded, dict):
-        return {}
-    return {name: (recorded[name], now[name]) for name in now if recorded.get(name, now[name]) != now[name]}
+    """What may explain a difference: packages, and the processor, which rounds in its own way."""
+    summary = read_summary(folder)
+    recorded = {**_table(summary, "versions"), "processor": _table(summary, "host").get("processor")}
+    now = versions() | {"processor": str(host()["processor"])}
+    return {name: (str(recorded[name]), now[name]) for name in now if recorded.get(name) not in (None, now[name])}
+
+
+def _table(summary: dict[str, Any], key: str) -> dict[str, Any]:
+    table = summary.get(key)
+    return table if isinstance(table, dict) else {}
