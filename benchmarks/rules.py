@@ -1,6 +1,6 @@
 """What the rules cost beside other packages' in one run: one thread, float32, ours and theirs in turn.
 
-    python benchmarks/rules.py [--shapes 10x1000000 20x1000000] [--repeats 5] [--peers byzfl byzpy flwr]
+    python benchmarks/rules.py [--shapes 10x1000000 20x1000000] [--rules nnm krum] [--repeats 5] [--peers byzfl]
 
 Peers that are not installed are left out. Where a peer's definition is ours, the answers are compared before any time
 is believed. `× read` is our time over that of reading the matrix once; `× peer` is the fastest peer's time over ours.
@@ -162,12 +162,12 @@ def measured(case: Case, rows: np.ndarray, repeats: int) -> tuple[float, float, 
     return least.pop(""), least.pop("read"), least
 
 
-def report(shape: str, repeats: int, wanted: list[str]) -> None:
+def report(shape: str, rules: list[str], repeats: int, wanted: list[str]) -> None:
     """One line for each rule on a matrix of this shape, its rows of different sizes so that no choice is a toss-up."""
     n, d = map(int, shape.split("x"))
     sizes = np.linspace(0.5, 1.5, n)[:, None]
     rows = (sizes * np.random.default_rng(0).standard_normal((n, d))).astype(np.float32)
-    for case in cases(rows, n // 5, wanted):
+    for case in (case for case in cases(rows, n // 5, wanted) if not rules or case.rule in rules):
         check(case, rows)
         ours, read, peers = measured(case, rows, repeats)
         line = f"{shape:>12}  {case.rule:<17}{ours:9.2f} ms  {ours / read:6.1f} × read"
@@ -214,6 +214,7 @@ def main() -> None:
     """Read the arguments, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--shapes", nargs="*", default=SHAPES + UNSEEN)
+    parser.add_argument("--rules", nargs="*", default=[])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--peers", nargs="*", default=["byzfl", "byzpy", "flwr"])
     chosen = parser.parse_args()
@@ -224,7 +225,7 @@ def main() -> None:
         torch.set_num_threads(1)
     with threadpool_limits(1):
         for shape in chosen.shapes:
-            report(shape, chosen.repeats, wanted)
+            report(shape, chosen.rules, chosen.repeats, wanted)
     cold()
 
 

@@ -99,9 +99,12 @@ _engines: list[Any] = []
 
 
 def repaid(key: Hashable, saving: float, cost: float) -> bool:
-    """Whether the work so far, with this call, would have saved what the kernel costs; both in nanoseconds."""
+    """Whether there is a compiler and the work so far, with this call, would have saved what the kernel costs.
+
+    Both in nanoseconds. Even to look for the compiler takes longer than a small matrix, so the sum comes first.
+    """
     _saved[key] += saving  # type: ignore[assignment]
-    return _saved[key] >= cost + (0 if loaded() else START)
+    return _saved[key] >= cost + (0 if loaded() else START) and available()
 
 
 def loaded() -> bool:

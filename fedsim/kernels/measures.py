@@ -85,7 +85,7 @@ def _padded(block: Array, multiple: int) -> Array:
 def _squares_by_kernel(point: Array, rows: Array, sums: Matrix) -> int:
     """Add up as many columns as a compiled kernel handles, if one has been repaid, and say how many."""
     n, whole = len(rows), int(rows.shape[1]) // DISTANCE_CHUNK * DISTANCE_CHUNK
-    if not llvm.readable(rows) or point.dtype != np.float32 or not llvm.available():
+    if not llvm.readable(rows) or point.dtype != np.float32:
         return 0
     if not llvm.repaid("distances", DISTANCE_SAVES * n * whole, DISTANCE_COST):
         return 0

@@ -29,9 +29,7 @@ INTERPRETER, WRITTEN_OUT, WRITTEN_EXCHANGE = 1e7, 4e6, 8e4
 
 def kernel(n: int, first: int, last: int, dtype: np.dtype[Any], columns: int) -> tuple[Kernel, int] | None:
     """The fastest kernel that the work so far repays and its vector's length, or None while numpy is good enough."""
-    if n > TALLEST or not llvm.available():
-        return None
-    if not llvm.repaid(("ranks", dtype), INTERPRETED_SAVES * n * columns, INTERPRETER):
+    if n > TALLEST or not llvm.repaid(("ranks", dtype), INTERPRETED_SAVES * n * columns, INTERPRETER):
         return None
     if n <= REGISTERS:
         cost = WRITTEN_OUT + WRITTEN_EXCHANGE * len(selection(n, first, last))

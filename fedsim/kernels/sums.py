@@ -61,7 +61,7 @@ def _group(factors: Array, vectors: Sequence[Array]) -> Array:
 
 def _by_kernel(factors: Array, vectors: Sequence[Array], total: Array) -> int:
     """Add up as many columns as a compiled kernel handles, if one has been repaid, and say how many."""
-    if total.dtype != np.float32 or not all(map(_readable, vectors)) or not llvm.available():
+    if total.dtype != np.float32 or not all(map(_readable, vectors)):
         return 0
     if not llvm.repaid("sums", SAVES * len(vectors) * len(total), COST):
         return 0
@@ -129,7 +129,7 @@ def _sums_by_kernel(vectors: Sequence[Array], terms: tuple[NDArray[Any], ...], m
     """Fill as many columns as a compiled kernel handles, if one has been repaid, and say how many."""
     starts, places, factors = terms
     d = int(mixed.shape[1])
-    if mixed.dtype != np.float32 or not all(map(_readable, vectors)) or not llvm.available():
+    if mixed.dtype != np.float32 or not all(map(_readable, vectors)):
         return 0
     if not llvm.repaid("differences", SAVES * len(places) * d, COST):
         return 0
