@@ -9,11 +9,19 @@ from torch import nn
 from fedsim.attacks._family import attack, attacks
 from fedsim.evaluation import PIECE, Exam, Questions, Score, answer, evaluate, total
 from fedsim.models._family import model, models
+from fedsim.pool import single_threaded
 from fedsim.records import event_line, read_event
 from fedsim.shared import Arena
 
 from .driving import DIGITS, EVERYONE, ends, held, played, registered, same, scenario, verdicts
 from .sites import kind_of
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As in a worker; two threads on a busy machine wait for each other."""
+    with single_threaded():
+        yield
 
 
 @pytest.fixture

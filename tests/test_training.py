@@ -32,6 +32,13 @@ KINDS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As in a worker; two threads on a busy machine wait for each other."""
+    with single_threaded():
+        yield
+
+
 @pytest.fixture
 def arena():
     made = Arena()

@@ -90,7 +90,7 @@ def begun(folder):
 
 def test_going_on_with_folders_that_were_mistreated(finished, victim):
     draw, outside = seeded(2), victim.parent
-    for number in range(250):
+    for number in range(120):
         unfinished(victim)
         name, changed = mistreated(victim, finished, draw)
         with watched((name, changed)):
