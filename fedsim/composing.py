@@ -1,13 +1,14 @@
 """Plain tables into a scenario, bottom up, with every problem found on the way.
 
 Sections are pydantic dataclasses built by their own constructors; choices of algorithms are looked up in the
-registries and their settings checked against the signatures. A part that is wrong is replaced by its default, so that
-the search for problems goes on.
+registries and their settings checked against the signatures. A key that is wrong is left out, so that the search for
+problems goes on with the rest.
 """
 
 import dataclasses
 from collections.abc import Callable, Mapping
 from functools import cache
+from itertools import takewhile
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -22,10 +23,10 @@ Path = tuple[str | int, ...]
 
 
 def compose(table: Mapping[str, Any]) -> tuple[Scenario | None, list[Problem]]:
-    """The scenario a table describes, or None, and everything that is wrong with it."""
+    """The scenario a table describes, and everything that is wrong with it; with problems, what is left of it."""
     problems: list[Problem] = []
     scenario = _section(Scenario, freeze(table), (), problems)
-    return (None, problems) if problems else (scenario, [])
+    return scenario, problems
 
 
 def decompose(scenario: Any) -> dict[str, Any]:
@@ -50,19 +51,23 @@ def _plain(value: Any) -> Any:
 
 
 def _section(cls: Any, table: Any, path: Path, problems: list[Problem]) -> Any:
-    """An instance of a section, or None where it or a part of it is wrong."""
+    """An instance of a section, without what is wrong in it, or None where nothing can be made of it."""
     if not isinstance(table, Mapping):
         problems.append(Problem(path, f"must be a table of settings, got {shown(table)}", table))
         return None
-    before, values = len(problems), dict(table)
+    values = dict(table)
     for name, hint in _hints(cls).items():
         values |= _part(name, hint, values, path, problems)
     try:
-        built = cls(**values)
+        return cls(**values)
     except ValidationError as error:
-        problems += problems_of(error, _adapter(cls), path)
+        found = problems_of(error, _adapter(cls), path)
+    problems += found
+    wrong = {problem.path[len(path)] for problem in found if len(problem.path) > len(path)}
+    try:
+        return cls(**{key: value for key, value in values.items() if key not in wrong})
+    except ValidationError:
         return None
-    return built if len(problems) == before else None
 
 
 def _part(name: str, hint: Any, values: dict[str, Any], path: Path, problems: list[Problem]) -> dict[str, Any]:
@@ -71,8 +76,10 @@ def _part(name: str, hint: Any, values: dict[str, Any], path: Path, problems: li
     if choice is not None and choice.flat:
         return {name: _flat_choice(choice, values, path, problems)}
     if choice is not None:
-        default = values.get(name, DEFAULTS.get(choice.family, {}))
-        return {name: _choose(choice.family, default, (*path, name), problems)}
+        table = values.get(name, {"name": DEFAULTS[choice.family]} if choice.family in DEFAULTS else {})
+        if isinstance(table, Mapping) and choice.family in NAMELESS:
+            table = {"name": DEFAULTS[choice.family], **table}
+        return {name: _choose(choice.family, table, (*path, name), problems)}
     if dataclasses.is_dataclass(hint):
         return _kept(name, _section(hint, values.pop(name, {}), (*path, name), problems))
     if name not in values:
@@ -85,7 +92,7 @@ def _part(name: str, hint: Any, values: dict[str, Any], path: Path, problems: li
         problems.append(Problem((*path, name), f"must be a list of tables, got {shown(items)}", items))
         return {}
     built = [build(item, (*path, name, place), problems) for place, item in enumerate(items)]
-    return {name: tuple(item for item in built if item is not None)}
+    return {name: tuple(takewhile(lambda item: item is not None, built))}  # those after it would lose their place
 
 
 def _kept(name: str, value: Any) -> dict[str, Any]:
@@ -139,6 +146,8 @@ DEFAULTS: dict[str, Any] = {
     if (In_ := next((m for m in get_args(hint)[1:] if isinstance(m, In)), None)) is not None
 }
 """The algorithm of each family that a scenario gets without asking."""
+NAMELESS = {"optimizers", "latencies"}
+"""Families whose usual member is meant by a table without a name: `[training.optimizer]` with `lr = 0.1` is SGD."""
 
 
 @cache

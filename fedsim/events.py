@@ -5,19 +5,37 @@ The order is a grammar, which a test holds:
     run    = RunStarted round* RunEnded
     round  = RoundStarted BatchTrained* UpdatesForged* Aggregated RoundEnded
 
-`time` is the simulation's own clock in seconds. Fields about the wall clock are left out of comparisons, so two runs
-are the same run exactly when their lists of events are equal.
+`time` is the simulation's own clock in seconds. Two runs are the same run exactly when their lists of events are equal:
+fields about the wall clock are left out of the comparison, and numbers are compared to the last bit, so that NaN is
+equal to itself and -0.0 is not 0.0.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 WALL: Any = {"wall": True}
 """Marks what depends on the machine's speed rather than on the scenario."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunStarted:
+class _Value:
+    """Equality to the last bit, wall clock aside."""
+
+    __slots__ = ()
+
+    def bits(self) -> tuple[tuple[str, str], ...]:
+        """Every compared field with its value, to the last bit."""
+        own: Any = self
+        return tuple((each.name, repr(getattr(self, each.name))) for each in fields(own) if each.compare)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and isinstance(other, _Value) and self.bits() == other.bits()
+
+    def __hash__(self) -> int:
+        return hash(self.bits())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunStarted(_Value):
     """The world is built; nothing has been learnt yet."""
 
     time: float
@@ -37,8 +55,8 @@ class RunStarted:
     workers: int = field(compare=False, metadata=WALL)
 
 
-@dataclass(frozen=True, slots=True)
-class RoundStarted:
+@dataclass(frozen=True, slots=True, eq=False)
+class RoundStarted(_Value):
     """Clients were sampled."""
 
     time: float
@@ -47,8 +65,8 @@ class RoundStarted:
     byzantine: tuple[int, ...]  # those among them that attack in this round
 
 
-@dataclass(frozen=True, slots=True)
-class BatchTrained:
+@dataclass(frozen=True, slots=True, eq=False)
+class BatchTrained(_Value):
     """A batch of clients finished its local work."""
 
     time: float
@@ -59,8 +77,8 @@ class BatchTrained:
     seconds: float = field(compare=False, metadata=WALL)
 
 
-@dataclass(frozen=True, slots=True)
-class UpdatesForged:
+@dataclass(frozen=True, slots=True, eq=False)
+class UpdatesForged(_Value):
     """An attack replaced the rows of its clients."""
 
     time: float
@@ -69,8 +87,8 @@ class UpdatesForged:
     clients: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregated:
+@dataclass(frozen=True, slots=True, eq=False)
+class Aggregated(_Value):
     """The round closed and the rule gave its verdict."""
 
     time: float
@@ -82,12 +100,12 @@ class Aggregated:
     late: tuple[int, ...]  # those whose update missed the round
     caught: tuple[int, ...]  # those whose row was not finite and was set aside
     norm: float  # of the aggregate
-    distance: float  # from the aggregate to the mean of the honest rows
+    distance: float  # from the aggregate to the mean of the honest rows; NaN where there is none of either
     skipped: str  # why the rule could not be applied and the parameters stayed, or ""
 
 
-@dataclass(frozen=True, slots=True)
-class RoundEnded:
+@dataclass(frozen=True, slots=True, eq=False)
+class RoundEnded(_Value):
     """The server has taken its step; scores are None in rounds without evaluation."""
 
     time: float
@@ -104,8 +122,8 @@ class RoundEnded:
     evaluation_seconds: float = field(compare=False, metadata=WALL)
 
 
-@dataclass(frozen=True, slots=True)
-class RunEnded:
+@dataclass(frozen=True, slots=True, eq=False)
+class RunEnded(_Value):
     """Every round is done. Final, best and selected accuracy are three different things and are kept apart."""
 
     time: float

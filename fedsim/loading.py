@@ -39,8 +39,8 @@ def parse_scenario(
     table = {"name": name, "question": _first_comment(text)} | table
     scenario, found = compose(table)
     problems += found
-    if scenario is not None and not problems:
-        problems += rehearse(scenario)
+    if scenario is not None:
+        problems += rehearse(scenario, [problem.path for problem in problems])
     if problems or scenario is None:
         raise ScenarioError(sorted(map(_located(text), problems), key=_order), source, text)
     return scenario

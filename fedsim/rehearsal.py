@@ -4,7 +4,7 @@ A rule's own precondition is not repeated here. The rule is called with as many 
 coordinates, and what it says is the problem's message.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import ceil
 from typing import Any
@@ -20,16 +20,38 @@ from fedsim.registry import Registry
 from fedsim.scenario import Attack, Choice, Scenario
 from fedsim.streams import Stream
 
+Path = tuple[str | int, ...]
+
 WIDTH = 6
 """Coordinates of the tiny matrix."""
 MOST_ROWS = 2_000
 """Rehearse with no more rows than this; of larger rounds only the declared conditions are checked."""
 
 
-def rehearse(scenario: Scenario) -> list[Problem]:
-    """Everything wrong that can be seen without data or model."""
+def rehearse(scenario: Scenario, wrong: Sequence[Path] = ()) -> list[Problem]:
+    """Everything wrong that can be seen without data or model.
+
+    `wrong` are places known to be wrong already: what depends on them cannot be judged and is passed over.
+    """
+
+    def sound(*needed: Path) -> bool:
+        return not any(path[: len(need)] == need[: len(path)] for path in wrong for need in needed)
+
+    population, rows = ("clients", "population"), (("clients", "sampled"), ("clients", "quorum"))
+    found: list[Problem] = []
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        return [*_clients(scenario), *_attacks(scenario), *_server(scenario), *_latency(scenario)]
+        if sound(population, *rows):
+            found += _clients(scenario)
+        for place, plan in enumerate(scenario.attacks):
+            if sound(("attacks", place), population):
+                found += _attack(plan, place, scenario)
+        if sound(("attacks",), population):
+            found += [*_too_many(scenario), *_shared_ids(scenario)]
+        if sound(*rows, ("preaggregators",), ("aggregator",), ("root", "size")):
+            found += _server(scenario)
+        if sound(("clients", "latency")):
+            found += _latency(scenario)
+    return found
 
 
 def play(choice: Choice, rows: Array) -> Aggregate:
@@ -67,11 +89,6 @@ def _clients(scenario: Scenario) -> list[Problem]:
         message = f"can never be reached with {clients.sampled} sampled clients"
         problems.append(Problem(("clients", "quorum"), message, clients.quorum))
     return problems
-
-
-def _attacks(scenario: Scenario) -> list[Problem]:
-    found = [problem for place, plan in enumerate(scenario.attacks) for problem in _attack(plan, place, scenario)]
-    return found + _too_many(scenario) + _shared_ids(scenario)
 
 
 def _attack(plan: Attack, place: int, scenario: Scenario) -> list[Problem]:
@@ -146,7 +163,7 @@ def rows_seen(scenario: Scenario) -> list[int]:
 
     Rows beyond MOST_ROWS are not made but counted: what becomes of them is taken to be in proportion.
     """
-    full = scenario.clients.quorum or scenario.clients.sampled
+    full = min(scenario.clients.quorum or scenario.clients.sampled, scenario.clients.sampled)
     rows = np.zeros((min(full, MOST_ROWS), 1), np.float32)
     scale, numbers = Fraction(full, len(rows)), [full]
     for choice in scenario.preaggregators:
@@ -159,7 +176,7 @@ def rows_seen(scenario: Scenario) -> list[int]:
 
 def _server(scenario: Scenario) -> list[Problem]:
     """The pre-aggregators and the rule, on as many rows as a full round brings."""
-    n = scenario.clients.quorum or scenario.clients.sampled
+    n = min(scenario.clients.quorum or scenario.clients.sampled, scenario.clients.sampled)
     return _conditions(scenario) if n > MOST_ROWS else _played(scenario, n) or _root(scenario)
 
 

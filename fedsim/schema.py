@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from fedsim.composing import DEFAULTS, families
+from fedsim.composing import DEFAULTS, NAMELESS, families
 from fedsim.registry import Entry
 from fedsim.scenario import Attack, Clients, In, Scenario, Training
 from fedsim.settings import settings_adapter
@@ -106,11 +106,12 @@ def _family(family: str) -> Node:
 
 def _table(entry: Entry, own: Mapping[str, Node]) -> Node:
     name = {"enum": [entry.name, *entry.aliases]} if entry.aliases else {"const": entry.name}
+    usual = entry.family in NAMELESS and DEFAULTS[entry.family] == entry.name
     return {
         "type": "object",
         "description": entry.summary,
         "properties": {"name": name | {"description": entry.summary}, **setting_schemas(entry), **own},
-        "required": ["name", *_required(entry)],
+        "required": [*([] if usual else ["name"]), *_required(entry)],
         "additionalProperties": False,
     }
 

@@ -1,6 +1,5 @@
 """Is a results folder what its scenario gives? Every event is made again and compared with the one on record."""
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -117,11 +116,10 @@ def _difference(before: Event | None, now: Event | None) -> Difference | None:
     round, phase = _round(event), PHASES[type(event).__name__]
     if before is None or now is None or type(before) is not type(now):
         return Difference(round, phase, "", type(before).__name__, type(now).__name__)
-    for field in dataclasses.fields(now):
-        old, new = getattr(before, field.name), getattr(now, field.name)
-        if field.compare and repr(old) != repr(new):  # repr: NaN is equal to itself, and -0.0 is not 0.0
-            return Difference(round, phase, field.name, old, new)
-    return None
+    changed = [name for (name, old), (_, new) in zip(before.bits(), now.bits(), strict=True) if old != new]
+    if not changed:
+        return None
+    return Difference(round, phase, changed[0], getattr(before, changed[0]), getattr(now, changed[0]))
 
 
 def _other_versions(folder: Path) -> dict[str, tuple[str, str]]:

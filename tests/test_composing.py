@@ -12,8 +12,7 @@ from fedsim.schema import setting_schemas
 
 
 def found(table):
-    scenario, problems = compose(table)
-    assert scenario is None
+    _, problems = compose(table)
     return [(each.where, each.message) for each in problems]
 
 
@@ -85,14 +84,28 @@ def test_problems_in_every_part_are_found_at_once():
         ),
         ({"model": {"name": 3}}, "model.name", "must name one of the models: got 3"),
         (
-            {"training": {"optimizer": {}}},
-            "training.optimizer.name",
-            "must name one of the optimizers: one of adam, sgd",
+            {"preaggregators": [{}]},
+            "preaggregators[0].name",
+            "must name one of the preaggregators: one of bucketing, clip, nnm",
         ),
     ],
 )
 def test_wrong_shapes(table, where, message):
     assert found(table) == [(where, message)]
+
+
+def test_a_table_of_the_usual_member_needs_no_name():
+    scenario, problems = compose({"training": {"optimizer": {"lr": 0.5}}, "clients": {"latency": {"seconds": 2.0}}})
+    assert problems == []
+    assert scenario.training.optimizer == Choice("sgd", {"lr": 0.5, "momentum": 0.0, "weight_decay": 0.0})
+    assert scenario.clients.latency == Choice("constant", {"seconds": 2.0})
+
+
+def test_what_is_left_of_a_wrong_scenario_keeps_its_places():
+    table = {"rounds": "x", "clients": {"sampled": 7, "quorum": -1}, "attacks": [{"name": "nan", "count": 1}, 3, 4]}
+    scenario, problems = compose(table)
+    assert len(problems) == 4
+    assert (scenario.rounds, scenario.clients.sampled, len(scenario.attacks)) == (20, 7, 1)
 
 
 CHOICES = st.sampled_from(sorted(families()))

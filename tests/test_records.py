@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedsim.events import Event
+from fedsim.events import BatchTrained, Event
 from fedsim.records import event_line, event_record, read_event, recorded, round_digests
 
 from .driving import DIGITS, played, scenario
@@ -95,3 +95,12 @@ def test_reading_stops_at_the_first_line_that_is_not_whole(tmp_path):
     path.write_bytes(b"".join([*lines, *lines]))
     assert round_digests(path) == digests  # a round that comes again is none
     assert list(recorded(tmp_path / "absent")) == []
+
+
+def test_events_are_equal_to_the_last_bit_and_whatever_the_clock_says():
+    nan, other = float("nan"), float("nan")
+    one = BatchTrained(1.0, 2, (3,), (nan,), (4,), 0.5)
+    assert one == BatchTrained(1.0, 2, (3,), (other,), (4,), 9.0)
+    assert hash(one) == hash(BatchTrained(1.0, 2, (3,), (other,), (4,), 9.0))
+    assert one != BatchTrained(1.0, 2, (3,), (0.0,), (4,), 0.5)
+    assert BatchTrained(0.0, 2, (), (), (), 0.5) != BatchTrained(-0.0, 2, (), (), (), 0.5)

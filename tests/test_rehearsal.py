@@ -127,3 +127,18 @@ def test_rows_that_each_step_sees(text, rows):
 @pytest.mark.parametrize(("share", "held"), [({"count": 3}, 3), ({"fraction": 0.29}, 2), ({"ids": (4, 5)}, 2)])
 def test_how_many_an_attack_holds(share, held):
     assert attackers_wanted(Attack(attack=Choice("noise"), **share), 10) == held
+
+
+def test_what_hangs_on_a_wrong_key_is_passed_over_and_the_rest_is_rehearsed():
+    with pytest.raises(ScenarioError) as caught:
+        parse_scenario(
+            """
+            seed = "x"
+            aggregator = { name = "krum", f = 9 }
+            clients = { deadline = 0, sampled = 5, population = 3 }
+            attacks = [{ name = "nan", count = "all" }, { name = "nan", count = 4 }, { name = "nan" }]
+            """
+        )
+    assert [problem.where for problem in caught.value.problems] == [
+        "seed", "aggregator.f", "clients.deadline", "clients.sampled", "attacks[0].count", "attacks[2].count",
+    ]  # fmt: skip
