@@ -32,7 +32,10 @@ format: .venv/.test ## Let ruff rewrite the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+soak: .venv/.test ## Ten minutes of kills, tampering and full disks, each run finished as if nothing had happened
+	$(BIN)/python -m tests.soak --minutes 10
+
 clean: ## Remove .venv, caches and results
 	rm -rf .venv runs .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help install run test check format clean
+.PHONY: help install run test check format soak clean
