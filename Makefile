@@ -22,6 +22,13 @@ run: .venv/.run ## Install, then run the main scenario: does Krum survive Gaussi
 test: .venv/.test ## Install, then run the whole test suite
 	$(BIN)/python -m pytest
 
+.venv/.bench: pyproject.toml .venv/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@touch $@
+
+bench: .venv/.bench ## Install the packages to compare with, then measure everything (about ten minutes)
+	$(BIN)/fedsim bench --full --write benchmarks/RESULTS.md
+
 check: .venv/.test ## Lint, formatting, types and the import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -38,4 +45,4 @@ soak: .venv/.test ## Ten minutes of kills, tampering and full disks, each run fi
 clean: ## Remove .venv, caches and results
 	rm -rf .venv runs .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help install run test check format soak clean
+.PHONY: help install run test bench check format soak clean

@@ -11,31 +11,28 @@ equal to itself and -0.0 is not 0.0.
 """
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, dataclass_transform
 
 WALL: Any = {"wall": True}
 """Marks what depends on the machine's speed rather than on the scenario."""
 
 
-class _Value:
-    """Equality to the last bit, wall clock aside."""
-
-    __slots__ = ()
-
-    def bits(self) -> tuple[tuple[str, str], ...]:
-        """Every compared field with its value, to the last bit."""
-        own: Any = self
-        return tuple((each.name, repr(getattr(self, each.name))) for each in fields(own) if each.compare)
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and isinstance(other, _Value) and self.bits() == other.bits()
-
-    def __hash__(self) -> int:
-        return hash(self.bits())
+def bits(event: Any) -> tuple[tuple[str, str], ...]:
+    """Every compared field of an event with its value, to the last bit."""
+    return tuple((each.name, repr(getattr(event, each.name))) for each in fields(event) if each.compare)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RunStarted(_Value):
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def _value(cls: type) -> Any:
+    """A frozen dataclass whose equality is that of its bits."""
+    made: Any = dataclass(frozen=True, slots=True, eq=False)(cls)
+    made.__eq__ = lambda self, other: type(self) is type(other) and bits(self) == bits(other)
+    made.__hash__ = lambda self: hash(bits(self))
+    return made
+
+
+@_value
+class RunStarted:
     """The world is built; nothing has been learnt yet."""
 
     time: float
@@ -55,8 +52,8 @@ class RunStarted(_Value):
     workers: int = field(compare=False, metadata=WALL)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RoundStarted(_Value):
+@_value
+class RoundStarted:
     """Clients were sampled."""
 
     time: float
@@ -65,8 +62,8 @@ class RoundStarted(_Value):
     byzantine: tuple[int, ...]  # those among them that attack in this round
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BatchTrained(_Value):
+@_value
+class BatchTrained:
     """A batch of clients finished its local work."""
 
     time: float
@@ -77,8 +74,8 @@ class BatchTrained(_Value):
     seconds: float = field(compare=False, metadata=WALL)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class UpdatesForged(_Value):
+@_value
+class UpdatesForged:
     """An attack replaced the rows of its clients."""
 
     time: float
@@ -87,8 +84,8 @@ class UpdatesForged(_Value):
     clients: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Aggregated(_Value):
+@_value
+class Aggregated:
     """The round closed and the rule gave its verdict."""
 
     time: float
@@ -104,8 +101,8 @@ class Aggregated(_Value):
     skipped: str  # why the rule could not be applied and the parameters stayed, or ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RoundEnded(_Value):
+@_value
+class RoundEnded:
     """The server has taken its step; scores are None in rounds without evaluation."""
 
     time: float
@@ -122,8 +119,8 @@ class RoundEnded(_Value):
     evaluation_seconds: float = field(compare=False, metadata=WALL)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RunEnded(_Value):
+@_value
+class RunEnded:
     """Every round is done. Final, best and selected accuracy are three different things and are kept apart."""
 
     time: float

@@ -7,12 +7,13 @@ start workers only when the work so far has shown that they pay.
 
 import ctypes
 import os
+import queue
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Literal, TypeVar
 
 import joblib
@@ -90,6 +91,7 @@ class Pool:
         """End the workers at once, whatever they are doing."""
         executor, self._executor, self._warm = self._executor, None, []
         if isinstance(executor, ProcessPoolExecutor):
+            _forget_waiting(executor)
             executor.shutdown(wait=True, kill_workers=True)
         elif executor is not None:
             executor.shutdown(wait=True, cancel_futures=True)
@@ -163,6 +165,13 @@ class Pool:
             self.workers, env=ONE_THREAD, initializer=_begin_worker, initargs=(os.getpid(),)
         )
         return executor
+
+
+def _forget_waiting(executor: ProcessPoolExecutor) -> None:
+    """Take back the numbers of jobs not yet handed out: killing the workers, the executor would trip over them."""
+    with suppress(queue.Empty):
+        while True:
+            executor._work_ids.get_nowait()
 
 
 def warm() -> None:

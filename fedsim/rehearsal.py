@@ -33,9 +33,12 @@ def rehearse(scenario: Scenario, wrong: Sequence[Path] = ()) -> list[Problem]:
 
     `wrong` are places known to be wrong already: what depends on them cannot be judged and is passed over.
     """
+    places = set(wrong)
+    above = {path[:length] for path in places for length in range(len(path))}
 
     def sound(*needed: Path) -> bool:
-        return not any(path[: len(need)] == need[: len(path)] for path in wrong for need in needed)
+        own = {need[:length] for need in needed for length in range(len(need) + 1)}
+        return not (places & own or above & set(needed))
 
     population, rows = ("clients", "population"), (("clients", "sampled"), ("clients", "quorum"))
     found: list[Problem] = []

@@ -8,7 +8,7 @@ from fedsim.arrays import Progress, silent
 from fedsim.checkpoints import checkpoint_round, checkpoints, load_checkpoint
 from fedsim.engine import simulate
 from fedsim.errors import ResultsConflict
-from fedsim.events import Event, RoundEnded, RunEnded, RunStarted
+from fedsim.events import Event, RoundEnded, RunEnded, RunStarted, bits
 from fedsim.pool import Pool
 from fedsim.provenance import host, versions
 from fedsim.results import CHECKPOINTS, has_damaged_lines, read_events, read_scenario, read_summary
@@ -116,7 +116,7 @@ def _difference(before: Event | None, now: Event | None) -> Difference | None:
     round, phase = _round(event), PHASES[type(event).__name__]
     if before is None or now is None or type(before) is not type(now):
         return Difference(round, phase, "", type(before).__name__, type(now).__name__)
-    changed = [name for (name, old), (_, new) in zip(before.bits(), now.bits(), strict=True) if old != new]
+    changed = [name for (name, old), (_, new) in zip(bits(before), bits(now), strict=True) if old != new]
     if not changed:
         return None
     return Difference(round, phase, changed[0], getattr(before, changed[0]), getattr(now, changed[0]))

@@ -36,6 +36,9 @@ FLOORS = {
     "front": (["ground", "contracts", "plan", "door", "work", "archive"], "__init__"),
 }
 
+# What fedsim is compared with where it is installed.
+PEERS = {"byzfl", "byzpy", "fedjax", "jax", "fedlab", "flwr", "pfl"}
+
 # Who may import a library at all; the ones marked lazy only inside a function, so that starting up stays fast.
 LIBRARIES = {
     "numpy": ["*"],
@@ -57,9 +60,10 @@ LIBRARIES = {
     "sklearn": ["fedsim/datasets/*", "fedsim/aggregators/*"],
     "scipy": ["fedsim/aggregators/*", "fedsim/attacks/*", "fedsim/partitions/*"],
     "torchvision": ["fedsim/datasets/*"],
-    "torch": ["fedsim/*"],
+    "torch": ["fedsim/*", "cli/bench/*"],
+    **{peer: ["cli/bench/runners/*", "cli/bench/rule_peers.py"] for peer in PEERS},
 }
-LAZY = {"torch", "torchvision", "scipy", "sklearn", "matplotlib", "PIL"}
+LAZY = {"torch", "torchvision", "scipy", "sklearn", "matplotlib", "PIL", *PEERS}
 EAGER = {f"fedsim/{room}.py": {"torch"} for room in FLOORS["work"][1].split()}
 
 every_file = pytest.mark.parametrize("file", TREES)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -13,15 +14,17 @@ from fedsim.errors import StorageFailed
 from fedsim.files import storing, sweep, write_folder, write_whole
 
 
-@pytest.fixture
+@contextmanager
 def small_disk():
-    """No file may grow beyond 100 bytes while this is entered."""
+    """No file may grow beyond 100 bytes inside; the test runner's own output may be one, so keep it short."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, ignored)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
 
 
 def test_a_file_is_replaced(tmp_path):
@@ -32,9 +35,9 @@ def test_a_file_is_replaced(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
 
 
-def test_a_disk_that_is_full_leaves_the_old_file(tmp_path, small_disk):
+def test_a_disk_that_is_full_leaves_the_old_file(tmp_path):
     write_whole(tmp_path / "a", b"old")
-    with pytest.raises(StorageFailed, match=r"cannot write .*/a: File too large"):
+    with small_disk(), pytest.raises(StorageFailed, match=r"cannot write .*/a: File too large"):
         write_whole(tmp_path / "a", b"x" * 101)
     assert (tmp_path / "a").read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a"]
@@ -48,10 +51,10 @@ def test_a_folder_is_replaced_whole(tmp_path):
     assert [entry.name for entry in path.parent.iterdir()] == ["folder"]
 
 
-def test_a_disk_that_is_full_leaves_the_old_folder(tmp_path, small_disk):
+def test_a_disk_that_is_full_leaves_the_old_folder(tmp_path):
     path = tmp_path / "folder"
     write_folder(path, {"a": b"1"})
-    with pytest.raises(StorageFailed, match="cannot write"):
+    with small_disk(), pytest.raises(StorageFailed, match="cannot write"):
         write_folder(path, {"a": b"2", "b": b"x" * 101})
     assert {entry.name: entry.read_bytes() for entry in path.iterdir()} == {"a": b"1"}
     assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
