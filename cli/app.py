@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.bench.options import Full, Only, Write
 from cli.options import (
     AsEvents,
     AsJson,
@@ -227,6 +228,17 @@ def schema() -> None:
     from fedsim.schema import scenario_schema
 
     show_json(scenario_schema())
+
+
+@app.command()
+def bench(
+    full: Full = False, only: Only = None, write: Write = None, as_json: AsJson = False, _debug: Debug = False
+) -> None:
+    """Measure what fedsim costs on this machine."""
+    from cli.bench.command import Wishes
+    from cli.bench.command import bench as measure
+
+    measure(Wishes(full, only or (), as_json, write))
 
 
 @app.command()

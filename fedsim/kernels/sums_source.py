@@ -8,21 +8,40 @@ GROUP = 64
 
 def combination(width: int) -> str:
     """(addresses, factors, n, columns, out): out = Σ factor·vector, `width` columns at a time, of n ≥ 2 vectors."""
-    vector, exact = Lanes("float", width).vector, Lanes("double", width).vector
+    exact = Lanes("double", width).vector
+    groups = loop("first", "0", "%n", GROUP, _group(width) + _joined(width))
+    stretch = f"\n  %out.at = getelementptr float, ptr %out, i64 %column{groups}"
+    return f"""define void @kernel(ptr noalias %addresses, ptr noalias %factors, i64 %n, i64 %columns,
+                    ptr noalias %out) #0 {{
+entry:
+  %exact = alloca {exact}, align 64{loop("column", "0", "%columns", width, stretch)}
+  ret void
+}}
+{ATTRIBUTES}"""
+
+
+def _group(width: int) -> str:
+    """Lines that add up the terms of one group, from %first on, as %sum.next."""
+    vector = Lanes("float", width).vector
     ahead = "".join(fetched(f"line{start}", "x.at", 4 * width + start) for start in range(0, 4 * width, 64))
-    term = _term(width, "%k")
-    group = f"""
+    return f"""
   %far = add i64 %first, {GROUP}
   %past = icmp ugt i64 %far, %n
   %last = select i1 %past, i64 %n, i64 %far
   br label %terms
 terms:
   %k = phi i64 [%first, %first.body], [%k.next, %terms]
-  %sum = phi {vector} [{_nothing(width)}, %first.body], [%sum.next, %terms]{term}{ahead}
+  %sum = phi {vector} [{_nothing(width)}, %first.body], [%sum.next, %terms]{_term(width, "%k")}{ahead}
   %k.next = add i64 %k, 1
   %k.more = icmp ult i64 %k.next, %last
   br i1 %k.more, label %terms, label %grouped
-grouped:
+grouped:"""
+
+
+def _joined(width: int) -> str:
+    """Lines that write the first group's sum to the output and add later ones to it in float64."""
+    vector, exact = Lanes("float", width).vector, Lanes("double", width).vector
+    return f"""
   %alone = icmp eq i64 %first, 0
   br i1 %alone, label %start, label %join
 start:
@@ -45,15 +64,6 @@ add:
   store {vector} %rounded, ptr %out.at, align 4
   br label %counted
 counted:"""
-    stretch = f"""
-  %out.at = getelementptr float, ptr %out, i64 %column{loop("first", "0", "%n", GROUP, group)}"""
-    return f"""define void @kernel(ptr noalias %addresses, ptr noalias %factors, i64 %n, i64 %columns,
-                    ptr noalias %out) #0 {{
-entry:
-  %exact = alloca {exact}, align 64{loop("column", "0", "%columns", width, stretch)}
-  ret void
-}}
-{ATTRIBUTES}"""
 
 
 def combinations(width: int) -> str:

@@ -1,0 +1,1 @@
+"""`fedsim bench`: what fedsim costs on this machine, beside the loop a researcher writes and the packages installed."""

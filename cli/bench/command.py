@@ -1,0 +1,104 @@
+"""`fedsim bench`: the sections in order, on the screen as they are done, in a file and as JSON."""
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.text import Text
+
+from cli.bench.effort import Effort
+from cli.bench.machine import machine, machine_line
+from cli.bench.options import SECTIONS
+from cli.bench.tables import Table, markdown, plain, record, screen
+from cli.consoles import messages, output, show, show_json
+from cli.waiting import Waiting
+from fedsim.errors import did_you_mean
+from fedsim.files import storing
+
+Section = Callable[[Effort], Iterator[Table]]
+
+QUICK = ("training", "rules", "around")
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the command line asks for."""
+
+    full: bool = False
+    only: Sequence[str] = ()
+    as_json: bool = False
+    file: Path | None = None
+
+
+def bench(wishes: Wishes) -> None:
+    """Measure the sections that are asked for and say what was found."""
+    from fedsim.pool import limit_threads
+
+    chosen = sections(wishes.only, wishes.full)
+    if wishes.file is not None and not wishes.file.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {wishes.file.parent}", param_hint="--write")
+    limit_threads()
+    with Waiting(messages()) as waiting:
+        waiting("the machine", 0, 1)
+        found = machine()
+        waiting("the machine", 1, 1)
+        tables: list[Table] = []
+        if not wishes.as_json:
+            show([Text(machine_line(found))])
+        for table in measured(chosen, Effort(wishes.full, wishes.full, waiting)):
+            tables.append(table)
+            if not wishes.as_json:
+                _draw(table)
+    if wishes.as_json:
+        show_json({"machine": found, "tables": [record(table) for table in tables]})
+    if wishes.file is not None:
+        _write(wishes.file, found, tables)
+
+
+def sections(only: Sequence[str], full: bool) -> list[str]:
+    """The sections to measure, in their order; what is unknown is refused."""
+    for name in only:
+        if name not in SECTIONS:
+            hint = did_you_mean(name, SECTIONS) or f"; one of {', '.join(SECTIONS)}"
+            raise typer.BadParameter(f"unknown section `{name}`{hint}", param_hint="--only")
+    wanted = only or (SECTIONS if full else QUICK)
+    return [name for name in SECTIONS if name in wanted]
+
+
+def measured(chosen: Sequence[str], effort: Effort) -> Iterator[Table]:
+    """The tables of these sections."""
+    known = _known()
+    for name in chosen:
+        yield from known[name](effort)
+
+
+def _known() -> dict[str, Section]:
+    from cli.bench import around, rounds, rules, scoring, starting, training
+
+    rooms: list[Any] = [training, rounds, scoring, rules, around, starting]
+    return {name: room.section for name, room in zip(SECTIONS, rooms, strict=True)}
+
+
+def _draw(table: Table) -> None:
+    console = output()
+    if console.is_terminal:
+        console.print(screen(table))
+        show([*(Text(note, "dim") for note in table.notes), Text("")])
+    else:
+        show([Text(""), *(Text(line) for line in plain(table))])
+
+
+def _write(path: Path, found: dict[str, Any], tables: Sequence[Table]) -> None:
+    lines = ["# What fedsim costs", "", f"    {_command()}", "", machine_line(found), ""]
+    lines += [line for table in tables for line in (*markdown(table), "")]
+    with storing(path.parent):
+        path.write_text("\n".join(lines), encoding="utf-8")
+    messages().print(f"{path} written", soft_wrap=True)
+
+
+def _command() -> str:
+    return shlex.join(["fedsim", *sys.argv[1:]])

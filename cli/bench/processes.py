@@ -1,0 +1,41 @@
+"""Work measured in a process of its own: what it takes from the start, and the most memory it held."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import Any
+
+from cli.bench.effort import BenchFailed
+
+ALONE = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""One thread of arithmetic, for whichever library."""
+
+
+def peak_memory() -> int:
+    """Bytes this process has held at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def answered(code: str, *words: str) -> Mapping[str, Any]:
+    """The JSON that a fresh Python of one arithmetic thread prints last after running the code."""
+    answer: Mapping[str, Any] = json.loads(_run(code, words, os.environ | ALONE).splitlines()[-1])
+    return answer
+
+
+def lifetime(code: str, *words: str) -> float:
+    """Seconds from the start to the end of a fresh Python that runs the code."""
+    begin = perf_counter()
+    _run(code, words, os.environ)
+    return perf_counter() - begin
+
+
+def _run(code: str, words: Sequence[str], environment: Mapping[str, str]) -> str:
+    command = [sys.executable, "-c", code, *words]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)  # noqa: S603 - our own
+    if done.returncode:
+        raise BenchFailed(f"a benchmark's process failed: {(done.stderr.strip().splitlines() or ['no word'])[-1]}")
+    return done.stdout

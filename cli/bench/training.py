@@ -1,0 +1,126 @@
+"""Local training: a batch of clients beside the loop that a researcher writes, in one process and on one core."""
+
+import statistics
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from cli.bench import usual
+from cli.bench.effort import Effort, distance, must_agree
+from cli.bench.machine import peak
+from cli.bench.pairs import in_turn, ratio
+from cli.bench.tables import Column, Row, Table, milliseconds, share, times, tiny
+from cli.bench.workloads import BRANCHED, WORKLOADS, Workload
+from fedsim.arrays import Array
+
+SUBJECTS = {
+    # name: the workload, and million floating-point operations of an example, forward and backward
+    "logistic": (Workload("logistic", 20, 200, 10, 0.05), 0.031),
+    "mlp": (WORKLOADS["mlp"], 0.409),
+    "cnn": (Workload("cnn", 4, 100, 62, 0.05), 74.0),
+    "lenet5": (WORKLOADS["lenet5"], 2.264),
+    "femnist_cnn": (Workload("femnist_cnn", 3, 100, 62, 0.01, 0.9), 239.4),
+    BRANCHED: (Workload(BRANCHED, 20, 200, 10, 0.05), 0.6),
+}
+COLUMNS = (
+    Column("model", "model"),
+    Column("clients", "clients × examples"),
+    Column("plain", "plain loop, ms", milliseconds),
+    Column("ours", "fedsim, ms", milliseconds),
+    Column("ratio", "ratio", times),
+    Column("share", "of the core's peak", share),
+    Column("difference", "difference", tiny),
+)
+CHECKED = 2
+"""Steps after which the two sides are compared."""
+NOTE = (
+    "The plain loop is one module, a DataLoader and torch.optim.SGD for each client. Both sides start from the same "
+    "numbers and take the same batches; `difference` is the distance of their updates after two steps, relative to "
+    "their length. `branched` is a module that fedsim has no faster way for."
+)
+
+
+def section(effort: Effort) -> Iterator[Table]:
+    """Every model."""
+    rows: list[Row] = []
+    for done, name in enumerate(SUBJECTS):
+        effort.progress(f"training {name}", done, len(SUBJECTS))
+        rows.append(measured(name, effort.repeats(3, 9)))
+    effort.progress("training", len(SUBJECTS), len(SUBJECTS))
+    yield Table("training", "Local training beside the plain loop, one core", COLUMNS, rows, (NOTE,))
+
+
+def measured(name: str, repeats: int) -> Row:
+    """One model: both sides once to see that they agree, then in turn."""
+    workload, megaflops = SUBJECTS[name]
+    difference = compared(workload)
+    with Sides(workload) as sides:
+        sides.ours(), sides.plain()
+        spent = in_turn({"plain": sides.plain, "ours": sides.ours}, repeats)
+    seconds = statistics.median(spent["ours"])
+    return {
+        "model": name, "clients": f"{workload.clients} × {workload.examples}",
+        "plain": statistics.median(spent["plain"]), "ours": seconds, "ratio": ratio(spent["plain"], spent["ours"]),
+        "share": workload.clients * workload.examples * megaflops * 1e6 / seconds / peak(), "difference": difference,
+    }  # fmt: skip
+
+
+def compared(workload: Workload) -> float:
+    """The distance of the two sides' updates after a few steps, relative to their length.
+
+    After many steps of a deep network rounding alone tells the two apart: every step multiplies it.
+    """
+    with Sides(replace(workload, steps=CHECKED)) as sides:
+        ours, plain = sides.ours(), sides.plain()
+    return must_agree(f"training {workload.model}", distance(ours, plain), 1e-3)
+
+
+class Sides:
+    """The same clients, examples and batches for both."""
+
+    def __init__(self, workload: Workload) -> None:
+        import torch
+        from torch.utils.data import TensorDataset
+
+        from fedsim.pool import Pool
+        from fedsim.shared import Arena
+        from fedsim.training import as_floats
+        from fedsim.workshop import Workshop
+        from fedsim.world import build_world
+
+        self.workload, self.arena = workload, Arena()
+        self.world = build_world(workload.scenario())
+        self.workshop = Workshop(self.world, Pool(1, "serial"), self.arena)
+        self.workshop.broadcast(self.world.parameters)
+        self.parameters = torch.from_numpy(self.world.parameters.copy())
+        images, labels = as_floats(self.world.train.images), torch.from_numpy(self.world.train.labels)
+        shares = [self.world.examples_of(client) for client in range(workload.clients)]
+        self.data = [TensorDataset(images[share], labels[share]) for share in shares]
+        self.module = self.world.kind.build()
+
+    def __enter__(self) -> "Sides":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.arena.close()
+
+    def ours(self) -> Array:
+        """Every client's update, (n, d)."""
+        everyone = range(self.workload.clients)
+        for _ in self.workshop.train(1, everyone, everyone):
+            pass
+        return self.workshop.rows[: len(everyone)].copy()
+
+    def plain(self) -> Array:
+        """The same by the plain loop."""
+        from fedsim.training import batches
+
+        rows, training = [], self.world.scenario.training
+        for client, data in enumerate(self.data):
+            stream = self.world.stream.at("round", 1).at("client", client)
+            order = [chosen.tolist() for chosen in batches(len(data), training, stream)]
+            rows.append(
+                usual.train(self.module, self.parameters, data, order, self.workload.lr, self.workload.momentum)
+            )
+        return np.stack([(row - self.parameters).numpy() for row in rows])

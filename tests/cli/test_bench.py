@@ -1,0 +1,261 @@
+"""`fedsim bench`: what it shows and writes, and that times are refused where the two sides differ."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from io import StringIO
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from cli.app import main
+from cli.bench import command, players, rounds, rules
+from cli.bench.effort import BenchFailed, Effort, must_agree
+from cli.bench.machine import bandwidth, installed, machine_line, peak
+from cli.bench.options import SECTIONS
+from cli.bench.pairs import in_turn, ratio
+from cli.bench.players import Contender, Player
+from cli.bench.rule_peers import Peer
+from cli.bench.tables import Column, Table, markdown, milliseconds, plain, record, screen, share, times
+from cli.bench.workloads import WORKLOADS
+
+TABLE = Table(
+    "training",
+    "A title",
+    (Column("model", "model"), Column("seconds", "ms", milliseconds), Column("ratio", "ratio", times)),
+    [{"model": "mlp", "seconds": 0.0123, "ratio": 3.456}, {"model": "lenet5", "seconds": 1.5, "ratio": None}],
+    ("A note.",),
+)
+MACHINE = {
+    "processor": "A processor", "cores": 2, "gigaflops": 93.6, "gigabytes_a_second": 21.04,
+    "versions": {"python": "3.11.7", "byzfl": "not installed"},
+}  # fmt: skip
+
+
+def shown(table):
+    console = Console(file=StringIO(), width=100)
+    console.print(screen(table))
+    return console.file.getvalue()
+
+
+def test_a_table_in_a_pipe():
+    assert list(plain(TABLE)) == [
+        "A title",
+        "  model      ms  ratio",
+        "  mlp      12.3  3.46×",
+        "  lenet5  1,500      –",
+    ]
+
+
+def test_a_table_in_a_file():
+    assert list(markdown(TABLE)) == [
+        "### A title",
+        "",
+        "| model | ms | ratio |",
+        "|---|--:|--:|",
+        "| mlp | 12.3 | 3.46× |",
+        "| lenet5 | 1,500 | – |",
+        "",
+        "A note.",
+    ]
+
+
+def test_a_table_in_a_terminal_has_the_same_cells():
+    text = shown(TABLE)
+    assert all(cell in text for cells in TABLE.cells() for cell in cells)
+
+
+def test_json_keeps_the_numbers_themselves():
+    assert record(TABLE)["rows"][0] == {"model": "mlp", "seconds": 0.0123, "ratio": 3.456}
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.972, "0.97×"), (3.456, "3.46×"), (34.56, "34.6×"), (345.6, "346×")])
+def test_ratios_have_three_digits(value, text):
+    assert times(value) == text
+
+
+def test_shares_keep_their_sign_apart():
+    assert share(0.0423) == "4.2 %"
+
+
+def test_the_machine_in_a_line_leaves_out_what_is_not_there():
+    line = machine_line(MACHINE)
+    assert line == (
+        "A processor, 2 cores; one core: 94 GFLOP/s in a float32 product, 21.0 GB/s read; python 3.11.7"
+    )  # fmt: skip
+
+
+def test_limits_are_those_of_a_machine():
+    assert 1e8 < peak() < 1e13
+    assert 1e8 < bandwidth() < 1e13
+
+
+def test_a_ratio_is_the_median_of_neighbours():
+    assert ratio([2.0, 9.0, 8.0], [1.0, 3.0, 2.0]) == 3.0
+
+
+def test_calls_are_taken_in_turn():
+    order = []
+    spent = in_turn({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 3)
+    assert order == ["a", "b"] * 3
+    assert [len(times) for times in spent.values()] == [3, 3]
+
+
+@pytest.mark.parametrize("difference", [0.1, float("nan")])
+def test_sides_that_differ_have_no_times(difference):
+    with pytest.raises(BenchFailed, match="the two sides differ by"):
+        must_agree("training mlp", difference, 1e-3)
+
+
+def test_a_rule_that_answers_otherwise_stops_the_benchmark():
+    case = rules.Case("mean", lambda: np.zeros(3), [Peer("other", lambda: np.ones(3), True)])
+    with pytest.raises(BenchFailed, match="mean: fedsim and other answer differently"):
+        rules.check(case, np.ones((2, 3)))
+    rules.check(case._replace(peers=[Peer("other", lambda: np.ones(3), False)]), np.ones((2, 3)))
+
+
+def test_a_geometric_median_that_is_beaten_stops_the_benchmark():
+    rows = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
+    case = rules.Case("geometric_median", lambda: rows[0], [Peer("other", lambda: rows[1], False)])
+    with pytest.raises(BenchFailed, match="other is nearer"):
+        rules.check(case, rows)
+
+
+def test_every_rule_by_plain_numpy_is_the_rule():
+    matrix = np.random.default_rng(3).standard_normal((11, 40)).astype(np.float32)
+    found = rules.cases(matrix, 2, [])
+    assert {case.rule for case in found if case.peers} >= {"mean", "median", "trimmed_mean", "krum", "multi_krum"}
+    for case in found:
+        rules.check(case, matrix)
+
+
+def test_sections_come_in_their_order_and_unknown_ones_are_refused():
+    assert command.sections(["around", "training"], full=False) == ["training", "around"]
+    assert command.sections([], full=True) == list(SECTIONS)
+    assert command.sections([], full=False) == list(command.QUICK)
+
+
+def test_every_section_is_a_function():
+    assert list(command._known()) == list(SECTIONS)
+
+
+def test_an_unknown_section_is_named_with_the_nearest(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["bench", "--only", "trainin"])
+    assert left.value.code == 2
+    assert "unknown section `trainin`; did you mean `training`?" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.fixture
+def made_up(monkeypatch, folder):
+    monkeypatch.setattr("fedsim.pool.limit_threads", lambda: None)  # for good, which other tests would notice
+    monkeypatch.setattr(command, "machine", lambda: MACHINE)
+    monkeypatch.setattr(command, "_known", lambda: {name: lambda effort: iter([TABLE]) for name in SECTIONS})
+    return folder
+
+
+def test_the_command_prints_the_machine_and_the_tables(made_up, capsys):
+    main_quietly(["bench", "--only", "training"])
+    assert capsys.readouterr().out.splitlines() == [machine_line(MACHINE), "", *plain(TABLE)]
+
+
+def test_json_on_standard_output_is_json_and_nothing_else(made_up, capsys):
+    main_quietly(["bench", "--only", "training", "--json"])
+    assert json.loads(capsys.readouterr().out) == {
+        "machine": MACHINE,
+        "tables": [json.loads(json.dumps(record(TABLE)))],
+    }
+
+
+def test_the_file_names_the_command_that_made_it(made_up, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["fedsim", "bench", "--full"])
+    main_quietly(["bench", "--full", "--write", "RESULTS.md"])
+    lines = (made_up / "RESULTS.md").read_text().splitlines()
+    assert "    fedsim bench --full" in lines
+    assert lines.count("### A title") == len(SECTIONS)
+    assert machine_line(MACHINE) in lines
+
+
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_measured(made_up, monkeypatch, capsys):
+    monkeypatch.setattr(command, "machine", pytest.fail)
+    with pytest.raises(SystemExit) as left:
+        main(["bench", "--write", "nowhere/RESULTS.md"])
+    assert left.value.code == 2
+    assert "nowhere" in capsys.readouterr().err
+
+
+def main_quietly(arguments):
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 0
+
+
+def test_local_training_and_overhead_are_measured_for_real():
+    """In a process of its own: what the benchmarks register belongs to no list."""
+    code = """
+from cli.bench.around import overhead
+from cli.bench.training import measured
+from fedsim.pool import limit_threads
+import json
+limit_threads()
+rows = [measured(name, 1) for name in ("logistic", "mlp", "branched")]
+print(json.dumps([*rows, overhead("mlp", 1)]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    *rows, around = json.loads(done.stdout.splitlines()[-1])
+    assert [row["model"] for row in rows] == ["logistic", "mlp", "branched"]
+    assert all(row["difference"] < 1e-5 and row["ratio"] > 0 and row["share"] > 0 for row in rows)
+    assert 0 < around["around"] < around["whole"]
+
+
+def test_sides_that_train_otherwise_are_found_out():
+    """The same check must fail when one side's learning rate is another's."""
+    code = """
+from dataclasses import replace
+from cli.bench import training, usual
+from cli.bench.effort import BenchFailed
+fit = usual.fit
+usual.fit = lambda module, start, loader, lr, momentum: fit(module, start, loader, 1.01 * lr, momentum)
+try:
+    training.compared(training.SUBJECTS["mlp"][0])
+except BenchFailed as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "training mlp: the two sides differ by" in done.stdout
+
+
+def test_whole_rounds_are_played_in_turn_and_agree():
+    found, missing = rounds.contenders(peers=False)
+    assert missing == []
+    assert [contender.module for contender in found] == ["ours", "ours", "script", "script"]
+    rows, broken = rounds.measured("mlp", found[:3], 1)
+    assert broken == []
+    assert [row["runner"] for row in rows] == ["fedsim (mean)", "fedsim (trimmed mean)", "usual script (trimmed mean)"]
+    assert rows[2]["difference"] < 1e-4
+    assert all(row["round"] > 0 and row["memory"] > 1e7 for row in rows)
+
+
+def test_a_package_that_breaks_is_told_with_its_last_word():
+    with pytest.raises(BenchFailed, match=r"fedsim \(no rule\) broke: .*no_rule"):
+        Player("mlp", Contender("ours", "no_rule"))
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize(("module", "package"), [("byzfl", "byzfl"), ("pfl", "pfl"), ("fedlab", "fedlab")])
+def test_a_peer_computes_the_same_round(module, package):
+    if installed(package) is None:
+        pytest.skip(f"{package} is not installed")
+    rule = "trimmed_mean" if module == "byzfl" else "mean"
+    apart, broken = rounds.compared("mlp", [Contender("ours", rule), Contender(module, rule)])
+    assert broken == []
+    assert apart[Contender(module, rule)] < 1e-4
+
+
+def test_workloads_are_those_that_the_tables_name():
+    assert list(WORKLOADS) == ["mlp", "femnist_cnn", "lenet5"]
+    assert set(players.NAMES) >= {"ours", "script"}
+    assert replace(WORKLOADS["mlp"], clients=10).f == 2
+    assert Effort(full=True).repeats(1, 5) == 5
