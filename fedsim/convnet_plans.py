@@ -8,7 +8,7 @@ from torch import nn
 
 from fedsim.kernels import llvm
 from fedsim.kernels.pooling_source import Gate
-from fedsim.training import ModelKind, flat_model
+from fedsim.modules import ModelKind, flat_model
 
 MOST_CHANNELS = 16
 """Channels into a convolution above which general libraries are as fast."""

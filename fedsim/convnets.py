@@ -16,7 +16,8 @@ from fedsim.arrays import Array
 from fedsim.convnet_plans import Layer, Plan, plan_of
 from fedsim.kernels.images import Kernel, aligned, close_gate, correlate, gather_gradient, open_gate
 from fedsim.kernels.images_source import Field, Taps
-from fedsim.training import ClientJob, ModelKind, Site, Stepper, batches, client_examples, flat_model, pull_back
+from fedsim.local import ClientJob, Site, Stepper, batches, client_examples, pull_back
+from fedsim.modules import ModelKind, flat_model
 
 WIDEST = 256
 """Images in a batch above which arrays leave the cache."""

@@ -18,13 +18,13 @@ from fedsim.errors import RunFailed
 from fedsim.events import Aggregated, BatchTrained, Event, RoundEnded, RoundStarted, RunEnded, RunStarted, UpdatesForged
 from fedsim.intake import measure, receive
 from fedsim.loading import scenario_digest
+from fedsim.modules import flat_model
 from fedsim.pool import Pool, single_threaded
 from fedsim.rounds import Cohort, Inputs, forge, gather, judge, trains
 from fedsim.scenario import Scenario, attackers
 from fedsim.server import server_step
 from fedsim.shared import Arena
 from fedsim.state import State, lasting
-from fedsim.training import flat_model
 from fedsim.vectors import digest, named
 from fedsim.workshop import Workshop
 from fedsim.world import World, build_world

@@ -12,8 +12,9 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from fedsim.inference import outputs
+from fedsim.local import as_floats
+from fedsim.modules import ModelKind
 from fedsim.shared import Shared
-from fedsim.training import ModelKind, as_floats
 
 PIECE = 500
 """Examples in one job."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from fedsim.convnets import run_convnet
-from fedsim.training import ModelKind, flat_model
+from fedsim.modules import ModelKind, flat_model
 
 AT_ONCE = 100
 """Images in one forward pass: larger temporaries leave the cache."""

@@ -17,8 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fedsim.local import ClientJob, Site, batches, client_examples
+from fedsim.modules import flat_model
 from fedsim.optimizers._family import optimizers
-from fedsim.training import ClientJob, Site, batches, client_examples, flat_model
 
 CHUNK = 8
 """Clients in one stack: more of them fall out of the cache."""

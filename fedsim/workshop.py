@@ -12,10 +12,11 @@ from fedsim.attacks._family import attacks
 from fedsim.datasets._family import Examples
 from fedsim.errors import ClientFailed
 from fedsim.evaluation import Exam, Questions, Score, answer, evaluate, total
+from fedsim.local import ClientJob, Poison, Site
 from fedsim.pool import JobFailed, Pool, WorkersDied
 from fedsim.scenario import Scenario
 from fedsim.shared import Arena
-from fedsim.training import BatchResult, ClientBatch, ClientJob, Poison, Site, train_batch
+from fedsim.training import BatchResult, ClientBatch, train_batch
 from fedsim.world import World
 
 Job = TypeVar("Job")

@@ -14,11 +14,11 @@ from fedsim.arrays import Array, Integers, Progress, silent
 from fedsim.datasets._family import Dataset, Examples, datasets
 from fedsim.errors import Problem, ScenarioError
 from fedsim.holders import Holder, drawn_holders
+from fedsim.modules import ModelKind
 from fedsim.partitions._family import Shares, partitions
 from fedsim.rehearsal import attackers_wanted
 from fedsim.scenario import Scenario
 from fedsim.streams import Stream
-from fedsim.training import ModelKind
 from fedsim.vectors import initial
 
 

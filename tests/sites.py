@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
+from fedsim.local import ClientJob, Site, batches
+from fedsim.modules import ModelKind, flat_model
 from fedsim.scenario import Choice, Training
 from fedsim.shared import Arena
 from fedsim.streams import Stream
-from fedsim.training import ClientJob, ModelKind, Site, batches, flat_model
 from fedsim.vectors import Flat, initial
 
 STREAM = Stream.root(5)
@@ -95,9 +96,9 @@ def _optimizer(module: torch.nn.Module, training: Training) -> torch.optim.Optim
 
 def forget_models() -> None:
     """Build models anew: the default type of numbers may have changed."""
-    from fedsim import training
+    from fedsim import modules
 
-    training._modules.flats.clear()
+    modules._modules.flats.clear()
 
 
 __all__ = ["SIZES", "STREAM", "Clients", "choice", "flat_model", "forget_models", "kind_of"]

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from fedsim.local import batches
 from fedsim.models._family import model, models
 from fedsim.pool import single_threaded
 from fedsim.scenario import Training
 from fedsim.shared import Arena
-from fedsim.training import ClientBatch, batches, train_batch, train_client
+from fedsim.training import ClientBatch, train_batch, train_client
 
 from .driving import registered
 from .sites import STREAM, Clients, choice, forget_models, kind_of

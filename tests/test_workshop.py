@@ -14,9 +14,9 @@ import torch
 from fedsim.engine import simulate
 from fedsim.errors import ClientFailed
 from fedsim.events import BatchTrained, RoundEnded
+from fedsim.local import ClientJob
 from fedsim.models._family import model, models
 from fedsim.pool import Pool
-from fedsim.training import ClientJob
 from fedsim.workshop import grouped
 
 from .driving import DIGITS, played, registered, same, scenario

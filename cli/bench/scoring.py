@@ -39,9 +39,9 @@ def measured(name: str, images: int, repeats: int) -> Row:
     import torch
     from torch.utils.data import TensorDataset
 
+    from fedsim.local import as_floats
     from fedsim.pool import Pool
     from fedsim.shared import Arena
-    from fedsim.training import as_floats
     from fedsim.workshop import Workshop
     from fedsim.world import build_world
 

@@ -83,9 +83,9 @@ class Sides:
         import torch
         from torch.utils.data import TensorDataset
 
+        from fedsim.local import as_floats
         from fedsim.pool import Pool
         from fedsim.shared import Arena
-        from fedsim.training import as_floats
         from fedsim.workshop import Workshop
         from fedsim.world import build_world
 
@@ -114,7 +114,7 @@ class Sides:
 
     def plain(self) -> Array:
         """The same by the plain loop."""
-        from fedsim.training import batches
+        from fedsim.local import batches
 
         rows, training = [], self.world.scenario.training
         for client, data in enumerate(self.data):

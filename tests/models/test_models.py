@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from fedsim.models._family import models
+from fedsim.modules import ModelKind, flat_model
 from fedsim.scenario import Choice
 from fedsim.streams import Stream
-from fedsim.training import ModelKind, flat_model
 from fedsim.vectors import Flat, initial
 
 NAMES = [entry.name for entry in models]

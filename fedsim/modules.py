@@ -1,0 +1,81 @@
+"""Models as modules: what it takes to build one anywhere, and each process's own."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from fedsim.models._family import models
+from fedsim.rewriting import pool_first
+from fedsim.scenario import Choice
+from fedsim.streams import Stream
+from fedsim.vectors import Flat
+
+
+@dataclass(frozen=True)
+class ModelKind:
+    """What it takes to build a model anywhere."""
+
+    choice: Choice
+    shape: tuple[int, int, int]
+    classes: int
+
+    def build(self) -> nn.Module:
+        """A module with whatever numbers the global generator draws."""
+        entry = models[self.choice.name]
+        given = {"shape": self.shape, "classes": self.classes}
+        module: nn.Module = entry.function(*(given[item] for item in entry.supplied), **self.choice.settings)
+        return module
+
+
+class _Modules(threading.local):
+    """A module is worked on by one thread at a time."""
+
+    def __init__(self) -> None:
+        self.flats: dict[tuple[str, bool], Flat] = {}
+        self.drawing: dict[str, bool] = {}  # whether a forward pass draws random numbers
+
+
+_modules = _Modules()
+_generator = threading.RLock()
+"""Held while torch's global generator is another's than the caller's: all threads share it."""
+
+
+@contextmanager
+def own_draws(kind: ModelKind, stream: Stream) -> Iterator[None]:
+    """Layers that draw, such as dropout, draw from this address inside; other models keep off the generator."""
+    if not _modules.drawing[repr(kind)]:
+        yield
+        return
+    with _generator, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream.seed)
+        yield
+
+
+def flat_model(kind: ModelKind, *, channels_last: bool) -> Flat:
+    """This process's own module of this kind, built once; its numbers are whatever the last user left."""
+    key, flats = (repr(kind), channels_last), _modules.flats
+    if key not in flats:
+        for old in [known for known in flats if known[0] != key[0]]:
+            del flats[old]  # one model a run; a second run in the process need not keep the first one's
+        with _generator, torch.random.fork_rng(devices=[]):
+            module = kind.build()
+            if channels_last:
+                pool_first(module)
+            flats[key] = Flat(module, channels_last=channels_last)
+            _modules.drawing = {key[0]: _draws(flats[key].module, kind.shape)}
+    return flats[key]
+
+
+def _draws(module: nn.Module, shape: tuple[int, int, int]) -> bool:
+    """Whether a training pass moves the global generator; a module that refuses the trial is taken to draw."""
+    before = torch.get_rng_state()
+    try:
+        with torch.no_grad():
+            module.train()(torch.zeros(2, *shape))
+    except Exception:
+        return True
+    return not torch.equal(before, torch.get_rng_state())
