@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from fedsim.arrays import Array, Integers, Progress, silent
 from fedsim.datasets._family import Dataset, Examples, datasets
 from fedsim.errors import Problem, ScenarioError
 from fedsim.holders import Holder, drawn_holders
+from fedsim.inference import outputs
 from fedsim.modules import ModelKind
 from fedsim.partitions._family import Shares, partitions
 from fedsim.rehearsal import attackers_wanted
@@ -115,10 +117,24 @@ def _limited(test: Examples, limit: int | None) -> Examples:
 
 
 def _initial(kind: ModelKind, scenario: Scenario, stream: Stream) -> Array:
+    """The model's first numbers, once it has shown that it takes these images and gives an output for each class."""
     try:
-        return initial(kind.build, stream)
-    except ValueError as error:
-        raise ScenarioError([Problem(("model",), str(error))], scenario.name) from error
+        parameters = initial(kind.build, stream)
+        logits = outputs(kind, torch.from_numpy(parameters))(torch.zeros(2, *kind.shape))
+    except Exception as error:  # whatever a constructor or a layer raises, the model does not fit the data
+        raise ScenarioError([Problem(("model",), _unfit(kind, error))], scenario.name) from error
+    if logits.shape != (2, kind.classes):
+        message = f"{kind.choice.name} gives {tuple(logits.shape)} for 2 images of {kind.classes} classes"
+        raise ScenarioError([Problem(("model",), message)], scenario.name)
+    return parameters
+
+
+def _unfit(kind: ModelKind, error: Exception) -> str:
+    """A model's own words where it has some, else those of the layer that failed."""
+    if isinstance(error, ValueError):
+        return str(error)
+    size = "×".join(map(str, kind.shape))
+    return f"{kind.choice.name} cannot take images of {size}: {str(error).partition(chr(10))[0]}"
 
 
 def _holders(scenario: Scenario, population: int, stream: Stream) -> tuple[Holder, ...]:

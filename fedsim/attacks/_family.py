@@ -11,9 +11,11 @@ A data attack poisons the examples of one of its clients, which then trains hone
     def label_flip(labels, classes, *, mode: ... = "mirror") -> Integers    # new labels
     def some_trigger(images, labels, classes, stream, *, ...) -> tuple[images, labels]
 
-Neither ever writes to its inputs.
+Neither ever writes to its inputs. An attack that asks for `honest` is called with at least one row of it.
 """
 
+import functools
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -71,10 +73,19 @@ def _decorator(
     **traits: Any,
 ) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Function:
-        attacks.register(name, function, aliases=aliases, breaks=breaks, poisons=poisons, **traits)
+        asked = list(inspect.signature(function).parameters)
+
+        @functools.wraps(function)
+        def checked(*supplied: Any, **settings: Any) -> Any:
+            given = dict(zip(asked, supplied, strict=False)) | settings
+            if "honest" in asked and not len(given["honest"]):
+                raise ValueError(f"{name} needs at least one honest update to know of: got none")
+            return function(*supplied, **settings)
+
+        attacks.register(name, checked, aliases=aliases, breaks=breaks, poisons=poisons, **traits)
         foreign = [item for item in attacks[name].supplied if item not in supplies]
         if foreign:
             raise TypeError(f"attack `{name}` poisons {poisons} and cannot ask for {', '.join(foreign)}")
-        return function
+        return checked  # type: ignore[return-value]
 
     return decorate

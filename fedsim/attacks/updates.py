@@ -65,7 +65,7 @@ def ipm(
         Xie, Koyejo and Gupta, Fall of Empires: Breaking Byzantine-tolerant SGD by Inner Product Manipulation,
         UAI 2019.
     """
-    return _repeat(honest_mean("ipm", honest) * -scale, count)
+    return _repeat(honest_mean(honest) * -scale, count)
 
 
 @attack("alie")
@@ -96,7 +96,7 @@ def alie(
         NeurIPS 2019.
     """
     shift = paper_z(len(honest), count) if z is None else z
-    return _repeat(shifted_mean("alie", honest, shift), count)
+    return _repeat(shifted_mean(honest, shift), count)
 
 
 def paper_z(honest: int, attackers: int) -> float:
