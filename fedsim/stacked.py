@@ -1,7 +1,8 @@
 """Several clients' linear networks trained in one batched product: the step written by hand.
 
 For models that are nothing but Flatten, Linear and ReLU. Each client has its own slice of stacked weights; one
-`baddbmm` serves them all. What makes a client's bits independent of its neighbours:
+`baddbmm` serves them all. The first layer of small batches has kernels of its own, called client by client, and its
+weights are then stored turned about and padded. What makes a client's bits independent of its neighbours:
 
 - every batch is padded to the client's own full batch with rows of weight zero, so shapes do not depend on others;
 - a stack is never of one client: a lone client gets an idle neighbour, as a product of one takes another code path;
@@ -17,6 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fedsim.first_layer import FirstLayer, turned
+from fedsim.kernels.dense import dense
 from fedsim.local import ClientJob, Site, batches, client_examples
 from fedsim.modules import flat_model
 from fedsim.optimizers._family import optimizers
@@ -107,10 +110,14 @@ class Stack:
         self.anchors = [
             part.view(shapes[place // 2]) if place % 2 == 0 else part for place, part in enumerate(parts)
         ]  # the global numbers, weight and bias of each layer in turn
+        self.dense = dense(shapes[0][1], shapes[0][0], width) if self.start.dtype == torch.float32 else None
+        if self.dense:
+            self.anchors[0] = turned(self.anchors[0], self.dense.outputs)
         stacks = [anchor.expand(k, *anchor.shape).clone() for anchor in self.anchors]
         self.weights, self.biases = stacks[::2], stacks[1::2]
         self.images = torch.zeros(k, width, shapes[0][1])
         self.labels = torch.zeros(k, width, dtype=torch.int64)
+        self.first = FirstLayer(self.dense, self.images, self.weights[0], shapes[0][0]) if self.dense else None
         self.rows = torch.zeros(k, width, 1)  # 1/b for the b true rows of a batch, 0 for padding
         self.states: list[dict[str, Any]] = [{} for _ in (*self.weights, *self.biases)]
         choice = site.training.optimizer
@@ -141,15 +148,19 @@ class Stack:
             torch.index_select(slot.images, 0, chosen, out=self.images[place, :count])
             torch.index_select(slot.labels, 0, chosen, out=self.labels[place, :count])
             self.rows[place, :count] = 1 / count
-            self.rows[place, count:] = 0
-            self.images[place, count:] = 0
+            if count < self.width:
+                self.rows[place, count:] = 0
+                self.images[place, count:] = 0
         self.rows[active:] = 0
 
     def _step(self, step: int, k: int, active: int) -> None:
         """Forward, loss and backward of the first k clients, and their step."""
         hidden = [self.images[:k]]
-        for weight, bias in zip(self.weights, self.biases, strict=True):
-            z = torch.baddbmm(bias[:k].unsqueeze(1), hidden[-1], weight[:k].transpose(1, 2))
+        for place, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            if self.first and not place:
+                z = self.first.forward(active)[:k].add_(bias[:k].unsqueeze(1))
+            else:
+                z = torch.baddbmm(bias[:k].unsqueeze(1), hidden[-1], weight[:k].transpose(1, 2))
             hidden.append(z if len(hidden) == len(self.weights) else z.relu_())
         delta = self._loss(hidden.pop(), step, k, active)
         gradients: list[tuple[int, Tensor, Tensor]] = []
@@ -159,7 +170,7 @@ class Stack:
             if layer:
                 delta = torch.bmm(delta, self.weights[layer][:k]).mul_(below > 0)
         for layer, upper, below in gradients:
-            self._descend(layer, k, upper, below)
+            self._descend(layer, k, active, upper, below)
 
     def _loss(self, logits: Tensor, step: int, k: int, active: int) -> Tensor:
         """The gradient of each client's mean cross-entropy by its logits; the losses go to the slots."""
@@ -172,14 +183,23 @@ class Stack:
         delta = log.exp_()
         return delta.scatter_add_(2, labels, torch.full_like(self.rows[:k], -1.0)).mul_(self.rows[:k])
 
-    def _descend(self, layer: int, k: int, delta: Tensor, below: Tensor) -> None:
+    def _descend(self, layer: int, k: int, active: int, delta: Tensor, below: Tensor) -> None:
         weight, bias, upper = self.weights[layer][:k], self.biases[layer][:k], delta.transpose(1, 2)
+        first = self.first if not layer else None
         if self.plain:
-            weight.baddbmm_(upper, below, alpha=-self.settings["lr"])
+            if first:
+                first.descend(delta, active, self.settings["lr"])
+            else:
+                weight.baddbmm_(upper, below, alpha=-self.settings["lr"])
             bias.sub_(delta.sum(1), alpha=self.settings["lr"])
             return
         for place, start, parameter, gradient in (
-            (2 * layer, self.anchors[2 * layer], weight, torch.bmm(upper, below)),
+            (
+                2 * layer,
+                self.anchors[2 * layer],
+                weight,
+                first.gradients(delta, active)[:k] if first else torch.bmm(upper, below),
+            ),
             (2 * layer + 1, self.anchors[2 * layer + 1], bias, delta.sum(1)),
         ):
             if self.site.training.proximal:
@@ -198,4 +218,6 @@ class Stack:
         """Write a client's difference to its row."""
         row = torch.from_numpy(self.site.rows.open()[self.slots[place].job.row])
         own = [part[place].reshape(-1) for pair in zip(self.weights, self.biases, strict=True) for part in pair]
+        if self.first:
+            own[0] = self.weights[0][place, :, : self.first.outputs].T.reshape(-1)
         torch.sub(torch.cat(own), self.start, out=row)

@@ -25,7 +25,12 @@ WORK = {
     "fedprox": Training(optimizer=choice("sgd"), batch_size=7, proximal=0.1, steps=5),
     "fedsgd": Training(optimizer=choice("sgd"), algorithm="fedsgd", batch_size=1000),
 }
-KINDS = {"logistic": kind_of("logistic"), "mlp": kind_of("mlp", hidden=17), "deep": kind_of("mlp", hidden=9, layers=3)}
+KINDS = {
+    "logistic": kind_of("logistic"),
+    "mlp": kind_of("mlp", hidden=17),
+    "deep": kind_of("mlp", hidden=9, layers=3),
+    "wide": kind_of("mlp", hidden=70, layers=2),  # its first layer has kernels of its own
+}
 
 
 @pytest.fixture
@@ -59,11 +64,13 @@ def test_bits_do_not_depend_on_neighbours_or_on_the_size_of_a_stack(kind, work, 
     assert trained(clients, [jobs[:5], jobs[5:6], jobs[6:]]) == alone
 
 
-def test_a_neighbour_that_diverges_keeps_its_infinities_to_itself(arena):
-    work = Training(optimizer=choice("sgd", momentum=0.9), batch_size=16, epochs=3)
-    clients = Clients(arena, KINDS["mlp"], work, sizes=SIZES[:6])
+@pytest.mark.parametrize("kind", ["mlp", "wide"])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_neighbour_that_diverges_keeps_its_infinities_to_itself(arena, kind, momentum):
+    work = Training(optimizer=choice("sgd", momentum=momentum), batch_size=16, epochs=3)
+    clients = Clients(arena, KINDS[kind], work, sizes=SIZES[:6])
     alone = trained(clients, [[job] for job in clients.jobs])
-    wild = Clients(arena, KINDS["mlp"], work, sizes=SIZES[:6])
+    wild = Clients(arena, KINDS[kind], work, sizes=SIZES[:6])
     wild.site.labels.open()[:] = clients.site.labels.open()
     floats = np.array(clients.site.images.open(), np.float32) / 255
     floats[: SIZES[0]] = 1e30
@@ -73,9 +80,10 @@ def test_a_neighbour_that_diverges_keeps_its_infinities_to_itself(arena):
     assert {k: v for k, v in together.items() if k} == {k: v for k, v in alone.items() if k}
 
 
+@pytest.mark.parametrize("kind", ["mlp", "wide"])
 @pytest.mark.parametrize("work", WORK.values(), ids=WORK)
-def test_a_stack_is_what_the_loop_is_up_to_rounding(work, arena):
-    clients = Clients(arena, KINDS["mlp"], work, sizes=SIZES)
+def test_a_stack_is_what_the_loop_is_up_to_rounding(kind, work, arena):
+    clients = Clients(arena, KINDS[kind], work, sizes=SIZES)
     jobs = tuple(clients.jobs)
     train_batch(ClientBatch(clients.site, jobs))
     fast = clients.rows.copy()
