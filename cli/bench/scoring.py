@@ -19,7 +19,7 @@ COLUMNS = (
     Column("plain", "plain loop, ms", milliseconds),
     Column("ours", "fedsim, ms", milliseconds),
     Column("ratio", "ratio", times),
-    Column("share", "of the core's peak", share),
+    Column("share", "of a large product's speed", share),
     Column("difference", "difference of the loss", tiny),
 )
 NOTE = f"The plain loop is a DataLoader in batches of {usual.SCORED} under `torch.no_grad()`; both count the same hits."
