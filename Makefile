@@ -42,7 +42,10 @@ format: .venv/.test ## Let ruff rewrite the code
 soak: .venv/.test ## Ten minutes of kills, tampering and full disks, each run finished as if nothing had happened
 	$(BIN)/python -m tests.soak --minutes 10
 
+picture: .venv/.run ## Draw the picture in the README anew
+	$(BIN)/python docs/draw_live_table.py
+
 clean: ## Remove .venv, caches and results
 	rm -rf .venv runs .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help install run test bench check format soak clean
+.PHONY: help install run test bench check format soak picture clean
