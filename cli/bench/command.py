@@ -35,28 +35,40 @@ class Wishes:
 
 
 def bench(wishes: Wishes) -> None:
-    """Measure the sections that are asked for and say what was found."""
+    """Measure the sections that are asked for and say what was found, each as soon as it is done."""
     from fedsim.pool import limit_threads
 
     chosen = sections(wishes.only, wishes.full)
     if wishes.file is not None and not wishes.file.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {wishes.file.parent}", param_hint="--write")
     limit_threads()
-    with Waiting(messages()) as waiting:
-        waiting("the machine", 0, 1)
-        found = machine()
-        waiting("the machine", 1, 1)
-        tables: list[Table] = []
-        if not wishes.as_json:
-            show([Text(machine_line(found))])
-        for table in measured(chosen, Effort(wishes.full, wishes.full, waiting)):
-            tables.append(table)
-            if not wishes.as_json:
-                _draw(table)
+    found = _machine()
+    if not wishes.as_json:
+        show([Text(machine_line(found))])
+    tables: list[Table] = []
+    for name in chosen:
+        tables += _measured(name, wishes)
+        if wishes.file is not None:
+            _write(wishes.file, found, tables)
     if wishes.as_json:
         show_json({"machine": found, "tables": [record(table) for table in tables]})
     if wishes.file is not None:
-        _write(wishes.file, found, tables)
+        messages().print(f"{wishes.file} written", soft_wrap=True)
+
+
+def _machine() -> dict[str, Any]:
+    with Waiting(messages()) as waiting:
+        waiting("the machine", 0, 1)
+        return machine()
+
+
+def _measured(name: str, wishes: Wishes) -> list[Table]:
+    """One section's tables, shown once the progress bar has left the screen: it would take what is printed."""
+    with Waiting(messages()) as waiting:
+        tables = list(_known()[name](Effort(wishes.full, wishes.full, waiting)))
+    for table in () if wishes.as_json else tables:
+        _draw(table)
+    return tables
 
 
 def sections(only: Sequence[str], full: bool) -> list[str]:
@@ -67,13 +79,6 @@ def sections(only: Sequence[str], full: bool) -> list[str]:
             raise typer.BadParameter(f"unknown section `{name}`{hint}", param_hint="--only")
     wanted = only or (SECTIONS if full else QUICK)
     return [name for name in SECTIONS if name in wanted]
-
-
-def measured(chosen: Sequence[str], effort: Effort) -> Iterator[Table]:
-    """The tables of these sections."""
-    known = _known()
-    for name in chosen:
-        yield from known[name](effort)
 
 
 def _known() -> dict[str, Section]:
@@ -97,7 +102,6 @@ def _write(path: Path, found: dict[str, Any], tables: Sequence[Table]) -> None:
     lines += [line for table in tables for line in (*markdown(table), "")]
     with storing(path.parent):
         path.write_text("\n".join(lines), encoding="utf-8")
-    messages().print(f"{path} written", soft_wrap=True)
 
 
 def _command() -> str:

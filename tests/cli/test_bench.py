@@ -1,6 +1,7 @@
 """`fedsim bench`: what it shows and writes, and that times are refused where the two sides differ."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,6 +18,7 @@ from cli.bench.machine import bandwidth, installed, machine_line, peak
 from cli.bench.options import SECTIONS
 from cli.bench.pairs import in_turn, ratio
 from cli.bench.players import Contender, Player
+from cli.bench.processes import answered
 from cli.bench.rule_peers import Peer
 from cli.bench.tables import Column, Table, markdown, milliseconds, plain, record, screen, share, times
 from cli.bench.workloads import WORKLOADS
@@ -184,6 +186,33 @@ def test_a_file_that_cannot_be_written_is_told_before_anything_is_measured(made_
         main(["bench", "--write", "nowhere/RESULTS.md"])
     assert left.value.code == 2
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_what_is_piped_arrives_though_a_bar_is_on_the_terminal(made_up, monkeypatch, capfd):
+    """A progress bar on the screen must not take what is printed elsewhere."""
+    screen, seen = os.openpty()
+    with os.fdopen(seen, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        main_quietly(["bench", "--only", "training"])
+    os.close(screen)
+    assert capfd.readouterr().out.splitlines() == [machine_line(MACHINE), "", *plain(TABLE)]
+
+
+def test_what_is_done_is_kept_when_a_later_section_breaks(made_up, monkeypatch):
+    def breaks(effort):
+        raise BenchFailed("the two sides differ")
+
+    monkeypatch.setattr(command, "_known", lambda: {"training": lambda effort: iter([TABLE]), "rules": breaks})
+    with pytest.raises(SystemExit) as left:
+        main(["bench", "--only", "training", "--only", "rules", "--write", "RESULTS.md"])
+    assert left.value.code == 1
+    assert "### A title" in (made_up / "RESULTS.md").read_text()
+
+
+def test_a_childs_memory_is_its_own():
+    held = np.ones(50_000_000)
+    code = "import json; from cli.bench.processes import peak_memory; print(json.dumps({'most': peak_memory()}))"
+    assert 1e6 < answered(code)["most"] < held.nbytes
 
 
 def main_quietly(arguments):
