@@ -1,6 +1,6 @@
 """Draw docs/live-table.svg: the live table of a real run, at the round it shows when stopped.
 
-    python docs/draw_live_table.py [SCENARIO] [ROUND]
+python docs/draw_live_table.py [SCENARIO] [ROUND]
 """
 
 import io
