@@ -6,6 +6,7 @@ start workers only when the work so far has shown that they pay.
 """
 
 import ctypes
+import gc
 import os
 import queue
 import signal
@@ -231,6 +232,8 @@ def _begin_worker(parent: int) -> None:
         if os.getppid() != parent:
             os._exit(0)
     limit_threads()
+    warm()
+    gc.freeze()  # loky collects garbage every second, and going through torch's modules takes a twentieth of it
 
 
 @contextmanager
