@@ -26,7 +26,7 @@ test: .venv/.test ## Install, then run the whole test suite
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@touch $@
 
-bench: .venv/.bench ## Install the packages to compare with, then measure everything (about ten minutes)
+bench: .venv/.bench ## Install the packages to compare with, then measure everything (about twenty minutes)
 	$(BIN)/fedsim bench --full --write benchmarks/RESULTS.md
 
 check: .venv/.test ## Lint, formatting, types and the import contract
