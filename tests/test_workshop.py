@@ -1,5 +1,6 @@
 """Work that fails names its clients; a run that ends early leaves nothing; Ctrl-C and a killed parent end it all."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -99,6 +100,7 @@ def test_a_worker_killed_during_the_run_changes_nothing(processes):
 
 @pytest.mark.parametrize("kind", [RoundEnded, BatchTrained], ids=["between rounds", "in a round"])
 def test_a_run_left_early_gives_everything_back(kind):
+    gc.collect()  # what earlier tests left to the collector is not this one's
     before = memory_files(), litter()
     simulation = simulate(scenario(DIGITS, 'execution.backend="loky"', "execution.workers=2", "execution.batch=1"))
     for event in simulation:
