@@ -100,7 +100,7 @@ def _poisoned(
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
     entry = attacks[poison.choice.name]
     given = {"images": images, "labels": labels, "classes": classes, "stream": poison.stream}
-    answer = entry.function(*(given[item] for item in entry.supplied), **poison.choice.settings)
+    answer = entry.call(given, poison.choice.settings)
     images, labels = answer if isinstance(answer, tuple) else (images, answer)
     return images, np.ascontiguousarray(labels, np.int64)
 

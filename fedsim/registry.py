@@ -62,6 +62,10 @@ class Entry:
         found = [p for p in _parameters(self.function) if p.kind is p.KEYWORD_ONLY]
         return {p.name: _setting(p, self.function) for p in found}
 
+    def call(self, given: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
+        """Call the function with what it asks for of what is given, and its settings."""
+        return self.function(*(given[item] for item in self.supplied), **settings)
+
     @cached_property
     def summary(self) -> str:
         """The first line of the docstring, without its full stop."""

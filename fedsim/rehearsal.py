@@ -15,8 +15,9 @@ from fedsim.aggregators._family import Aggregate, Condition, aggregators, check_
 from fedsim.arrays import Array
 from fedsim.attacks._family import attacks
 from fedsim.errors import Problem
+from fedsim.latencies._family import latencies
 from fedsim.preaggregators._family import Mixed, preaggregators
-from fedsim.registry import Registry
+from fedsim.registry import Entry, Registry
 from fedsim.scenario import Attack, Choice, Scenario
 from fedsim.streams import Stream
 
@@ -72,15 +73,14 @@ def play(choice: Choice, rows: Array) -> Aggregate:
         "clients": np.arange(n),
         "stream": Stream.root(0),
     }
-    verdict = entry.function(*(stand_ins[item] for item in entry.supplied), **choice.settings)
-    return Aggregate(*verdict)
+    verdict: Aggregate = entry.call(stand_ins, choice.settings)
+    return verdict
 
 
 def mix(choice: Choice, rows: Array) -> Mixed:
     """A pre-aggregator's answer on rows."""
-    entry = preaggregators[choice.name]
-    stand_ins: dict[str, Any] = {"updates": rows, "stream": Stream.root(0)}
-    return Mixed(*entry.function(*(stand_ins[item] for item in entry.supplied), **choice.settings))
+    mixed: Mixed = preaggregators[choice.name].call({"updates": rows, "stream": Stream.root(0)}, choice.settings)
+    return mixed
 
 
 def _clients(scenario: Scenario) -> list[Problem]:
@@ -112,7 +112,6 @@ def _attack(plan: Attack, place: int, scenario: Scenario) -> list[Problem]:
 
 
 def _try_attack(choice: Choice) -> str:
-    entry = attacks[choice.name]
     rows = Stream.root(0).at("rows").numpy().standard_normal((4, WIDTH)).astype(np.float32)
     stand_ins: Mapping[str, Any] = {
         "honest": rows,
@@ -127,8 +126,13 @@ def _try_attack(choice: Choice) -> str:
         "labels": np.arange(4),
         "classes": 62,
     }
+    return _refusal(attacks[choice.name], stand_ins, choice)
+
+
+def _refusal(entry: Entry, stand_ins: Mapping[str, Any], choice: Choice) -> str:
+    """What the algorithm says against its settings, or nothing."""
     try:
-        entry.function(*(stand_ins[item] for item in entry.supplied), **choice.settings)
+        entry.call(stand_ins, choice.settings)
     except ValueError as error:
         return str(error)
     return ""
@@ -166,7 +170,7 @@ def rows_seen(scenario: Scenario) -> list[int]:
 
     Rows beyond MOST_ROWS are not made but counted: what becomes of them is taken to be in proportion.
     """
-    full = min(scenario.clients.quorum or scenario.clients.sampled, scenario.clients.sampled)
+    full = _full(scenario)
     rows = np.zeros((min(full, MOST_ROWS), 1), np.float32)
     scale, numbers = Fraction(full, len(rows)), [full]
     for choice in scenario.preaggregators:
@@ -177,9 +181,15 @@ def rows_seen(scenario: Scenario) -> list[int]:
     return numbers
 
 
+def _full(scenario: Scenario) -> int:
+    """Rows of a round in which nobody is missing."""
+    clients = scenario.clients
+    return min(clients.quorum or clients.sampled, clients.sampled)
+
+
 def _server(scenario: Scenario) -> list[Problem]:
     """The pre-aggregators and the rule, on as many rows as a full round brings."""
-    n = min(scenario.clients.quorum or scenario.clients.sampled, scenario.clients.sampled)
+    n = _full(scenario)
     return _conditions(scenario) if n > MOST_ROWS else _played(scenario, n) or _root(scenario)
 
 
@@ -234,13 +244,7 @@ def _unfit(path: tuple[str | int, ...], choice: Choice, message: str, attempt: A
 
 
 def _latency(scenario: Scenario) -> list[Problem]:
-    from fedsim.latencies._family import latencies
-
     choice = scenario.clients.latency
-    entry = latencies[choice.name]
     stand_ins: dict[str, Any] = {"clients": np.arange(2), "round": 1, "stream": Stream.root(0)}
-    try:
-        entry.function(*(stand_ins[item] for item in entry.supplied), **choice.settings)
-    except ValueError as error:
-        return [Problem(("clients", "latency"), str(error), choice.name)]
-    return []
+    message = _refusal(latencies[choice.name], stand_ins, choice)
+    return [Problem(("clients", "latency"), message, choice.name)] if message else []

@@ -71,7 +71,7 @@ def _delays(world: World, clients: Integers, round: int) -> Array:
     choice = world.scenario.clients.latency
     entry = latencies[choice.name]
     given = {"clients": clients, "round": round, "stream": world.stream.at("latency")}
-    delays: Array = entry.function(*(given[item] for item in entry.supplied), **choice.settings)
+    delays: Array = entry.call(given, choice.settings)
     return delays
 
 
@@ -157,7 +157,7 @@ def judge(world: World, state: State, round: int, inputs: Inputs, extras: Mappin
     shares = np.eye(len(rows))
     for place, choice in enumerate(world.scenario.preaggregators):
         entry, given = preaggregators[choice.name], {"updates": rows, "stream": stream.at("preaggregator", place)}
-        mixed = entry.function(*(given[item] for item in entry.supplied), **lowered(choice, inputs.caught))
+        mixed = entry.call(given, lowered(choice, inputs.caught))
         rows, shares = mixed.updates, mixed.shares @ shares
     choice = world.scenario.aggregator
     entry = aggregators[choice.name]

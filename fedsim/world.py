@@ -76,7 +76,7 @@ def _dataset(scenario: Scenario, stream: Stream, progress: Progress) -> Dataset:
     entry = datasets[scenario.data.name]
     given: Mapping[str, Any] = {"stream": stream, "progress": progress}
     try:
-        data: Dataset = entry.function(*(given[item] for item in entry.supplied), **scenario.data.settings)
+        data: Dataset = entry.call(given, scenario.data.settings)
     except ValueError as error:
         raise ScenarioError([Problem(("data",), str(error))], scenario.name) from error
     return data
@@ -103,7 +103,7 @@ def _divide(scenario: Scenario, data: Dataset, held: Integers, stream: Stream) -
         "stream": stream,
     }
     try:
-        shares: Shares = entry.function(*(given[item] for item in entry.supplied), **scenario.partition.settings)
+        shares: Shares = entry.call(given, scenario.partition.settings)
     except ValueError as error:
         raise ScenarioError([Problem(("partition",), str(error))], scenario.name) from error
     return shares
