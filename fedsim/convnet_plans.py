@@ -1,6 +1,5 @@
 """Which models are small convolutional networks that `fedsim.convnets` can train, and their sizes."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +7,7 @@ from torch import nn
 
 from fedsim.kernels import llvm
 from fedsim.kernels.pooling_source import Gate
-from fedsim.modules import ModelKind, flat_model
+from fedsim.modules import ModelKind, flat_model, linear_layers
 
 MOST_CHANNELS = 16
 """Channels into a convolution above which general libraries are as fast."""
@@ -68,8 +67,8 @@ def parse(module: nn.Module, shape: tuple[int, int, int]) -> Plan | None:
             return None
         layers.append(layer)
         channels, size, parts = layer.out, layer.gate(8, 0).result, parts[2 + pooled :]
-    linears = _linears(parts)
-    return Plan(tuple(layers), linears) if layers and linears else None
+    linears = linear_layers(parts)
+    return Plan(tuple(layers), len(linears)) if layers and linears else None
 
 
 def _layer(conv: nn.Conv2d, channels: int, size: tuple[int, int], pooled: bool) -> Layer | None:
@@ -88,13 +87,3 @@ def _is_pool(part: nn.Module) -> bool:
         return False
     sizes = (part.kernel_size, part.stride, part.padding, part.dilation, part.ceil_mode)
     return sizes in ((2, 2, 0, 1, False), ((2, 2), (2, 2), (0, 0), (1, 1), False))
-
-
-def _linears(parts: Sequence[nn.Module]) -> int:
-    """How many linear layers follow, or 0 where something else does."""
-    if not parts or type(parts[0]) is not nn.Flatten:
-        return 0
-    layers, between = parts[1::2], parts[2::2]
-    linear = all(type(layer) is nn.Linear and layer.bias is not None for layer in layers)
-    relu = all(type(part) is nn.ReLU for part in between) and len(between) == len(layers) - 1
-    return len(layers) if linear and relu else 0

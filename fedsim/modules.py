@@ -1,7 +1,7 @@
 """Models as modules: what it takes to build one anywhere, and each process's own."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class ModelKind:
         """A module with whatever numbers the global generator draws."""
         entry = models[self.choice.name]
         given = {"shape": self.shape, "classes": self.classes}
-        module: nn.Module = entry.function(*(given[item] for item in entry.supplied), **self.choice.settings)
+        module: nn.Module = entry.call(given, self.choice.settings)
         return module
 
 
@@ -79,3 +79,13 @@ def _draws(module: nn.Module, shape: tuple[int, int, int]) -> bool:
     except Exception:
         return True
     return not torch.equal(before, torch.get_rng_state())
+
+
+def linear_layers(parts: Sequence[nn.Module]) -> list[nn.Linear]:
+    """The layers of Flatten, Linear, (ReLU, Linear)*, each with a bias; none where anything else stands."""
+    if not parts or type(parts[0]) is not nn.Flatten:
+        return []
+    layers, between = parts[1::2], parts[2::2]
+    found = [layer for layer in layers if type(layer) is nn.Linear and layer.bias is not None]
+    whole = len(found) == len(layers) == len(between) + 1
+    return found if whole and all(type(part) is nn.ReLU for part in between) else []

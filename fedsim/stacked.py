@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from fedsim.first_layer import FirstLayer, turned
 from fedsim.kernels.dense import dense
 from fedsim.local import ClientJob, Site, batches, client_examples
-from fedsim.modules import flat_model
+from fedsim.modules import flat_model, linear_layers
 from fedsim.optimizers._family import optimizers
 
 CHUNK = 8
@@ -68,20 +68,12 @@ def layers_size(layers: Sequence[nn.Linear]) -> int:
 
 
 def _linear_layers(site: Site) -> list[nn.Linear] | None:
-    """The layers of a Flatten, Linear, (ReLU, Linear)* model that is worth stacking, else None."""
+    """The layers of a linear network that is worth stacking, else None."""
     if site.training.kernel != "auto" or site.training.batch_size > MOST_PADDED:
         return None
     module = flat_model(site.kind, channels_last=True).module
-    if not isinstance(module, nn.Sequential) or not len(module) or type(module[0]) is not nn.Flatten:
-        return None
-    rest = list(module)[1:]
-    layers, between = rest[::2], rest[1::2]
-    linear = all(type(layer) is nn.Linear and layer.bias is not None for layer in layers)
-    relu = all(type(part) is nn.ReLU for part in between)
-    if not (layers and linear and relu and len(layers) == len(between) + 1):
-        return None
-    found = [layer for layer in layers if isinstance(layer, nn.Linear)]
-    return found if layers_size(found) <= LARGE else None
+    found = linear_layers(list(module)) if isinstance(module, nn.Sequential) else []
+    return found if found and layers_size(found) <= LARGE else None
 
 
 def _groups(site: Site, jobs: Sequence[ClientJob]) -> Iterator[tuple[int, list[Slot]]]:
