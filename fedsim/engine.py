@@ -124,8 +124,10 @@ class Round:
         clients = [client for client in cohort.answering if trains(self.world, cohort, client)]
         for done in self.workshop.train(self.number, clients, [rows[client] for client in clients]):
             self.losses += zip(done.losses, done.counts, strict=True)
+            self.counts |= zip(done.clients, done.counts, strict=True)
             yield BatchTrained(self.state.time, self.number, done.clients, done.losses, done.counts, done.seconds)
-        self.counts = {client: len(self.world.examples_of(client)) for client in cohort.answering}
+        idle = [client for client in cohort.answering if client not in self.counts]
+        self.counts |= {client: len(self.world.examples_of(client)) for client in idle}
         self._remember(clients, rows)
         self.seconds["training"] = time.perf_counter() - begin
 
