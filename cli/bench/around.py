@@ -2,58 +2,16 @@
 
 import statistics
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from cli.bench.effort import Effort, must_agree
 from cli.bench.listeners import listening
 from cli.bench.pairs import ratio
 from cli.bench.populations import populations
+from cli.bench.running import Run
 from cli.bench.tables import Column, Row, Table, milliseconds, share, times
 from cli.bench.workloads import WORKLOADS
-from fedsim.events import BatchTrained, RoundEnded
-from fedsim.scenario import Scenario
 
 WARM_UP = 2
-
-
-class Spent(NamedTuple):
-    """Seconds of one round."""
-
-    whole: float
-    local: float  # inside the clients' own work, summed over the workers
-    aggregation: float
-    evaluation: float
-    training: float  # from the first job sent to the last answer
-    digest: str
-
-    @property
-    def around(self) -> float:
-        """What none of the work accounts for, where one process does it all."""
-        return self.whole - self.local - self.aggregation - self.evaluation
-
-
-class Run:
-    """A simulation that is asked for one round at a time."""
-
-    def __init__(self, scenario: Scenario) -> None:
-        from fedsim.engine import simulate
-
-        self._simulation = simulate(scenario)
-
-    def round(self) -> Spent:
-        """The next round's seconds."""
-        local = 0.0
-        for event in self._simulation:
-            if isinstance(event, BatchTrained):
-                local += event.seconds
-            if isinstance(event, RoundEnded):
-                phases = event.aggregation_seconds, event.evaluation_seconds, event.training_seconds
-                return Spent(event.seconds, local, *phases, event.digest)
-        raise RuntimeError("the run is over")
-
-    def close(self) -> None:
-        """End it."""
-        self._simulation.close()
 
 
 def section(effort: Effort) -> Iterator[Table]:

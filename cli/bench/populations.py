@@ -34,8 +34,8 @@ def lived(clients: int) -> Row:
     from statistics import median
     from time import perf_counter
 
-    from cli.bench.around import Run
     from cli.bench.processes import peak_memory
+    from cli.bench.running import Run
     from cli.bench.workloads import WORKLOADS
 
     begin = perf_counter()
