@@ -89,10 +89,19 @@ def batches(count: int, training: Training, stream: Stream) -> Iterator[NDArray[
 
 def client_examples(site: Site, job: ClientJob) -> tuple[Tensor, Tensor]:
     """The client's images as floats and its labels, poisoned where an attack holds it."""
-    images, labels = site.images.open()[job.examples], site.labels.open()[job.examples]
+    images, where, labels = taken(site, job)
+    return as_floats(images[where]), torch.from_numpy(labels)
+
+
+def taken(site: Site, job: ClientJob) -> tuple[NDArray[Any], Integers, Integers]:
+    """Images, which of them are the client's own, and its labels; poisoned where an attack holds it."""
+    images, labels = site.images.open(), site.labels.open()[job.examples]
+    if not job.poisons:
+        return images, job.examples, labels
+    images = images[job.examples]
     for poison in job.poisons:
         images, labels = _poisoned(poison, images, labels, site.kind.classes)
-    return as_floats(images), torch.from_numpy(labels)
+    return images, np.arange(len(labels)), labels
 
 
 def _poisoned(

@@ -11,9 +11,9 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from fedsim.convnets import train_convnets
+from fedsim.linears import train_linears
 from fedsim.local import ClientJob, Site, Stepper, batches, client_examples, pull_back
 from fedsim.modules import flat_model, own_draws
-from fedsim.stacked import train_stacked
 from fedsim.vectors import Flat
 
 
@@ -38,7 +38,7 @@ class BatchResult:
 def train_batch(batch: ClientBatch) -> BatchResult:
     """Train each client from the global parameters and write its difference to its row."""
     begin = time.perf_counter()
-    losses = train_stacked(batch.site, batch.jobs)
+    losses = train_linears(batch.site, batch.jobs)
     if losses is None:
         losses = train_convnets(batch.site, batch.jobs)
     if losses is None:

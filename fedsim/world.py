@@ -15,7 +15,7 @@ from fedsim.arrays import Array, Integers, Progress, silent
 from fedsim.datasets._family import Dataset, Examples, datasets
 from fedsim.errors import Problem, ScenarioError
 from fedsim.holders import Holder, drawn_holders
-from fedsim.inference import outputs
+from fedsim.inference import module_outputs
 from fedsim.modules import ModelKind
 from fedsim.partitions._family import Shares, partitions
 from fedsim.rehearsal import attackers_wanted
@@ -120,7 +120,7 @@ def _initial(kind: ModelKind, scenario: Scenario, stream: Stream) -> Array:
     """The model's first numbers, once it has shown that it takes these images and gives an output for each class."""
     try:
         parameters = initial(kind.build, stream)
-        logits = outputs(kind, torch.from_numpy(parameters))(torch.zeros(2, *kind.shape))
+        logits = module_outputs(kind, torch.from_numpy(parameters))(np.zeros((2, *kind.shape), np.uint8))
     except Exception as error:  # whatever a constructor or a layer raises, the model does not fit the data
         raise ScenarioError([Problem(("model",), _unfit(kind, error))], scenario.name) from error
     if logits.shape != (2, kind.classes):

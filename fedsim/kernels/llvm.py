@@ -147,4 +147,4 @@ def compiled(source: str, arguments: Sequence[Any], result: Any = None) -> Funct
     return ctypes.CFUNCTYPE(result, *arguments)(engine.get_function_address("kernel"))
 
 
-POINTER, INTEGER = ctypes.c_void_p, ctypes.c_int64
+POINTER, INTEGER, NUMBER = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float

@@ -1,0 +1,101 @@
+"""Networks of linear layers, trained and asked by kernels compiled for their sizes.
+
+Arrays are C-contiguous, stored numbers aligned to 64 bytes; images are bytes or float32, labels and positions int64. Neither is checked here: labels lie
+below the number of classes and positions below that of the images.
+"""
+
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedsim.arrays import Array, Integers
+from fedsim.kernels import llvm
+from fedsim.kernels.images import aligned, registers
+from fedsim.kernels.linear_source import Linear, differences, outputs, padded, training
+
+P, I, F = llvm.POINTER, llvm.INTEGER, llvm.NUMBER
+ASKED = 64
+"""Images that are asked at once."""
+
+
+def stored(net: Linear, vector: Array) -> Array:
+    """A model's flat vector as the kernels have it: weights turned about, padding zero."""
+    room, start = aligned(net.numbers), 0
+    for layer in net.layers:
+        middle, end = start + layer.inputs * layer.outputs, start + (layer.inputs + 1) * layer.outputs
+        weights = room[layer.place : layer.bias].reshape(layer.shape)
+        weights[: layer.inputs, : layer.outputs] = vector[start:middle].reshape(layer.outputs, layer.inputs).T
+        room[layer.bias : layer.bias + layer.outputs] = vector[middle:end]
+        start = end
+    return room
+
+
+class Room:
+    """What batches of up to so many rows are worked on in: one thread's."""
+
+    def __init__(self, net: Linear, rows: int) -> None:
+        self.net, self.rows = net, padded(rows)
+        self._scratch = aligned(net.turned + self.rows * net.values[-1])
+        self.place, self._own = _at(self._scratch), aligned(net.numbers)
+
+    def copy(self, numbers: Array) -> Array:
+        """Stored numbers, to be changed in place until the next copy is taken."""
+        np.copyto(self._own, numbers)
+        return self._own
+
+    def train(
+        self, images: NDArray[Any], order: Integers, labels: Integers, bounds: Integers,
+        parameters: Array, base: Array, target: Array, rate: float,
+    ) -> float:  # fmt: skip
+        """The summed cross-entropy of the steps between `bounds`: each sets target = base − rate · gradient.
+
+        A step takes the images order[bounds[s]] … and the labels of the same places. All three of parameters, base
+        and target may be the same stored numbers: then the steps are those of plain descent.
+        """
+        begin, end = int(bounds[0]), int(bounds[-1])
+        found = np.empty((2, end), np.float32)
+        _trainer(self.net, images.dtype.str)(
+            _at(images), _at(order), _at(labels), _at(bounds), len(bounds) - 1,
+            _at(parameters), _at(base), _at(target), rate, self.place, self.rows, _at(found[0]), _at(found[1]),
+        )  # fmt: skip
+        sums, own = found[:, begin:]
+        return float(np.log(sums, dtype=np.float64).sum() - own.sum(dtype=np.float64))
+
+    def ask(self, images: NDArray[Any], parameters: Array) -> Array:
+        """(k, inputs) images -> (k, classes) logits."""
+        order, bounds = np.arange(len(images)), np.append(np.arange(0, len(images), self.rows), len(images))
+        out = np.empty((len(images), self.net.sizes[-1]), np.float32)
+        _asker(self.net, images.dtype.str)(
+            _at(images), _at(order), _at(bounds), len(bounds) - 1, _at(parameters), self.place, self.rows, _at(out)
+        )
+        return out
+
+    def subtract(self, parameters: Array, start: Array, row: Array) -> None:
+        """Write stored parameters minus a model's flat vector to `row`, a flat vector too."""
+        _subtractor(self.net)(_at(parameters), _at(start), self.place, _at(row))
+
+
+def _at(array: NDArray[Any]) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def _kind(dtype: str) -> str:
+    return {"|u1": "i8", "<f4": "float"}[dtype]
+
+
+@lru_cache(maxsize=16)
+def _trainer(net: Linear, dtype: str) -> llvm.Function:
+    return llvm.compiled(training(net, _kind(dtype), registers()), [P, P, P, P, I, P, P, P, F, P, I, P, P])
+
+
+@lru_cache(maxsize=16)
+def _asker(net: Linear, dtype: str) -> llvm.Function:
+    return llvm.compiled(outputs(net, _kind(dtype), registers()), [P, P, P, I, P, P, I, P])
+
+
+@lru_cache(maxsize=16)
+def _subtractor(net: Linear) -> llvm.Function:
+    return llvm.compiled(differences(net), [P, P, P, P])
