@@ -19,11 +19,11 @@ from fedsim.arrays import Array, Integers
 from fedsim.kernels import llvm
 from fedsim.kernels.images import aligned
 from fedsim.kernels.linear import ASKED, Room, stored
-from fedsim.kernels.linear_source import Linear
+from fedsim.kernels.linear_sizes import Linear
 from fedsim.local import ClientJob, Site, Stepper, as_floats, batches, pull_back, taken
 from fedsim.modules import ModelKind, flat_model, linear_layers
 
-LARGE = 1_000_000
+LARGE = 4_000_000
 """Parameters above which weights leave the cache and general libraries are as fast."""
 MOST_ROWS = 1_024
 """Rows of a batch above which they are as fast too."""
@@ -71,8 +71,7 @@ def _train(net: Linear, start: Array, site: Site, job: ClientJob) -> float:
     work = _work(site, job)
     room = _room(net, work.most)
     parameters = room.copy(start)
-    descend = _plain if _is_plain(site) else _stepwise
-    loss = descend(site, room, work, start, parameters)
+    loss = _plain(site, room, work, parameters) if _is_plain(site) else _stepwise(site, room, work, start, parameters)
     room.subtract(parameters, site.parameters.open(), site.rows.open()[job.row])
     return loss / max(1, len(work.order))
 
@@ -84,13 +83,14 @@ def _work(site: Site, job: ClientJob) -> _Work:
     plan = list(batches(len(labels), site.training, job.stream))
     chosen = np.concatenate(plan) if plan else np.empty(0, np.int64)
     bounds = np.cumsum([0, *map(len, plan)])
-    return _Work(_readable(images), where[chosen], labels[chosen], bounds)
+    if not _readable(images):
+        images, where = as_floats(images[where]).numpy(), np.arange(len(where))
+    return _Work(images, where[chosen], labels[chosen], bounds)
 
 
-def _readable(images: NDArray[Any]) -> NDArray[Any]:
-    """Images of a kind that the kernels know."""
-    known = images.dtype in (np.uint8, np.float32) and images.flags.c_contiguous
-    return images if known else as_floats(images).numpy()
+def _readable(images: NDArray[Any]) -> bool:
+    """Whether the kernels know images of this kind."""
+    return images.dtype in (np.uint8, np.float32) and images.flags.c_contiguous
 
 
 def _is_plain(site: Site) -> bool:
@@ -100,7 +100,7 @@ def _is_plain(site: Site) -> bool:
     return bare and not site.training.proximal
 
 
-def _plain(site: Site, room: Room, work: _Work, start: Array, parameters: Array) -> float:
+def _plain(site: Site, room: Room, work: _Work, parameters: Array) -> float:
     rate = site.training.optimizer.settings["lr"]
     return room.train(work.images, work.order, work.labels, work.bounds, parameters, parameters, parameters, rate)
 
@@ -124,7 +124,12 @@ def run_linear(kind: ModelKind, vector: Tensor) -> Callable[[NDArray[Any]], Tens
     if net is None:
         return None
     room, parameters = _room(net, ASKED), stored(net, vector.numpy())
-    return lambda images: torch.from_numpy(room.ask(_readable(images), parameters))
+
+    def run(images: NDArray[Any]) -> Tensor:
+        given = images if _readable(images) else as_floats(images).numpy()
+        return torch.from_numpy(room.ask(given, parameters))
+
+    return run
 
 
 class _Rooms(threading.local):

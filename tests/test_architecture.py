@@ -29,7 +29,7 @@ FLOORS = {
     "door": (["ground", "contracts", "plan"], "door"),
     "work": (
         ["ground", "contracts", "plan"],
-        "vectors rewriting modules local training first_layer stacked convnet_plans convnets inference evaluation "
+        "vectors rewriting modules local training linears convnet_plans convnets inference evaluation "
         "server pool holders world state workshop intake rounds engine",
     ),
     "archive": (["ground", "plan", "work"], "files records provenance checkpoints results sinks verifying"),

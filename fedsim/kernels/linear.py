@@ -1,11 +1,10 @@
 """Networks of linear layers, trained and asked by kernels compiled for their sizes.
 
-Arrays are C-contiguous, stored numbers aligned to 64 bytes; images are bytes or float32, labels and positions int64. Neither is checked here: labels lie
-below the number of classes and positions below that of the images.
+Arrays are C-contiguous, stored numbers aligned to 64 bytes; images are bytes or float32, labels and positions int64.
+Nothing is checked here: labels lie below the number of classes, positions below that of the images.
 """
 
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,13 @@ from numpy.typing import NDArray
 
 from fedsim.arrays import Array, Integers
 from fedsim.kernels import llvm
+from fedsim.kernels.descent_source import training
 from fedsim.kernels.images import aligned, registers
-from fedsim.kernels.linear_source import Linear, differences, outputs, padded, training
+from fedsim.kernels.linear_sizes import Linear, padded
+from fedsim.kernels.linear_source import outputs
+from fedsim.kernels.restoring_source import differences
 
-P, I, F = llvm.POINTER, llvm.INTEGER, llvm.NUMBER
+POINTER, INTEGER, NUMBER = llvm.POINTER, llvm.INTEGER, llvm.NUMBER
 ASKED = 64
 """Images that are asked at once."""
 
@@ -88,14 +90,17 @@ def _kind(dtype: str) -> str:
 
 @lru_cache(maxsize=16)
 def _trainer(net: Linear, dtype: str) -> llvm.Function:
-    return llvm.compiled(training(net, _kind(dtype), registers()), [P, P, P, P, I, P, P, P, F, P, I, P, P])
+    batch, numbers = [*[POINTER] * 4, INTEGER], [POINTER] * 3
+    arguments = [*batch, *numbers, NUMBER, POINTER, INTEGER, POINTER, POINTER]
+    return llvm.compiled(training(net, _kind(dtype), registers()), arguments)
 
 
 @lru_cache(maxsize=16)
 def _asker(net: Linear, dtype: str) -> llvm.Function:
-    return llvm.compiled(outputs(net, _kind(dtype), registers()), [P, P, P, I, P, P, I, P])
+    arguments = [*[POINTER] * 3, INTEGER, POINTER, POINTER, INTEGER, POINTER]
+    return llvm.compiled(outputs(net, _kind(dtype), registers()), arguments)
 
 
 @lru_cache(maxsize=16)
 def _subtractor(net: Linear) -> llvm.Function:
-    return llvm.compiled(differences(net), [P, P, P, P])
+    return llvm.compiled(differences(net), [POINTER] * 4)

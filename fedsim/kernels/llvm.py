@@ -132,15 +132,22 @@ def features() -> dict[str, bool]:
     return dict(binding.get_host_cpu_features())
 
 
+@lru_cache(maxsize=1)
+def processor() -> tuple[str, str]:
+    """This processor's name, and what it has, as the code generator wants them."""
+    from llvmlite import binding
+
+    return binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
+
+
 def compiled(source: str, arguments: Sequence[Any], result: Any = None) -> Function:
     """Machine code for this processor of the function @kernel; it lives as long as the process."""
     from llvmlite import binding
 
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
-    machine = binding.Target.from_default_triple().create_target_machine(
-        cpu=binding.get_host_cpu_name(), features=binding.get_host_cpu_features().flatten(), opt=2
-    )
+    name, has = processor()
+    machine = binding.Target.from_default_triple().create_target_machine(cpu=name, features=has, opt=2)
     engine = binding.create_mcjit_compiler(binding.parse_assembly(source), machine)
     engine.finalize_object()
     _engines.append(engine)

@@ -39,7 +39,9 @@ class Product:
     def over(self, rows: str, registers: Registers) -> str:
         """Lines that make rows 0, …, rounded up to whole tiles: A must have them and the end must bear them."""
         height = tallest(self.columns, registers)
-        return loop(f"{self.tag}.m", "0", rows, height, self._across(f"{self.tag}.t", f"%{self.tag}.m", height, registers))
+        return loop(
+            f"{self.tag}.m", "0", rows, height, self._across(f"{self.tag}.t", f"%{self.tag}.m", height, registers)
+        )
 
     def exactly(self, rows: int, registers: Registers) -> str:
         """Lines that make just so many rows."""

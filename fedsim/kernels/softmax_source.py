@@ -1,5 +1,6 @@
 """LLVM source of the softmax of rows of logits, and what it leaves of the cross-entropy."""
 
+import math
 import struct
 
 from fedsim.kernels.llvm import Lanes
@@ -9,9 +10,11 @@ VECTOR, INTEGERS = LANES.vector, "<16 x i32>"
 POLYNOMIAL = (
     1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
 )  # fmt: skip
-"""(eʳ − 1 − r) / r² for |r| ≤ ln 2 / 2, highest power first: Cephes' coefficients, right to one unit in the last place."""
+"""(eʳ − 1 − r) / r² for |r| ≤ ln 2 / 2, highest power first: the coefficients of Cephes, for float32."""
 SHIFT = 12582912.0
 """1.5 · 2²³: added to a small number, its last bits are that number rounded."""
+LN2 = 0.693359375, -2.12194440e-4
+"""Two parts of ln 2: products of the first with whole numbers are exact."""
 LOWEST = -87.0
 """Below it the exponential is taken to be zero."""
 
@@ -33,15 +36,14 @@ def filled(value: float) -> str:
 
 def exponential(name: str, value: str) -> str:
     """Lines that put e to the power of value ≤ 0 in %name; NaN stays NaN."""
-    lines = f"""
-  %{name}.t = call {VECTOR} @llvm.fma.v16f32({VECTOR} {value}, {VECTOR} {filled(1.4426950408889634)}, {VECTOR} {filled(SHIFT)})
-  %{name}.n = fsub {VECTOR} %{name}.t, {filled(SHIFT)}
-  %{name}.r0 = call {VECTOR} @llvm.fma.v16f32({VECTOR} %{name}.n, {VECTOR} {filled(-0.693359375)}, {VECTOR} {value})
-  %{name}.r = call {VECTOR} @llvm.fma.v16f32({VECTOR} %{name}.n, {VECTOR} {filled(2.12194440e-4)}, {VECTOR} %{name}.r0)"""
+    turn, part = f"%{name}.t", f"%{name}.r"
+    lines = _fused(turn, value, filled(math.log2(math.e)), filled(SHIFT))
+    lines += f"\n  %{name}.n = fsub {VECTOR} {turn}, {filled(SHIFT)}"
+    lines += _fused(f"{part}0", f"%{name}.n", filled(-LN2[0]), value)
+    lines += _fused(part, f"%{name}.n", filled(-LN2[1]), f"{part}0")
     so_far = filled(POLYNOMIAL[0])
     for place, coefficient in enumerate((*POLYNOMIAL[1:], 1.0, 1.0)):
-        lines += f"""
-  %{name}.p{place} = call {VECTOR} @llvm.fma.v16f32({VECTOR} {so_far}, {VECTOR} %{name}.r, {VECTOR} {filled(coefficient)})"""
+        lines += _fused(f"%{name}.p{place}", so_far, part, filled(coefficient))
         so_far = f"%{name}.p{place}"
     return f"""{lines}
   %{name}.bits = bitcast {VECTOR} %{name}.t to {INTEGERS}
@@ -53,6 +55,10 @@ def exponential(name: str, value: str) -> str:
   %{name}.low = select {LANES.mask} %{name}.some, {VECTOR} %{name}.e, {VECTOR} zeroinitializer
   %{name}.fit = fcmp ord {VECTOR} {value}, {value}
   %{name} = select {LANES.mask} %{name}.fit, {VECTOR} %{name}.low, {VECTOR} {value}"""
+
+
+def _fused(name: str, a: str, b: str, c: str) -> str:
+    return f"\n  {name} = call {VECTOR} @llvm.fma.v16f32({VECTOR} {a}, {VECTOR} {b}, {VECTOR} {c})"
 
 
 def softmax_gradient(tag: str, row: str, classes: int) -> str:

@@ -1,0 +1,77 @@
+"""The sizes of a network of linear layers with rectification between them, and where its kernels keep what.
+
+Weights are stored input by input, (inputs, outputs), both padded with zeros to whole vectors; padding stays zero.
+What a batch makes of them stands in buffers with a row for each example.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, pairwise
+
+LANES = 16
+"""Numbers are padded to so many: a cache line, and the widest vector."""
+
+
+def padded(count: int) -> int:
+    """So many numbers in whole vectors."""
+    return -(-count // LANES) * LANES
+
+
+def spaced(count: int) -> int:
+    """How far apart rows of so many numbers stand: an odd number of cache lines, lest their starts collide."""
+    return padded(count) | LANES
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One linear layer and where its numbers stand."""
+
+    inputs: int
+    outputs: int
+    place: int  # of its weights, in numbers
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of the weights as stored."""
+        return padded(self.inputs), padded(self.outputs)
+
+    @property
+    def bias(self) -> int:
+        """Where its biases stand."""
+        return self.place + self.shape[0] * self.shape[1]
+
+    @property
+    def end(self) -> int:
+        """Where the next layer begins."""
+        return self.bias + self.shape[1]
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A network's sizes: what comes in, what each layer gives; the last gives the classes."""
+
+    sizes: tuple[int, ...]
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers, first to last."""
+        made: list[Layer] = []
+        for inputs, outputs in pairwise(self.sizes):
+            made.append(Layer(inputs, outputs, made[-1].end if made else 0))
+        return tuple(made)
+
+    @property
+    def numbers(self) -> int:
+        """Parameters as stored."""
+        return self.layers[-1].end
+
+    @property
+    def values(self) -> list[int]:
+        """Where buffers begin, in numbers a row: the inputs', what each layer gives, the gradients by that."""
+        widths = [spaced(size) for size in (*self.sizes, *self.sizes[1:-1])]
+        return [0, *accumulate(widths)]
+
+    @property
+    def turned(self) -> int:
+        """Numbers of the greatest matrix that is turned about."""
+        return max(rows * columns for rows, columns in (layer.shape for layer in self.layers))
