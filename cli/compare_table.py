@@ -8,6 +8,7 @@ from rich.text import Text
 
 from cli.contestants import Contestant
 from cli.differences import interval
+from cli.lines import Line
 from cli.live import AROUND, REFRESH, height_for
 from cli.pace import Pace, progress_line
 from cli.wording import NOTHING, magnitude, score, sparkline, weight
@@ -69,12 +70,12 @@ class CompareTable:
         height = height_for(last, self.console.height, self._above, self._around)
         reached = max((len(run.history.rows) for run in self.runs), default=0)
         first = max(0, reached - height)
-        lines = [Text(line_of(place, self.runs, width), no_wrap=True) for place in range(first, reached)]
-        lines += [Text("")] * (height - len(lines))
+        lines = [Line(line_of(place, self.runs, width)) for place in range(first, reached)]
+        lines += [Line()] * (height - len(lines))
         done = sum(len(run.history.rows) for run in self.runs)
         total = sum(run.scenario.rounds for run in self.runs)
         bar = progress_line(done, total, self._pace.left(total - done), self._activity, width)
-        return Group(Text(heading(self.runs, width), style="bold", no_wrap=True), *lines, *self._sparklines(width), bar)
+        return Group(Line(heading(self.runs, width), "bold"), *lines, *self._sparklines(width), bar)
 
     def _sparklines(self, width: int) -> list[Text]:
         room = max(10, min(60, width - NAME - 4))

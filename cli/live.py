@@ -7,6 +7,7 @@ from rich.live import Live
 from rich.text import Text
 
 from cli.history import History, Row
+from cli.lines import Line
 from cli.pace import Pace, progress_line
 from cli.rounds import Table, table_for
 from cli.wording import sparkline
@@ -30,6 +31,7 @@ class LiveTable:
         self._activity = ""  # what is being done, where that is not training
         self.finishing = False  # whether the end has been asked for
         self._table: Table | None = None
+        self._lines: list[Line] = []  # one a round, made when it is first drawn
         self._live: Live | None = None
 
     def __call__(self, event: Event) -> None:
@@ -67,10 +69,10 @@ class LiveTable:
             return Group()
         total = self.history.started.rounds
         height = height_for(total, self.console.height, self._above, AROUND)
-        rows = self.history.rows[-height:]
-        lines = [Text(self._table.heading(), style="bold"), *(_line(self._table, row) for row in rows)]
-        lines += [Text("")] * (height - len(rows))
         done = len(self.history.rows)
+        self._lines += [_line(self._table, row) for row in self.history.rows[len(self._lines) : done]]
+        lines = [Line(self._table.heading(), "bold"), *self._lines[-height:]]
+        lines += [Line()] * (height - done)
         bar = progress_line(done, total, self._pace.left(total - done), self._doing(), self.console.width)
         return Group(*lines, self._sparkline(), bar)
 
@@ -99,6 +101,5 @@ def height_for(rounds: int, screen: int, above: int, around: int) -> int:
     return max(1, min(rounds, room))
 
 
-def _line(table: Table, row: Row) -> Text:
-    style = "red" if row.lost else "yellow" if row.skipped else ""
-    return Text(table.line(row), style=style, no_wrap=True, overflow="crop")
+def _line(table: Table, row: Row) -> Line:
+    return Line(table.line(row), "red" if row.lost else "yellow" if row.skipped else "")
