@@ -7,7 +7,7 @@ from torch import nn
 
 from fedsim.kernels import llvm
 from fedsim.kernels.pooling_source import Gate
-from fedsim.modules import ModelKind, flat_model, linear_layers
+from fedsim.modules import ModelKind, flat_model, linear_layers, parts_in_line
 
 MOST_CHANNELS = 16
 """Channels into a convolution above which general libraries are as fast."""
@@ -57,7 +57,7 @@ def plan_of(kind: ModelKind) -> Plan | None:
 
 def parse(module: nn.Module, shape: tuple[int, int, int]) -> Plan | None:
     """The plan of a module for images of this shape, pooling before ReLU."""
-    parts = list(module) if isinstance(module, nn.Sequential) else []
+    parts = parts_in_line(module)
     channels, size, layers = shape[0], shape[1:], []
     while parts and isinstance(parts[0], nn.Conv2d):
         pooled = len(parts) > 1 and _is_pool(parts[1])

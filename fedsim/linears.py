@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from fedsim.arrays import Array, Integers
 from fedsim.kernels import llvm
@@ -21,7 +21,7 @@ from fedsim.kernels.images import aligned
 from fedsim.kernels.linear import ASKED, Room, stored
 from fedsim.kernels.linear_sizes import Linear
 from fedsim.local import ClientJob, Site, Stepper, as_floats, batches, pull_back, taken
-from fedsim.modules import ModelKind, flat_model, linear_layers
+from fedsim.modules import ModelKind, flat_model, linear_layers, parts_in_line
 
 LARGE = 4_000_000
 """Parameters above which weights leave the cache and general libraries are as fast."""
@@ -34,8 +34,7 @@ def network_of(kind: ModelKind) -> Linear | None:
     if torch.get_default_dtype() != torch.float32 or not llvm.available():
         return None
     flat = flat_model(kind, channels_last=True)
-    module = flat.module
-    layers = linear_layers(list(module)) if isinstance(module, nn.Sequential) else []
+    layers = linear_layers(parts_in_line(flat.module))
     fits = layers and layers[0].in_features == math.prod(kind.shape)
     if not fits or sum(parameter.numel() for parameter in flat.parameters) > LARGE:
         return None

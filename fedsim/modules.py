@@ -81,6 +81,26 @@ def _draws(module: nn.Module, shape: tuple[int, int, int]) -> bool:
     return not torch.equal(before, torch.get_rng_state())
 
 
+def parts_in_line(module: nn.Module) -> list[nn.Module]:
+    """The layers of a Sequential that does nothing but call them in turn; none for any other module.
+
+    Each layer's weight and bias are its own, in float32, and all are trained: no tensor is shared, frozen or computed
+    from others, and no hook looks on. Then the layers' types tell all that the module does.
+    """
+    if type(module) is not nn.Sequential or list(module.buffers()):
+        return []
+    own = [getattr(part, name, None) for part in module for name in ("weight", "bias")]
+    held, known = [tensor for tensor in own if tensor is not None], list(module.parameters())
+    same = len(held) == len(known) and all(a is b for a, b in zip(held, known, strict=True))
+    trained = all(tensor.requires_grad and tensor.dtype == torch.float32 for tensor in known)
+    return list(module) if same and trained and not any(map(_watched, module.modules())) else []
+
+
+def _watched(module: nn.Module) -> bool:
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return any(getattr(module, hook) for hook in hooks)
+
+
 def linear_layers(parts: Sequence[nn.Module]) -> list[nn.Linear]:
     """The layers of Flatten, Linear, (ReLU, Linear)*, each with a bias; none where anything else stands."""
     if not parts or type(parts[0]) is not nn.Flatten:

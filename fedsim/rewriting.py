@@ -12,7 +12,7 @@ def pool_first(module: nn.Module) -> None:
     values of a window are negative ReLU stops it on either side. ReLU then has a quarter of the values to look at.
     """
     for part in module.modules():
-        if isinstance(part, nn.Sequential):
+        if type(part) is nn.Sequential:  # a subclass may do more than call its layers in turn
             for before, after in pairwise(range(len(part))):
                 if type(part[before]) is nn.ReLU and type(part[after]) is nn.MaxPool2d:
                     part[before], part[after] = part[after], part[before]

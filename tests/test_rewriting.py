@@ -30,3 +30,14 @@ def test_only_relu_before_pooling_is_moved():
     pool_first(module)
     kinds = [type(part).__name__ for part in module.modules()]
     assert kinds == ["Sequential", "Sequential", "MaxPool2d", "ReLU", "ReLU", "Tanh", "MaxPool2d"]
+
+
+def test_a_sequential_with_a_mind_of_its_own_is_left_alone():
+    class Doubling(nn.Sequential):
+        def forward(self, images):
+            first, second = self
+            return second(2 * first(images) - 1)
+
+    module = Doubling(nn.ReLU(), nn.MaxPool2d(2))
+    pool_first(module)
+    assert type(module[0]) is nn.ReLU
