@@ -3,16 +3,17 @@
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.control import strip_control_codes
 from rich.segment import Segment
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A text without control characters, no wider than the screen, in one style."""
+    """One line of text in one style; what is wider than the screen is cut off."""
 
     text: str = ""
     style: str = ""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield Segment(self.text, console.get_style(self.style) if self.style else None)
+        yield Segment(strip_control_codes(self.text), console.get_style(self.style) if self.style else None)
         yield Segment.line()

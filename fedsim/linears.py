@@ -84,7 +84,7 @@ def _work(site: Site, job: ClientJob) -> _Work:
     bounds = np.cumsum([0, *map(len, plan)])
     if not _readable(images):
         images, where = as_floats(images[where]).numpy(), np.arange(len(where))
-    return _Work(images, where[chosen], labels[chosen], bounds)
+    return _Work(images, where[chosen].astype(np.int64), labels[chosen].astype(np.int64), bounds)
 
 
 def _readable(images: NDArray[Any]) -> bool:

@@ -110,8 +110,11 @@ def _poisoned(
     entry = attacks[poison.choice.name]
     given = {"images": images, "labels": labels, "classes": classes, "stream": poison.stream}
     answer = entry.call(given, poison.choice.settings)
-    images, labels = answer if isinstance(answer, tuple) else (images, answer)
-    return images, np.ascontiguousarray(labels, np.int64)
+    poisoned, labels = answer if isinstance(answer, tuple) else (images, answer)
+    if poisoned.shape != images.shape or labels.shape != images.shape[:1]:
+        found = f"{poisoned.shape} and {labels.shape}"
+        raise ValueError(f"{poison.choice.name} must leave images and labels their shapes: got {found}")
+    return poisoned, np.ascontiguousarray(labels, np.int64)
 
 
 def as_floats(images: NDArray[Any]) -> Tensor:

@@ -126,6 +126,27 @@ def test_a_poisoned_client_learns_from_what_the_attack_left(arena):
     np.testing.assert_allclose(fast, clients.rows, atol=2e-6)
 
 
+@pytest.mark.parametrize(
+    "left",
+    [
+        lambda images, labels: (images[:, :, 1:], labels),
+        lambda images, labels: (images[1:], labels),
+        lambda images, labels: (images, labels[1:]),
+    ],
+)
+def test_an_attack_that_changes_the_shape_of_the_data_is_refused(arena, left):
+    with registered(attacks, "crop"):
+
+        @data_attack("crop")
+        def crop(images, labels):
+            return left(images, labels)
+
+        clients = Clients(arena, KINDS["mlp"], WORK["plain"])
+        jobs = [dataclasses.replace(job, poisons=(Poison(Choice("crop", {}), STREAM),)) for job in clients.jobs]
+        with pytest.raises(ValueError, match="crop must leave images and labels their shapes: got"):
+            train_linears(clients.site, jobs)
+
+
 @pytest.mark.parametrize("label", [-1, 5])
 def test_labels_beyond_the_classes_are_refused(arena, label):
     clients = Clients(arena, KINDS["mlp"], WORK["plain"])
