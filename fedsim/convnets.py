@@ -6,7 +6,6 @@ library spends its time on layouts. Clients are trained one after another, each 
 a client's bits depend on nobody else.
 """
 
-import threading
 from collections.abc import Callable, Sequence
 
 import torch
@@ -17,7 +16,7 @@ from fedsim.convnet_plans import Layer, Plan, plan_of
 from fedsim.kernels.images import Kernel, aligned, close_gate, correlate, gather_gradient, open_gate
 from fedsim.kernels.images_source import Field, Taps
 from fedsim.local import ClientJob, Site, Stepper, batches, client_examples, pull_back
-from fedsim.modules import ModelKind, flat_model
+from fedsim.modules import ModelKind, Workplaces, flat_model
 
 WIDEST = 256
 """Images in a batch above which arrays leave the cache."""
@@ -76,23 +75,11 @@ def _views(kind: ModelKind, vector: Tensor) -> list[Tensor]:
     return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
-class _Networks(threading.local):
-    """A network's arrays are worked on by one thread at a time."""
-
-    def __init__(self) -> None:
-        self.made: dict[tuple[Plan, int], Network] = {}
-
-
-_networks = _Networks()
+_networks = Workplaces()
 
 
 def _network(plan: Plan, width: int) -> "Network":
-    made = _networks.made
-    if (plan, width) not in made:
-        for old in [key for key in made if key[0] != plan]:
-            del made[old]  # one model a run
-        made[plan, width] = Network(plan, width)
-    return made[plan, width]
+    return _networks.of(plan, width, Network)
 
 
 class Network:

@@ -5,7 +5,6 @@ depend on nobody else. Images are read where they lie; nothing is copied for a c
 """
 
 import math
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,8 @@ from fedsim.kernels.images import aligned
 from fedsim.kernels.linear import ASKED, Room, stored
 from fedsim.kernels.linear_sizes import Linear
 from fedsim.local import ClientJob, Site, Stepper, as_floats, batches, pull_back, taken
-from fedsim.modules import ModelKind, flat_model, linear_layers, parts_in_line
+from fedsim.modules import ModelKind, Workplaces, flat_model, linear_layers, parts_in_line
+from fedsim.optimizers._family import optimizers
 
 LARGE = 4_000_000
 """Parameters above which weights leave the cache and general libraries are as fast."""
@@ -95,8 +95,7 @@ def _readable(images: NDArray[Any]) -> bool:
 def _is_plain(site: Site) -> bool:
     """Whether a step is w − lr · gradient and nothing else."""
     choice = site.training.optimizer
-    bare = choice.name == "sgd" and not (choice.settings["momentum"] or choice.settings["weight_decay"])
-    return bare and not site.training.proximal
+    return optimizers[choice.name].traits["plain"](choice.settings) and not site.training.proximal
 
 
 def _plain(site: Site, room: Room, work: _Work, parameters: Array) -> float:
@@ -131,20 +130,8 @@ def run_linear(kind: ModelKind, vector: Tensor) -> Callable[[NDArray[Any]], Tens
     return run
 
 
-class _Rooms(threading.local):
-    """A room is worked in by one thread at a time."""
-
-    def __init__(self) -> None:
-        self.made: dict[tuple[Linear, int], Room] = {}
-
-
-_rooms = _Rooms()
+_rooms = Workplaces()
 
 
 def _room(net: Linear, rows: int) -> Room:
-    made, size = _rooms.made, max(ASKED, 1 << (rows - 1).bit_length())
-    if (net, size) not in made:
-        for old in [key for key in made if key[0] != net]:
-            del made[old]  # one model a run
-        made[net, size] = Room(net, size)
-    return made[net, size]
+    return _rooms.of(net, max(ASKED, 1 << (rows - 1).bit_length()), Room)

@@ -1,9 +1,10 @@
 """Models as modules: what it takes to build one anywhere, and each process's own."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -13,6 +14,9 @@ from fedsim.rewriting import pool_first
 from fedsim.scenario import Choice
 from fedsim.streams import Stream
 from fedsim.vectors import Flat
+
+Model = TypeVar("Model", bound=Hashable)
+Workplace = TypeVar("Workplace")
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,23 @@ def _draws(module: nn.Module, shape: tuple[int, int, int]) -> bool:
     except Exception:
         return True
     return not torch.equal(before, torch.get_rng_state())
+
+
+class Workplaces(threading.local):
+    """What each thread works on models in, by size; that of one model is kept, since a run has one."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[Hashable, int], Any] = {}
+
+    def of(self, model: Model, size: int, make: Callable[[Model, int], Workplace]) -> Workplace:
+        """This thread's own for the model and the size, made when it is first asked for."""
+        made = self._made
+        if (model, size) not in made:
+            for old in [key for key in made if key[0] != model]:
+                del made[old]
+            made[model, size] = make(model, size)
+        workplace: Workplace = made[model, size]
+        return workplace
 
 
 def parts_in_line(module: nn.Module) -> list[nn.Module]:

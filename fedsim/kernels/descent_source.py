@@ -4,11 +4,11 @@ A layer's gradient is used while it stands in registers: its weights step down a
 below has had what it needs of them.
 """
 
-from fedsim.kernels.images_source import Registers, fma, fused
+from fedsim.kernels.images_source import Registers, fma, spread
 from fedsim.kernels.linear_sizes import Linear, spaced
-from fedsim.kernels.linear_source import Pass, numbers
+from fedsim.kernels.linear_source import Pass, numbers, rectified
 from fedsim.kernels.llvm import ATTRIBUTES, Lanes, address, loop
-from fedsim.kernels.products_source import Product, Strides
+from fedsim.kernels.products_source import Product, Strides, declared
 from fedsim.kernels.softmax_source import DECLARED, LANES, softmax_gradient
 from fedsim.kernels.turning_source import turned
 
@@ -24,8 +24,7 @@ def training(net: Linear, image: str, registers: Registers) -> str:
     """
     there, back = Pass(net, registers), _Descent(net, registers)
     body = there.begun(image) + there.forward() + back.softmax() + back.backward()
-    return f"""{fused(Lanes("float", registers.width))}
-{fused(Lanes("float", 2 * registers.width))}
+    return f"""{declared(registers)}
 {DECLARED}
 define void @kernel(ptr noalias %images, ptr noalias %order, ptr noalias %labels, ptr noalias %bounds, i64 %steps,
                     ptr %parameters, ptr %base, ptr %target, float %rate,
@@ -59,7 +58,7 @@ class _Descent:
   %sum.at = getelementptr float, ptr %sums, i64 %label.k
   store float %soft.sum, ptr %sum.at, align 4
   %chosen.at = getelementptr float, ptr %chosen, i64 %label.k
-  %own.shifted = fsub float %own, %soft.max
+  %own.shifted = fsub float %own, %soft.max.one
   store float %own.shifted, ptr %chosen.at, align 4"""
         return loop("example", "0", "%count", 1, lines)
 
@@ -78,17 +77,13 @@ class _Descent:
         layer, apart = self.net.layers[k], str(spaced(self.net.layers[k].inputs))
 
         def end(name: str, row: str, column: str, lanes: Lanes) -> str:
-            lines = address(f"{name}.at", f"v{k}", row, apart, column) + address(
-                f"{name}.to", f"d{k}", row, apart, column
-            )
-            return f"""{lines}
-  %{name}.seen = load {lanes.vector}, ptr %{name}.at, align 64
-  %{name}.over = fcmp ugt {lanes.vector} %{name}.seen, zeroinitializer
-  %{name}.z = select {lanes.mask} %{name}.over, {lanes.vector} %{name}, {lanes.vector} zeroinitializer
-  store {lanes.vector} %{name}.z, ptr %{name}.to, align 64"""
+            lines = address(f"{name}.at", f"v{k}", row, apart, column)
+            lines += address(f"{name}.to", f"d{k}", row, apart, column)
+            lines += f"\n  %{name}.seen = load {lanes.vector}, ptr %{name}.at, align 64"
+            return lines + rectified(name, f"%{name}.seen", lanes)
 
         strides = Strides(spaced(layer.outputs), 1, layer.shape[0])
-        product = Product(f"r{k}", f"%{delta}", "%scratch", str(layer.outputs), layer.shape[0], strides, _nothing, end)
+        product = Product(f"r{k}", f"%{delta}", "%scratch", str(layer.outputs), layer.shape[0], strides, end)
         return product.over("%count", self.registers)
 
     def _gradient(self, k: int, delta: str) -> str:
@@ -101,7 +96,7 @@ class _Descent:
             return lines + self._descended(name, lanes)
 
         strides = Strides(1, spaced(layer.inputs), spaced(layer.outputs))
-        product = Product(f"g{k}", f"%v{k}", f"%{delta}", "%count", layer.shape[1], strides, _nothing, end)
+        product = Product(f"g{k}", f"%v{k}", f"%{delta}", "%count", layer.shape[1], strides, end)
         return product.exactly(layer.inputs, self.registers)
 
     def _bias(self, k: int, delta: str) -> str:
@@ -131,12 +126,6 @@ class _Descent:
         vector = lanes.vector
         return f"""
   %{name}.base = load {vector}, ptr %{name}.from, align 64
-  %{name}.rate.one = fneg float %rate
-  %{name}.rate.first = insertelement {vector} poison, float %{name}.rate.one, i32 0
-  %{name}.rate = shufflevector {vector} %{name}.rate.first, {vector} poison, <{lanes.width} x i32> zeroinitializer
+  %{name}.rate.one = fneg float %rate{spread(f"{name}.rate", lanes)}
   %{name}.after = call {vector} {fma(lanes)}({vector} %{name}.rate, {vector} %{name}, {vector} %{name}.base)
   store {vector} %{name}.after, ptr %{name}.to, align 64"""
-
-
-def _nothing(name: str, _row: str, _column: str, lanes: Lanes) -> str:
-    return f"\n  %{name} = select i1 true, {lanes.vector} zeroinitializer, {lanes.vector} zeroinitializer"

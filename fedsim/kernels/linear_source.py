@@ -4,18 +4,17 @@ Rows are taken from the data where they lie, and bytes become value / 255 on the
 written into the source.
 """
 
-from fedsim.kernels.images_source import Registers, fused
+from fedsim.kernels.images_source import Registers
 from fedsim.kernels.linear_sizes import LANES, Layer, Linear, spaced
 from fedsim.kernels.llvm import ATTRIBUTES, Lanes, address, loop
-from fedsim.kernels.products_source import Product, Strides
+from fedsim.kernels.products_source import Product, Strides, declared
 
 
 def outputs(net: Linear, image: str, registers: Registers) -> str:
     """(images, order, bounds, steps, parameters, scratch, rows, out): the logits of the images, row by row in `out`."""
     work = Pass(net, registers)
     body = work.begun(image) + work.forward() + work.copied()
-    return f"""{fused(Lanes("float", registers.width))}
-{fused(Lanes("float", 2 * registers.width))}
+    return f"""{declared(registers)}
 define void @kernel(ptr noalias %images, ptr noalias %order, ptr noalias %bounds, i64 %steps, ptr %parameters,
                     ptr noalias %scratch, i64 %rows, ptr noalias %out) #0 {{
 entry:{loop("step", "0", "%steps", 1, body)}
@@ -31,6 +30,15 @@ def numbers(net: Linear, of: str, base: str) -> str:
         for k, layer in enumerate(net.layers)
         for kind, place in (("w", layer.place), ("b", layer.bias))
     )
+
+
+def rectified(name: str, gate: str, lanes: Lanes) -> str:
+    """Lines that write %name to %name.to, zero where the gate is not positive; NaN lets pass."""
+    vector = lanes.vector
+    return f"""
+  %{name}.over = fcmp ugt {vector} {gate}, zeroinitializer
+  %{name}.z = select {lanes.mask} %{name}.over, {vector} %{name}, {vector} zeroinitializer
+  store {vector} %{name}.z, ptr %{name}.to, align 64"""
 
 
 class Pass:
@@ -102,13 +110,10 @@ class Pass:
             lines = address(f"{name}.to", f"v{k + 1}", row, str(spaced(layer.outputs)), column)
             if k == self.last:
                 return lines + f"\n  store {lanes.vector} %{name}, ptr %{name}.to, align 64"
-            return f"""{lines}
-  %{name}.over = fcmp ugt {lanes.vector} %{name}, zeroinitializer
-  %{name}.z = select {lanes.mask} %{name}.over, {lanes.vector} %{name}, {lanes.vector} zeroinitializer
-  store {lanes.vector} %{name}.z, ptr %{name}.to, align 64"""
+            return lines + rectified(name, f"%{name}", lanes)
 
         strides = Strides(spaced(layer.inputs), 1, layer.shape[1])
-        product = Product(f"f{k}", f"%v{k}", f"%w{k}", str(layer.inputs), layer.shape[1], strides, begin, end)
+        product = Product(f"f{k}", f"%v{k}", f"%w{k}", str(layer.inputs), layer.shape[1], strides, end, begin)
         return product.over("%count", self.registers)
 
     def copied(self) -> str:

@@ -7,7 +7,7 @@ what becomes of it is the caller's: biases, rectification, a step of descent nee
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fedsim.kernels.images_source import Registers, fma, spread
+from fedsim.kernels.images_source import Registers, fma, fused, spread
 from fedsim.kernels.llvm import Lanes, loop
 
 Emit = Callable[[str, str, str, Lanes], str]
@@ -33,8 +33,8 @@ class Product:
     terms: str  # how many, at least one
     columns: int  # of C, a multiple of sixteen; those of B are as many
     strides: Strides
-    begin: Emit  # lines that put the start of a sum in %name
     end: Emit  # lines that take the sum %name to its place
+    begin: Emit | None = None  # lines that put the start of a sum in %name; without them it is zero
 
     def over(self, rows: str, registers: Registers) -> str:
         """Lines that make rows 0, …, rounded up to whole tiles: A must have them and the end must bear them."""
@@ -64,13 +64,15 @@ class Product:
     def _tile(self, tag: str, row: str, column: str, height: int, lanes: Lanes) -> str:
         places = [f"{tag}.{m}" for m in range(height)]
         rows = "".join(f"\n  %{name}.m = add i64 {row}, {m}" for m, name in enumerate(places))
-        begins = "".join(self.begin(f"{name}.0", f"%{name}.m", column, lanes) for name in places)
+        begin = self.begin or (lambda *_: "")
+        begins = "".join(begin(f"{name}.0", f"%{name}.m", column, lanes) for name in places)
         ends = "".join(self.end(f"{name}.1", f"%{name}.m", column, lanes) for name in places)
         return rows + begins + self._terms(tag, row, column, places, lanes) + ends
 
     def _terms(self, tag: str, row: str, column: str, places: list[str], lanes: Lanes) -> str:
         vector, strides = lanes.vector, self.strides
-        sums = "".join(f"\n  %{p}.s = phi {vector} [%{p}.0, %{tag}.enter], [%{p}.1, %{tag}.k]" for p in places)
+        firsts = {p: f"%{p}.0" if self.begin else "zeroinitializer" for p in places}
+        sums = "".join(f"\n  %{p}.s = phi {vector} [{firsts[p]}, %{tag}.enter], [%{p}.1, %{tag}.k]" for p in places)
         adds = "".join(
             f"""
   %{name}.a.at = getelementptr float, ptr %{tag}.a, i64 {m * strides.a_row}
@@ -96,6 +98,11 @@ class Product:
   %{tag}.term.more = icmp ult i64 %{tag}.term.next, {self.terms}
   br i1 %{tag}.term.more, label %{tag}.k, label %{tag}.done
 {tag}.done:"""
+
+
+def declared(registers: Registers) -> str:
+    """The declarations that products need."""
+    return "\n".join(fused(Lanes("float", count * registers.width)) for count in (1, 2))
 
 
 def widest(columns: int, registers: Registers) -> int:

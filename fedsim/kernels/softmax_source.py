@@ -3,6 +3,7 @@
 import math
 import struct
 
+from fedsim.kernels.images_source import spread
 from fedsim.kernels.llvm import Lanes
 
 LANES = Lanes("float", 16)
@@ -64,7 +65,7 @@ def _fused(name: str, a: str, b: str, c: str) -> str:
 def softmax_gradient(tag: str, row: str, classes: int) -> str:
     """Lines that turn the logits at pointer `row` into e^(z − max) / Σ · %share, zero beyond the classes.
 
-    They leave the greatest logit in %<tag>.max and the sum in %<tag>.sum.
+    They leave the greatest logit in %<tag>.max.one and the sum in %<tag>.sum.
     """
     vectors = range(-(-classes // LANES.width))
     loaded = "".join(_logits(f"{tag}.{v}", row, v, classes - LANES.width * v) for v in vectors)
@@ -76,19 +77,19 @@ def softmax_gradient(tag: str, row: str, classes: int) -> str:
   %{tag}.{v}.high = select {LANES.mask} %{tag}.{v}.less, {VECTOR} %{tag}.{v}.z, {VECTOR} {greatest}"""
         greatest = f"%{tag}.{v}.high"
     lines += f"""
-  %{tag}.max = call float @llvm.vector.reduce.fmax.v16f32({VECTOR} {greatest}){_spread(f"{tag}.max")}"""
+  %{tag}.max.one = call float @llvm.vector.reduce.fmax.v16f32({VECTOR} {greatest}){spread(f"{tag}.max", LANES)}"""
     for v in vectors:
         name = f"{tag}.{v}"
-        lines += f"\n  %{name}.x = fsub {VECTOR} %{name}.z, %{tag}.max.all{exponential(f'{name}.e', f'%{name}.x')}"
+        lines += f"\n  %{name}.x = fsub {VECTOR} %{name}.z, %{tag}.max{exponential(f'{name}.e', f'%{name}.x')}"
         if v:
             lines += f"\n  %{name}.total = fadd {VECTOR} {sums}, %{name}.e"
             sums = f"%{name}.total"
     lines += f"""
   %{tag}.sum = call reassoc float @llvm.vector.reduce.fadd.v16f32(float -0.0, {VECTOR} {sums})
-  %{tag}.factor = fdiv float %share, %{tag}.sum{_spread(f"{tag}.factor")}"""
+  %{tag}.factor.one = fdiv float %share, %{tag}.sum{spread(f"{tag}.factor", LANES)}"""
     stores = "".join(
         f"""
-  %{tag}.{v}.d = fmul {VECTOR} %{tag}.{v}.e, %{tag}.factor.all
+  %{tag}.{v}.d = fmul {VECTOR} %{tag}.{v}.e, %{tag}.factor
   store {VECTOR} %{tag}.{v}.d, ptr %{tag}.{v}.at, align 64"""
         for v in vectors
     )
@@ -103,9 +104,3 @@ def _logits(name: str, row: str, place: int, left: int) -> str:
     there = ", ".join(f"i1 {'true' if k < left else 'false'}" for k in range(LANES.width))
     return f"""{lines}
   %{name}.z = select {LANES.mask} <{there}>, {VECTOR} %{name}.all, {VECTOR} {filled(float("-inf"))}"""
-
-
-def _spread(name: str) -> str:
-    return f"""
-  %{name}.first = insertelement {VECTOR} poison, float %{name}, i32 0
-  %{name}.all = shufflevector {VECTOR} %{name}.first, {VECTOR} poison, <16 x i32> zeroinitializer"""

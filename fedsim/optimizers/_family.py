@@ -8,7 +8,7 @@ empty at a client's first step of a round, in which the optimizer keeps tensors 
 Every coordinate is treated alike, so that one client's step never depends on its neighbours.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from fedsim.registry import Registry
@@ -24,11 +24,20 @@ SUPPLIES = {
 optimizers = Registry("optimizers", "optimizer", "fedsim.optimizers", SUPPLIES)
 
 
-def optimizer(name: str, *, aliases: tuple[str, ...] = ()) -> Callable[[Function], Function]:
-    """Register an optimizer."""
+def optimizer(
+    name: str,
+    *,
+    aliases: tuple[str, ...] = (),
+    plain: Callable[[Mapping[str, Any]], bool] = lambda settings: False,  # noqa: ARG005 - one signature for all
+) -> Callable[[Function], Function]:
+    """Register an optimizer.
+
+    `plain` tells the settings, `lr` among them, under which a step is w − lr · gradient and nothing else: faster ways
+    may then take it themselves.
+    """
 
     def decorate(function: Function) -> Function:
-        optimizers.register(name, function, aliases=aliases)
+        optimizers.register(name, function, aliases=aliases, plain=plain)
         return function
 
     return decorate

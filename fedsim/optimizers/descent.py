@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import torch
 
 
-@optimizer("sgd")
+@optimizer("sgd", plain=lambda settings: not (settings["momentum"] or settings["weight_decay"]))
 def sgd(
     parameters: "torch.Tensor",
     gradient: "torch.Tensor",
