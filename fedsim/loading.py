@@ -1,5 +1,6 @@
 """From a file to a scenario that can run, and back."""
 
+import errno
 import hashlib
 import json
 import re
@@ -12,6 +13,7 @@ import tomli_w
 
 from fedsim.composing import compose, decompose
 from fedsim.errors import Problem, ScenarioError
+from fedsim.files import read_plain
 from fedsim.locating import locate
 from fedsim.rehearsal import rehearse
 from fedsim.scenario import Scenario
@@ -64,12 +66,11 @@ def scenario_digest(scenario: Scenario) -> str:
 
 def _read(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
+        data = read_plain(path, MOST_BYTES, follow=True)
     except OSError as error:
-        raise ScenarioError([Problem((), f"cannot be read: {error.strerror or error}")], str(path)) from error
-    if len(data) > MOST_BYTES:
-        raise ScenarioError([Problem((), f"is longer than {MOST_BYTES:,} bytes: not a scenario")], str(path))
+        too_long = f"is longer than {MOST_BYTES:,} bytes: not a scenario"
+        message = too_long if error.errno == errno.EFBIG else f"cannot be read: {error.strerror or error}"
+        raise ScenarioError([Problem((), message)], str(path)) from error
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

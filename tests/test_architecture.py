@@ -18,7 +18,7 @@ FAMILIES = ["aggregators", "preaggregators", "attacks", "datasets", "partitions"
 FLOORS = {
     "ground": (
         [],
-        "errors arrays events cache shared clock streams registry kernels kernels.* gram screening kinds",
+        "errors arrays events files cache shared clock streams registry kernels kernels.* gram screening kinds",
     ),
     "contracts": (["ground"], " ".join(f"{family}._family" for family in FAMILIES)),
     "families": (["ground", "contracts"], " ".join(f"{family} {family}.*" for family in FAMILIES)),
@@ -32,7 +32,7 @@ FLOORS = {
         "vectors rewriting modules local training linears convnet_plans convnets inference evaluation "
         "server pool holders world state workshop intake rounds engine",
     ),
-    "archive": (["ground", "plan", "work"], "files records provenance checkpoints results sinks verifying"),
+    "archive": (["ground", "plan", "work"], "records provenance checkpoints results sinks verifying"),
     "front": (["ground", "contracts", "plan", "door", "work", "archive"], "__init__"),
 }
 
