@@ -48,12 +48,12 @@ def open_plain(path: Path, *, follow: bool = False) -> BinaryIO:
     """
     mode = (path.stat() if follow else path.lstat()).st_mode
     if not stat.S_ISREG(mode):  # asked first too: opening some devices already does something
-        raise OSError(errno.EINVAL, _not_a_file(mode), str(path))
+        raise _not_a_file(path, mode)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
     try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, _not_a_file(mode), str(path))
+            raise _not_a_file(path, mode)
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
@@ -158,7 +158,7 @@ def append_to(path: Path) -> BinaryIO:
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, _not_a_file(found.st_mode), str(path))
+            raise _not_a_file(path, found.st_mode)
         if found.st_nlink > 1:
             raise OSError(errno.EMLINK, "it has another name elsewhere", str(path))
         return os.fdopen(descriptor, "ab")
@@ -184,5 +184,7 @@ def flush_file(file: BinaryIO) -> None:
             raise
 
 
-def _not_a_file(mode: int) -> str:
-    return f"it is {KINDS.get(stat.S_IFMT(mode), 'something else')}, not a file"
+def _not_a_file(path: Path, mode: int) -> OSError:
+    if stat.S_ISDIR(mode):
+        return IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    return OSError(errno.EINVAL, f"it is {KINDS.get(stat.S_IFMT(mode), 'something else')}, not a file", str(path))

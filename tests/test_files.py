@@ -96,7 +96,7 @@ def strange(folder):
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("link", "a link"), ("dangling", "a link"), ("directory", "a folder"), ("pipe", "a named pipe"),
+    [("link", "a link"), ("dangling", "a link"), ("directory", "Is a directory"), ("pipe", "a named pipe"),
      ("holes", "longer than 1,000 bytes"), ("absent", "No such file")],
 )  # fmt: skip
 def test_only_a_plain_file_within_the_bound_is_read(tmp_path, name, reason):
@@ -111,9 +111,9 @@ def test_only_a_plain_file_within_the_bound_is_read(tmp_path, name, reason):
 def test_a_link_that_a_person_gave_is_followed_and_still_leads_to_a_plain_file_only(tmp_path):
     strange(tmp_path)
     assert read_plain(tmp_path / "link", 10, follow=True) == b"mine"
-    for name in ("pipe", "directory"):
+    for name, reason in (("pipe", "not a file"), ("directory", "Is a directory")):
         (tmp_path / "way").symlink_to(tmp_path / name)
-        with pytest.raises(OSError, match="not a file"):
+        with pytest.raises(OSError, match=reason):
             open_plain(tmp_path / "way", follow=True)
         (tmp_path / "way").unlink()
     for device in ("/dev/zero", "/dev/full"):
