@@ -42,7 +42,7 @@ def _train(plan: Plan, site: Site, job: ClientJob) -> float:
     anchors = _views(site.kind, start) if site.training.proximal else None
     images, labels = client_examples(site, job)
     steps = list(batches(len(labels), site.training, job.stream))
-    step, total, seen = Stepper(site.training.optimizer, len(parameters)), 0.0, 0
+    step, total, seen = Stepper(site.optimizer, len(parameters)), 0.0, 0
     network = _network(plan, _width(max(map(len, steps), default=1)))
     for chosen in steps:
         picked = torch.from_numpy(chosen)

@@ -21,7 +21,6 @@ from fedsim.kernels.linear import ASKED, Room, stored
 from fedsim.kernels.linear_sizes import Linear
 from fedsim.local import ClientJob, Site, Stepper, as_floats, batches, pull_back, taken
 from fedsim.modules import ModelKind, Workplaces, flat_model, linear_layers, parts_in_line
-from fedsim.optimizers._family import optimizers
 
 LARGE = 4_000_000
 """Parameters above which weights leave the cache and general libraries are as fast."""
@@ -70,7 +69,7 @@ def _train(net: Linear, start: Array, site: Site, job: ClientJob) -> float:
     work = _work(site, job)
     room = _room(net, work.most)
     parameters = room.copy(start)
-    loss = _plain(site, room, work, parameters) if _is_plain(site) else _stepwise(site, room, work, start, parameters)
+    loss = _plain(site, room, work, parameters) if site.plain else _stepwise(site, room, work, start, parameters)
     room.subtract(parameters, site.parameters.open(), site.rows.open()[job.row])
     return loss / max(1, len(work.order))
 
@@ -92,12 +91,6 @@ def _readable(images: NDArray[Any]) -> bool:
     return images.dtype in (np.uint8, np.float32) and images.flags.c_contiguous
 
 
-def _is_plain(site: Site) -> bool:
-    """Whether a step is w − lr · gradient and nothing else."""
-    choice = site.training.optimizer
-    return optimizers[choice.name].traits["plain"](choice.settings) and not site.training.proximal
-
-
 def _plain(site: Site, room: Room, work: _Work, parameters: Array) -> float:
     rate = site.training.optimizer.settings["lr"]
     return room.train(work.images, work.order, work.labels, work.bounds, parameters, parameters, parameters, rate)
@@ -107,7 +100,7 @@ def _stepwise(site: Site, room: Room, work: _Work, start: Array, parameters: Arr
     gradient, nothing = aligned(len(start)), aligned(len(start))
     own, found, anchor = map(torch.from_numpy, (parameters, gradient, start))
     anchors = [anchor] if site.training.proximal else None
-    step, loss = Stepper(site.training.optimizer, 1), 0.0
+    step, loss = Stepper(site.optimizer, 1), 0.0
     for place in range(len(work.bounds) - 1):
         bounds = work.bounds[place : place + 2]
         loss += room.train(work.images, work.order, work.labels, bounds, parameters, nothing, gradient, -1.0)

@@ -1,7 +1,7 @@
 """What the local work of a client is made of, however it is done: its examples, its batches and its steps."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fedsim.arrays import Integers
-from fedsim.attacks._family import attacks
 from fedsim.modules import ModelKind
 from fedsim.optimizers._family import optimizers
-from fedsim.scenario import Choice, Training
+from fedsim.registry import Bound
+from fedsim.scenario import Training
+from fedsim.sending import Sent
 from fedsim.shared import Shared
 from fedsim.streams import Stream
 
@@ -28,13 +29,22 @@ class Site:
     labels: Shared  # (m,)
     parameters: Shared  # (d,) the global vector, rewritten each round
     rows: Shared  # (n, d) where differences go
+    optimizer: Sent[Bound] = field(init=False)  # what its name meant where this was made
+    plain: bool = field(init=False)  # whether a step is w − lr · gradient and nothing else
+
+    def __post_init__(self) -> None:
+        choice = self.training.optimizer
+        entry = optimizers[choice.name]
+        object.__setattr__(self, "optimizer", Sent(entry.bound(choice.settings)))
+        plain = entry.traits["plain"](choice.settings) and not self.training.proximal
+        object.__setattr__(self, "plain", bool(plain))
 
 
 @dataclass(frozen=True)
 class Poison:
     """A data attack on one client."""
 
-    choice: Choice
+    attack: Sent[Bound]
     stream: Stream
 
 
@@ -52,8 +62,8 @@ class ClientJob:
 class Stepper:
     """An optimizer with one memory for each tensor; the memory lives as long as this object."""
 
-    def __init__(self, choice: Choice, tensors: int) -> None:
-        self._function, self._settings = optimizers[choice.name].function, choice.settings
+    def __init__(self, optimizer: Sent[Bound], tensors: int) -> None:
+        self._function, self._settings = optimizer.thing.function, optimizer.thing.settings
         self._states: list[dict[str, Any]] = [{} for _ in range(tensors)]
 
     def __call__(self, parameters: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
@@ -107,13 +117,12 @@ def taken(site: Site, job: ClientJob) -> tuple[NDArray[Any], Integers, Integers]
 def _poisoned(
     poison: Poison, images: NDArray[Any], labels: Integers, classes: int
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    entry = attacks[poison.choice.name]
-    given = {"images": images, "labels": labels, "classes": classes, "stream": poison.stream}
-    answer = entry.call(given, poison.choice.settings)
+    attack = poison.attack.thing
+    answer = attack(images=images, labels=labels, classes=classes, stream=poison.stream)
     poisoned, labels = answer if isinstance(answer, tuple) else (images, answer)
     if poisoned.shape != images.shape or labels.shape != images.shape[:1]:
         found = f"{poisoned.shape} and {labels.shape}"
-        raise ValueError(f"{poison.choice.name} must leave images and labels their shapes: got {found}")
+        raise ValueError(f"{attack.name} must leave images and labels their shapes: got {found}")
     return poisoned, np.ascontiguousarray(labels, np.int64)
 
 

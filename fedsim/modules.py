@@ -3,15 +3,17 @@
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
 from fedsim.models._family import models
+from fedsim.registry import Bound
 from fedsim.rewriting import pool_first
 from fedsim.scenario import Choice
+from fedsim.sending import Sent
 from fedsim.streams import Stream
 from fedsim.vectors import Flat
 
@@ -26,12 +28,14 @@ class ModelKind:
     choice: Choice
     shape: tuple[int, int, int]
     classes: int
+    network: Sent[Bound] = field(init=False, repr=False, compare=False)  # what its name meant where this was made
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "network", Sent(models[self.choice.name].bound(self.choice.settings)))
 
     def build(self) -> nn.Module:
         """A module with whatever numbers the global generator draws."""
-        entry = models[self.choice.name]
-        given = {"shape": self.shape, "classes": self.classes}
-        module: nn.Module = entry.call(given, self.choice.settings)
+        module: nn.Module = self.network.thing(shape=self.shape, classes=self.classes)
         return module
 
 

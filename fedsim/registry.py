@@ -40,6 +40,20 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Bound:
+    """An algorithm with its settings: all that a process needs to call it, even one that never heard its name."""
+
+    name: str
+    function: Algorithm
+    supplied: tuple[str, ...]  # names of what it is to be given, in order
+    settings: Mapping[str, Any]
+
+    def __call__(self, **given: Any) -> Any:
+        """Call the function with what it asks for of what is given, and its settings."""
+        return self.function(*(given[item] for item in self.supplied), **self.settings)
+
+
+@dataclass(frozen=True)
 class Entry:
     """One algorithm under its name."""
 
@@ -65,6 +79,10 @@ class Entry:
     def call(self, given: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         """Call the function with what it asks for of what is given, and its settings."""
         return self.function(*(given[item] for item in self.supplied), **settings)
+
+    def bound(self, settings: Mapping[str, Any]) -> Bound:
+        """The algorithm with these settings, to be called anywhere."""
+        return Bound(self.name, self.function, self.supplied, settings)
 
     @cached_property
     def summary(self) -> str:

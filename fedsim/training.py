@@ -61,7 +61,7 @@ def train_client(site: Site, job: ClientJob) -> float:
 def _descend(flat: Flat, site: Site, job: ClientJob) -> float:
     images, labels = client_examples(site, job)
     anchors = [p.detach().clone() for p in flat.parameters] if site.training.proximal else None
-    step = Stepper(site.training.optimizer, len(flat.parameters))
+    step = Stepper(site.optimizer, len(flat.parameters))
     total, seen = 0.0, 0
     flat.module.train()
     with own_draws(site.kind, job.stream.at("module")):

@@ -15,6 +15,7 @@ from fedsim.evaluation import Exam, Questions, Score, answer, evaluate, total
 from fedsim.local import ClientJob, Poison, Site
 from fedsim.pool import JobFailed, Pool, WorkersDied
 from fedsim.scenario import Scenario
+from fedsim.sending import Sent
 from fedsim.shared import Arena
 from fedsim.training import BatchResult, ClientBatch, train_batch
 from fedsim.world import World
@@ -33,6 +34,11 @@ class Workshop:
         rows, self.rows = arena.empty((capacity, size))  # one for each sampled client and one for the server itself
         images, labels = arena.of(world.train.images), arena.of(world.train.labels)
         self._site = Site(world.kind, world.scenario.training, images, labels, parameters, rows)
+        self._poisoners = {  # attacks on the data by their place in the scenario
+            place: Sent(attacks[plan.attack.name].bound(plan.attack.settings))
+            for place, plan in enumerate(world.scenario.attacks)
+            if attacks[plan.attack.name].traits["poisons"] == "data"
+        }
         self._test = self._exam(arena, world.test)
         self._validation = self._exam(arena, _chosen(world.train, world.validation))
         self._root = arena.of(world.train.images[world.root])
@@ -96,11 +102,9 @@ class Workshop:
     def _poisons(self, round: int, client: int, scenario: Scenario) -> tuple[Poison, ...]:
         """Data attacks that hold this client and act in this round."""
         return tuple(
-            Poison(plan.attack, self._world.stream.at("attack", place, "client", client))
-            for place, plan in enumerate(scenario.attacks)
-            if plan.acts(round)
-            and attacks[plan.attack.name].traits["poisons"] == "data"
-            and self._world.holders[place].among(np.array([client])).all()
+            Poison(attack, self._world.stream.at("attack", place, "client", client))
+            for place, attack in self._poisoners.items()
+            if scenario.attacks[place].acts(round) and self._world.holders[place].among(np.array([client])).all()
         )
 
     def _sent(self, round: int, jobs: Sequence[ClientJob]) -> Iterator[BatchResult]:

@@ -30,7 +30,7 @@ FLOORS = {
     "work": (
         ["ground", "contracts", "plan"],
         "vectors rewriting modules local training linears convnet_plans convnets inference evaluation "
-        "server pool holders world state workshop intake rounds engine",
+        "server pool sending holders world state workshop intake rounds engine",
     ),
     "archive": (["ground", "plan", "work"], "records provenance checkpoints results sinks verifying"),
     "front": (["ground", "contracts", "plan", "door", "work", "archive"], "__init__"),
@@ -48,6 +48,7 @@ LIBRARIES = {
     "pydantic_core": ["fedsim/settings.py", "fedsim/scenario.py"],
     "tomli": ["fedsim/loading.py"],
     "tomli_w": ["fedsim/loading.py"],
+    "cloudpickle": ["fedsim/sending.py"],
     "joblib": ["fedsim/pool.py"],
     "threadpoolctl": ["fedsim/pool.py"],
     "llvmlite": ["fedsim/kernels/*"],

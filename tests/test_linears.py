@@ -13,7 +13,8 @@ from fedsim.linears import network_of, train_linears
 from fedsim.local import Poison
 from fedsim.models._family import model, models
 from fedsim.pool import single_threaded
-from fedsim.scenario import Choice, Training
+from fedsim.scenario import Training
+from fedsim.sending import Sent
 from fedsim.shared import Arena
 from fedsim.training import ClientBatch, train_batch
 
@@ -116,7 +117,7 @@ def test_a_poisoned_client_learns_from_what_the_attack_left(arena):
             return images // 2, np.zeros_like(labels)
 
         clients = Clients(arena, KINDS["mlp"], WORK["plain"])
-        poison = (Poison(Choice("darken", {}), STREAM),)
+        poison = (Poison(Sent(attacks["darken"].bound({})), STREAM),)
         jobs = tuple(dataclasses.replace(job, poisons=poison) for job in clients.jobs)
         clean = trained(clients, [clients.jobs])
         assert trained(clients, [jobs]) != clean
@@ -142,7 +143,9 @@ def test_an_attack_that_changes_the_shape_of_the_data_is_refused(arena, left):
             return left(images, labels)
 
         clients = Clients(arena, KINDS["mlp"], WORK["plain"])
-        jobs = [dataclasses.replace(job, poisons=(Poison(Choice("crop", {}), STREAM),)) for job in clients.jobs]
+        jobs = [
+            dataclasses.replace(job, poisons=(Poison(Sent(attacks["crop"].bound({})), STREAM),)) for job in clients.jobs
+        ]
         with pytest.raises(ValueError, match="crop must leave images and labels their shapes: got"):
             train_linears(clients.site, jobs)
 
