@@ -1,7 +1,8 @@
 """Functions on their way to other processes: pickled once a run, whatever the number of jobs, and once unpickled there.
 
 A function that another process can import is sent as its address. Any other, such as one of a notebook, of the script
-that is being run or of a file loaded by its path, is sent by value.
+that is being run or of a file loaded by its path, is sent by value. Only what a run's first process sent to its own
+workers, through a pipe or through memory that it shares, is unpickled: never what lies in a results folder.
 """
 
 import sys
