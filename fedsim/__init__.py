@@ -7,6 +7,7 @@
 Every name is imported when it is first used, so that `import fedsim` costs neither numpy nor torch.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,11 @@ _ROOMS = {
     "sinks": ("consume",),
     "streams": ("Stream",),
 }
+
+
+# Before the first product that anybody makes: MKL's strict mode, in which a row of a product has the same bits wherever
+# it lies in memory and whatever stands beside it.
+os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 
 def __getattr__(name: str) -> Any:

@@ -13,13 +13,14 @@ from contextlib import ExitStack
 import numpy as np
 
 from fedsim.aggregators._family import Aggregate
+from fedsim.arithmetic import repeatable
 from fedsim.arrays import Array, Progress, silent
 from fedsim.errors import RunFailed
 from fedsim.events import Aggregated, BatchTrained, Event, RoundEnded, RoundStarted, RunEnded, RunStarted, UpdatesForged
 from fedsim.intake import measure, receive
 from fedsim.loading import scenario_digest
 from fedsim.modules import flat_model
-from fedsim.pool import Pool, single_threaded
+from fedsim.pool import Pool
 from fedsim.rounds import Cohort, Inputs, forge, gather, judge, trains
 from fedsim.scenario import Scenario, attackers
 from fedsim.server import server_step
@@ -54,7 +55,8 @@ class Simulation(Iterator[Event]):
         self._events = self._run()
 
     def __next__(self) -> Event:
-        return next(self._events)
+        with repeatable():
+            return next(self._events)
 
     def model(self) -> dict[str, Array]:
         """The global parameters after the last whole round, by the model's own names."""
@@ -64,7 +66,8 @@ class Simulation(Iterator[Event]):
 
     def close(self) -> None:
         """End the run where it is: workers gone, memory freed."""
-        self._events.close()
+        with repeatable():
+            self._events.close()
 
     def __enter__(self) -> "Simulation":
         return self
@@ -146,8 +149,7 @@ class Round:
     def _forge(self, cohort: Cohort) -> Iterator[UpdatesForged]:
         matrix = self.workshop.rows[: len(cohort.answering)]
         for place, plan in attackers(self.world.scenario, self.number):
-            with single_threaded():
-                clients = forge(self.world, self.state, cohort, place, matrix, self._defence)
+            clients = forge(self.world, self.state, cohort, place, matrix, self._defence)
             if clients:
                 yield UpdatesForged(self.state.time, self.number, plan.attack.name, clients)
 
@@ -164,12 +166,11 @@ class Round:
     @OVERFLOWING
     def _aggregate(self, cohort: Cohort) -> Aggregated:
         begin, state = time.perf_counter(), self.state
-        with single_threaded():
-            intake = receive(cohort, state, self.number, self.workshop.rows, self.counts)
-            verdict, skipped = self._verdict(Inputs(intake.matrix, intake.counts, intake.clients, len(intake.caught)))
-            byzantine, norm, distance = measure(intake, verdict)
-            if verdict:
-                self._step(verdict)
+        intake = receive(cohort, state, self.number, self.workshop.rows, self.counts)
+        verdict, skipped = self._verdict(Inputs(intake.matrix, intake.counts, intake.clients, len(intake.caught)))
+        byzantine, norm, distance = measure(intake, verdict)
+        if verdict:
+            self._step(verdict)
         state.tally.judged(byzantine if verdict else None)
         self.seconds["aggregation"] = time.perf_counter() - begin
         return Aggregated(

@@ -14,13 +14,13 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import Literal, TypeVar
 
 import joblib
 from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
-from threadpoolctl import ThreadpoolController
 
+from fedsim.arithmetic import ONE_THREAD, repeatable, settle
 from fedsim.errors import RunFailed
 
 Job = TypeVar("Job")
@@ -32,10 +32,6 @@ WORTH_SENDING = 0.004
 """Seconds that a whole call of `map` must take before `auto` sends it away."""
 MOST_DEATHS = 3
 """Times that the workers may die under one call of `map` before the run is given up."""
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-
-# One thread and MKL's strict mode: then a row of a batched product has the same bits whatever stands beside it.
-os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 
 class WorkersDied(RunFailed):
@@ -64,7 +60,6 @@ class Pool:
         self._auto = workers == "auto"
         self._backend = backend
         self._executor: Executor | None = None
-        self._limits = ExitStack()  # what threads of this process ask of the whole process
         self._warm: list[Future[None]] = []
         self._spent = 0.0  # seconds of work done in this process
         self._recent: dict[object, float] = {}  # seconds the last call of each function took in this process
@@ -96,7 +91,6 @@ class Pool:
             executor.shutdown(wait=True, kill_workers=True)
         elif executor is not None:
             executor.shutdown(wait=True, cancel_futures=True)
-        self._limits.close()
 
     def _sends_away(self, function: object, jobs: int) -> bool:
         if self.workers == 1 or jobs <= 1:
@@ -113,7 +107,7 @@ class Pool:
         spent = 0.0
         for position, job in enumerate(jobs):
             begin = time.perf_counter()
-            with single_threaded():
+            with repeatable():
                 try:
                     result = function(job)
                 except Exception as error:
@@ -129,7 +123,7 @@ class Pool:
         while answered < len(jobs):
             futures: list[Future[Result]] = []
             try:
-                futures += [self._start().submit(function, job) for job in jobs[answered:]]
+                futures += [self._start().submit(repeatably, function, job) for job in jobs[answered:]]
                 for future in futures:
                     yield self._answer(future, answered)
                     answered += 1
@@ -159,9 +153,7 @@ class Pool:
 
     def _make(self) -> Executor:
         if self._backend == "threading":
-            self._limits.callback(_renew_threads)
-            self._limits.enter_context(single_threaded())
-            return ThreadPoolExecutor(self.workers, initializer=limit_threads)
+            return ThreadPoolExecutor(self.workers)
         executor: Executor = ProcessPoolExecutor(
             self.workers, env=ONE_THREAD, initializer=_begin_worker, initargs=(os.getpid(),)
         )
@@ -175,52 +167,16 @@ def _forget_waiting(executor: ProcessPoolExecutor) -> None:
             executor._work_ids.get_nowait()
 
 
+def repeatably(function: Callable[[Job], Result], job: Job) -> Result:
+    """The job's result, made in a worker: a process that is settled already, or a thread of this one."""
+    with repeatable():
+        return function(job)
+
+
 def warm() -> None:
     """What a worker's first job would otherwise wait for."""
     import fedsim.evaluation
     import fedsim.training  # noqa: F401
-
-
-def limit_threads() -> None:
-    """One thread in every arithmetic library of this process: sums differ in their last bits between one and two."""
-    import torch
-
-    torch.set_num_threads(1)
-    ThreadpoolController().limit(limits=1)
-
-
-@contextmanager
-def single_threaded() -> Iterator[None]:
-    """One arithmetic thread inside, whatever the caller had outside."""
-    with _controller().limit(limits=1):
-        torch = sys.modules.get("torch")
-        before = torch.get_num_threads() if torch else 1
-        if before == 1 or torch is None:
-            yield
-            return
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
-
-
-def _renew_threads() -> None:
-    """Let threads made from now on have what this one has: torch keeps the last number that any thread set."""
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.set_num_threads(torch.get_num_threads())
-
-
-_controllers: dict[bool, ThreadpoolController] = {}
-
-
-def _controller() -> ThreadpoolController:
-    """The libraries loaded so far, looked for again once torch has brought its own."""
-    with_torch = "torch" in sys.modules
-    if with_torch not in _controllers:
-        _controllers[with_torch] = ThreadpoolController()
-    return _controllers[with_torch]
 
 
 def _begin_worker(parent: int) -> None:
@@ -231,7 +187,7 @@ def _begin_worker(parent: int) -> None:
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(0)
-    limit_threads()
+    settle()
     warm()
     gc.freeze()  # loky collects garbage every second, and going through torch's modules takes a twentieth of it
 

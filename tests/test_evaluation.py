@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from torch import nn
 
+from fedsim.arithmetic import repeatable
 from fedsim.attacks._family import attack, attacks
 from fedsim.evaluation import PIECE, Exam, Questions, Score, answer, evaluate, total
 from fedsim.models._family import model, models
-from fedsim.pool import single_threaded
 from fedsim.records import event_line, read_event
 from fedsim.shared import Arena
 
@@ -20,7 +20,7 @@ from .sites import kind_of
 @pytest.fixture(autouse=True)
 def one_thread():
     """As in a worker; two threads on a busy machine wait for each other."""
-    with single_threaded():
+    with repeatable():
         yield
 
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
+from fedsim.arithmetic import repeatable
 from fedsim.attacks._family import attacks, data_attack
 from fedsim.kernels import llvm
 from fedsim.linears import network_of, train_linears
 from fedsim.local import Poison
 from fedsim.models._family import model, models
-from fedsim.pool import single_threaded
 from fedsim.scenario import Training
 from fedsim.sending import Sent
 from fedsim.shared import Arena
@@ -49,7 +49,7 @@ def trained(clients, parts):
     """Bytes of each client's row, and its loss, after work in these parts."""
     clients.rows[:] = np.nan
     losses = {}
-    with single_threaded():
+    with repeatable():
         for part in parts:
             found = train_linears(clients.site, part)
             losses |= {job.client: loss for job, loss in zip(part, found, strict=True)}

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from fedsim.arithmetic import repeatable
 from fedsim.local import batches
 from fedsim.models._family import model, models
-from fedsim.pool import single_threaded
 from fedsim.scenario import Training
 from fedsim.shared import Arena
 from fedsim.training import ClientBatch, train_batch, train_client
@@ -36,7 +36,7 @@ KINDS = {
 @pytest.fixture(autouse=True)
 def one_thread():
     """As in a worker; two threads on a busy machine wait for each other."""
-    with single_threaded():
+    with repeatable():
         yield
 
 
@@ -82,7 +82,7 @@ def test_in_single_precision_too_up_to_rounding(kind, work, arena):
 
 def test_plain_descent_is_the_loop_to_the_bit(arena):
     clients = Clients(arena, KINDS["lenet5"], dataclasses.replace(WORK["epochs"], kernel="loop"))
-    with single_threaded():
+    with repeatable():
         for job in clients.jobs:
             train_client(clients.site, job)
             np.testing.assert_array_equal(clients.rows[job.row], clients.expected(job)[0])

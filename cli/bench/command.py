@@ -36,12 +36,12 @@ class Wishes:
 
 def bench(wishes: Wishes) -> None:
     """Measure the sections that are asked for and say what was found, each as soon as it is done."""
-    from fedsim.pool import limit_threads
+    from fedsim.arithmetic import settle
 
     chosen = sections(wishes.only, wishes.full)
     if wishes.file is not None and not wishes.file.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {wishes.file.parent}", param_hint="--write")
-    limit_threads()
+    settle()
     found = _machine()
     if not wishes.as_json:
         show([Text(machine_line(found))])

@@ -47,12 +47,12 @@ class Case(NamedTuple):
 
 def section(effort: Effort) -> Iterator[Table]:
     """Each shape, then the price of the compiler."""
-    from fedsim.pool import single_threaded
+    from fedsim.arithmetic import repeatable
 
     shapes = FULL if effort.full else QUICK
     for done, (n, d) in enumerate(shapes):
         effort.progress(f"rules on {n} × {d:,}", done, len(shapes) + 1)
-        with single_threaded():
+        with repeatable():
             rows, names = measured(n, d, effort)
         theirs = tuple(Column(name, f"{name}, ms", milliseconds) for name in names)
         best = (Column("best", "best of them", times),) if names else ()

@@ -152,7 +152,7 @@ def test_an_unknown_section_is_named_with_the_nearest(capsys):
 
 @pytest.fixture
 def made_up(monkeypatch, folder):
-    monkeypatch.setattr("fedsim.pool.limit_threads", lambda: None)  # for good, which other tests would notice
+    monkeypatch.setattr("fedsim.arithmetic.settle", lambda: None)  # for good, which other tests would notice
     monkeypatch.setattr(command, "machine", lambda: MACHINE)
     monkeypatch.setattr(command, "_known", lambda: {name: lambda effort: iter([TABLE]) for name in SECTIONS})
     return folder
@@ -226,9 +226,9 @@ def test_local_training_and_overhead_are_measured_for_real():
     code = """
 from cli.bench.around import overhead
 from cli.bench.training import measured
-from fedsim.pool import limit_threads
+from fedsim.arithmetic import settle
 import json
-limit_threads()
+settle()
 rows = [measured(name, 1) for name in ("logistic", "mlp", "branched")]
 print(json.dumps([*rows, overhead("mlp", 1)]))
 """

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from cli.bench.runners.gates import Gate
 from cli.bench.runners.task import Task
-from fedsim.pool import limit_threads
+from fedsim.arithmetic import settle
 
 
 def main(name: str, workload: str, rule: str, kept: str = "") -> None:
     """Play rounds until the parent says stop; with a file, each client makes one step over all its examples."""
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    limit_threads()
+    settle()
     runner = importlib.import_module(f"cli.bench.runners.{name}")
     task = Task.of(workload, whole=bool(kept))
     runner.run(task, rule, Gate(sys.stdout, sys.stdin, Path(kept) if kept else None))

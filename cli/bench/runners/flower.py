@@ -49,9 +49,9 @@ def _evaluation(task: Task, gate: Gate) -> Any:
 @cache
 def _there(name: str, whole: bool) -> Task:
     """The task in an actor, made once."""
-    from fedsim.pool import limit_threads
+    from fedsim.arithmetic import settle
 
-    limit_threads()
+    settle()
     return Task.of(name, whole)
 
 
