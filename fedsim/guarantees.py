@@ -23,6 +23,9 @@ MOST_EXACT = 2_000
 NEGLIGIBLE = 1e-9
 """A chance below this is not worth a sentence."""
 
+AVERAGES_FROM, RESEARCH_AVERAGES_FROM = 10.0, 100.0
+"""λ of aGMaMI, in spreads and in nats, from which it averages: scores hardly ever lie that far apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Guarantee:
@@ -91,7 +94,7 @@ def tolerated(scenario: Scenario) -> int:
 def guarantees(scenario: Scenario, population: int | None = None) -> list[Guarantee]:
     """Everything worth saying about what the scenario promises, good and bad."""
     population = population or known_population(scenario)
-    found = [*_conditions(scenario), *_absences(scenario)]
+    found = [*_conditions(scenario), *_averaging(scenario), *_absences(scenario)]
     return found + _exposed(scenario, population) if population else found
 
 
@@ -123,6 +126,20 @@ def _conditions(scenario: Scenario) -> list[Guarantee]:
         numbers = f"n = {rows}, f = {f}" if "f" in needs else f"n = {rows}"
         found.append(Guarantee(verdict, f"{choice.name} needs {needs}: {numbers}"))
     return found
+
+
+def _averaging(scenario: Scenario) -> list[Guarantee]:
+    """Whether the rule's settings make it the plain mean."""
+    rule = scenario.aggregator
+    penalty = rule.settings.get("penalty")
+    if rule.name != "agmami" or penalty is None:
+        return []
+    research = rule.settings.get("variant") == "research"
+    limit = RESEARCH_AVERAGES_FROM if research else AVERAGES_FROM
+    if penalty < limit:
+        return []
+    text = f"agmami with penalty = {penalty:g} is the plain mean: from {limit:g} on hardly any client is dropped"
+    return [Guarantee("warning", text)]
 
 
 def _absences(scenario: Scenario) -> list[Guarantee]:

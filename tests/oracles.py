@@ -1,5 +1,6 @@
 """The papers' formulas once more, as slow loops in float64: nothing is shared with what they judge."""
 
+import itertools
 import math
 
 import numpy as np
@@ -161,11 +162,40 @@ def fedmi(rows, logits, k=2.0):
 
 def agmami_alphas(logits, penalty):
     scores = information_scores(logits)
+    gaps = sorted(abs(a - b) for a, b in itertools.combinations(scores, 2))
+    half = len(scores) // 2 + 1
+    unit = gaps[math.comb(half, 2) - 1]
     alphas = np.full(len(scores), 1 / len(scores))
     for _ in range(100):
         centre = weighted_median(scores, alphas)
-        alphas = automatic_weights([abs(score - centre) for score in scores], penalty)
+        alphas = automatic_weights([abs(score - centre) for score in scores], penalty * unit)
     return alphas
+
+
+def research_alphas(scores, penalty=0.3):
+    """The study's description, in lists: distances of all turns, alphas from the first n of them, 100 turns."""
+    n, distances = len(scores), []
+    alphas = [1 / n] * n
+    for _ in range(100):
+        median = sum(a * s for a, s in zip(alphas, scores, strict=True)) / sum(alphas)
+        cost = sum(a * abs(s - median) for a, s in zip(alphas, scores, strict=True))
+        for _ in range(100):
+            pulls = [a / max(1e-5, abs(s - median)) for a, s in zip(alphas, scores, strict=True)]
+            median = sum(p * s for p, s in zip(pulls, scores, strict=True)) / sum(pulls)
+            last, cost = cost, sum(a * abs(s - median) for a, s in zip(alphas, scores, strict=True))
+            if abs(last - cost) < 1e-6 * cost:
+                break
+        distances += [abs(s - median) for s in scores]
+        ordered, filled = sorted(distances), 0.0
+        for count, distance in enumerate(ordered, 1):
+            filled += distance
+            if (filled + penalty * n) / count < distance:
+                break
+            level = (filled + penalty * n) / count
+        alphas = [max(level - distance, 0) / (penalty * n) for distance in distances[:n]]
+        if not any(alphas):
+            break
+    return np.array(alphas)
 
 
 def weighted_median(values, amounts):

@@ -154,3 +154,14 @@ def test_odds(chance, words):
 def test_chances_are_chances():
     assert math.isclose(chance_of_more(10, 5, 5, -1), 1.0)
     assert chance_of_more(10, 5, 5, 5) == 0.0
+
+
+@pytest.mark.parametrize(("settings", "warned"), [
+    ("", False), ("penalty = 2.0", False), ("penalty = 10.0", True),
+    ('variant = "research"', False), ('variant = "research"\npenalty = 10.0', False),
+    ('variant = "research"\npenalty = 100.0', True),
+])  # fmt: skip
+def test_a_penalty_that_means_plain_averaging_is_said(settings, warned):
+    scenario = parse_scenario(f'[aggregator]\nname = "agmami"\n{settings}')
+    texts = [guarantee.text for guarantee in guarantees.guarantees(scenario)]
+    assert any("is the plain mean" in text for text in texts) == warned

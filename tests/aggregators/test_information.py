@@ -1,9 +1,16 @@
 import numpy as np
 import pytest
 
+from fedsim.aggregators._automatic import (
+    automatic_alphas,
+    published_alphas,
+    research_alphas,
+    spread,
+    weighted_median,
+)
 from fedsim.aggregators._information import mean_information
 from fedsim.aggregators._weiszfeld import automatic_weights
-from fedsim.aggregators.information import agmami, automatic_scores, fedmi, weighted_median
+from fedsim.aggregators.information import agmami, fedmi
 from tests import oracles
 from tests.aggregators.matrices import plain
 
@@ -106,9 +113,77 @@ def test_weighted_median_is_the_middle_of_the_minimisers(n):
         assert weighted_median(values, amounts) == pytest.approx(oracles.weighted_median(values, amounts))
 
 
-def test_automatic_scores_rest():
+def test_automatic_alphas_rest():
     scores = np.array([0.1, 0.11, 0.12, 0.5])
-    alphas = automatic_scores(scores, 0.01)
+    alphas = automatic_alphas(scores, 0.01)
     distances = np.abs(scores - weighted_median(scores, alphas))
     np.testing.assert_allclose(alphas, automatic_weights(distances, 0.01))
     assert alphas[3] == 0
+
+
+def strangers(seed, n=10, attackers=2, classes=62):
+    """Logits of honest clients that agree and of attackers that know nothing."""
+    draw = np.random.default_rng(seed)
+    common = 2 * draw.normal(size=(100, classes))
+    logits = common + draw.normal(size=(n, 100, classes))
+    logits[:attackers] = draw.normal(size=(attackers, 100, classes))
+    return logits
+
+
+@pytest.mark.parametrize("variant", ["published", "research"])
+@pytest.mark.parametrize("classes", [10, 62])
+@pytest.mark.parametrize("seed", range(6))
+def test_by_default_clients_that_know_nothing_are_dropped(variant, classes, seed):
+    logits = strangers(seed, classes=classes)
+    weights = agmami(plain(10), logits, variant=variant).weights
+    assert weights[:2].sum() == 0
+    assert (weights[2:] > 0).sum() >= 4
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_the_unit_of_the_penalty_is_the_scores_own_spread(scale):
+    scores = np.random.default_rng(3).uniform(size=11)
+    np.testing.assert_allclose(published_alphas(scale * scores, 0.7), published_alphas(scores, 0.7), rtol=1e-9)
+
+
+def test_a_minority_makes_the_spread_neither_huge_nor_nothing():
+    scores = np.random.default_rng(3).uniform(size=11)
+    for moved in (1e9, scores[-1] + 1e-3):
+        changed = scores.copy()
+        changed[:5] = moved
+        assert 1e-3 < spread(changed) <= np.ptp(scores)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_research_variant_is_the_studys_description(seed):
+    draw = np.random.default_rng(seed)
+    scores = draw.uniform(0, 0.5, draw.integers(3, 13))
+    wanted = oracles.research_alphas(list(scores))
+    found = research_alphas(scores, 0.3)
+    np.testing.assert_array_equal(found > 0, wanted > 0)
+    np.testing.assert_allclose(found, wanted, atol=1e-9)
+
+
+def test_the_research_variant_pools_the_distances_of_all_turns():
+    scores = np.random.default_rng(2).uniform(0, 0.5, 9)
+    assert research_alphas(scores, 0.3).sum() == pytest.approx(0.01, rel=0.5)
+    assert automatic_alphas(scores, 0.3).sum() == pytest.approx(1)
+
+
+def test_the_penalty_of_the_study_keeps_everybody_under_the_published_algorithm():
+    scores = np.random.default_rng(2).uniform(0, 0.5, 9)
+    assert (automatic_alphas(scores, 0.5) > 0).all()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_two_classes_drop_nobody_by_rounding(seed):
+    rows, logits = plain(7), outputs(7, classes=2, seed=seed)
+    np.testing.assert_allclose(fedmi(rows, logits, np.zeros(7)).weights, 1 / 7)
+    np.testing.assert_allclose(agmami(rows, logits).weights, 1 / 7)
+
+
+@pytest.mark.parametrize("rule", [agmami, lambda rows, logits: fedmi(rows, logits, np.zeros(7))])
+def test_scores_equal_up_to_rounding_are_equal(rule):
+    """The same outputs in another scale: the last bits of the scores differ and nothing else does."""
+    logits = np.concatenate([scale * outputs(1) for scale in (1, 3, 7, 11, 13, 0.3)])
+    np.testing.assert_allclose(rule(plain(6), logits).weights, 1 / 6)
