@@ -13,7 +13,7 @@ from fedsim.aggregators._weiszfeld import Vector
 from fedsim.arrays import Array
 from fedsim.kernels import weighted_sum
 
-PENALTY = 0.5
+PENALTY = 0.2
 """λ in spreads of the scores, chosen by validation accuracy (docs/agmami.md)."""
 RESEARCH_PENALTY = 0.3
 """λ in nats, as in the method's study."""
@@ -71,7 +71,7 @@ def agmami(
         float | None,
         Gt(0),
         "λ, the larger, the more clients count: in spreads of the scores (published) or in nats of mutual "
-        "information (research); when not given 0.5 and 0.3",
+        "information (research); when not given 0.2 and 0.3",
     ] = None,
     weighted: Annotated[bool, "whether kept clients weigh α instead of all alike"] = False,
 ) -> Aggregate:
