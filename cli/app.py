@@ -6,11 +6,12 @@ Heavy imports stand inside the commands, so that `fedsim --help` costs neither n
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.bench.options import Full, Only, Write
+from cli.cleaning import let_nothing_fail_to_show, one_line
 from cli.options import (
     AsEvents,
     AsJson,
@@ -36,6 +37,9 @@ from fedsim.errors import FedsimError
 if TYPE_CHECKING:
     from cli.screens import Mode
 
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""What typer raises when it does not understand a command line; it has no public name there."""
+
 app = typer.Typer(
     name="fedsim",
     help="The laboratory for Byzantine-robust federated learning: one TOML file is one experiment.",
@@ -49,14 +53,25 @@ app = typer.Typer(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and leave with its exit code; the only place where failures are caught."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    let_nothing_fail_to_show()
     try:
-        app(args=given, prog_name="fedsim")
+        sys.exit(app(args=given, prog_name="fedsim", standalone_mode=False))
     except (KeyboardInterrupt, Interrupted):
         sys.exit(INTERRUPTED)
+    except UsageError as error:
+        _fail_to_understand(error)
     except FedsimError as error:
         _fail(error, "--debug" in given)
     except Exception as error:
         _fail_unexpectedly(error, "--debug" in given)
+
+
+def _fail_to_understand(error: Any) -> None:
+    from cli.consoles import messages
+    from cli.failures import show_misuse
+
+    show_misuse(messages(), error)
+    sys.exit(error.exit_code)
 
 
 def _fail(error: FedsimError, debug: bool) -> None:
@@ -71,11 +86,10 @@ def _fail(error: FedsimError, debug: bool) -> None:
 
 def _fail_unexpectedly(error: Exception, debug: bool) -> None:
     from cli.consoles import messages
-    from cli.failures import visible
 
     if debug:
         raise error
-    reason = visible(" ".join(f"{type(error).__name__}: {error}".split()))
+    reason = one_line(f"{type(error).__name__}: {error}")
     messages().print(f"internal error: {reason}; run again with --debug to see where", soft_wrap=True)
     sys.exit(1)
 

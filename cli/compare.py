@@ -3,18 +3,18 @@
 import csv
 import hashlib
 import json
-import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from contextlib import closing as closed
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from cli.compare_table import CompareTable, delta, summary_lines
-from cli.consoles import messages, output, show
+from cli.consoles import messages, output, show, show_json_line
 from cli.contestants import Contestant, contestants, in_turns
 from cli.differences import differences, shared
 from cli.layout import labelled
@@ -26,8 +26,10 @@ from fedsim.arrays import Progress
 from fedsim.events import Event
 from fedsim.files import storing
 from fedsim.loading import scenario_digest
-from fedsim.pool import Pool
 from fedsim.records import event_record
+
+if TYPE_CHECKING:
+    from fedsim.pool import Pool
 
 FIGURE, TABLE = "compare.png", "summary.csv"
 ENDED = (
@@ -108,6 +110,8 @@ def _play(runs: Sequence[Contestant], wishes: Wishes, console: Console, above: i
     waiting = [run for run in runs if not run.finished]
     if not waiting:
         return True
+    from fedsim.pool import Pool
+
     execution = waiting[0].scenario.execution
     with ExitStack() as stack:
         sink, progress, finishing = _screen(stack, runs, wishes, console, above)
@@ -122,7 +126,7 @@ def _play(runs: Sequence[Contestant], wishes: Wishes, console: Console, above: i
     return all(run.finished for run in runs)
 
 
-def _told(run: Contestant, pool: Pool, wishes: Wishes, progress: Progress) -> Generator[Told, None, None]:
+def _told(run: Contestant, pool: "Pool", wishes: Wishes, progress: Progress) -> Generator[Told, None, None]:
     """The run's events, each with the run it belongs to; the run is let go of when this is closed."""
     with closed(run.play(pool, wishes.force, wishes.save, progress)) as events:
         for event in events:
@@ -142,9 +146,7 @@ def _screen(
 
 
 def _write_line(run: Contestant, event: Event) -> None:
-    line = json.dumps({"run": run.name} | event_record(event), ensure_ascii=False, allow_nan=False)
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    show_json_line({"run": run.name} | event_record(event))
 
 
 def _keep(runs: Sequence[Contestant], folder: Path) -> None:

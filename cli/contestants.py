@@ -3,19 +3,21 @@
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cli.history import History
 from cli.keeping import Keeper
 from cli.shipped import find_scenario
 from fedsim.arrays import Progress
-from fedsim.engine import simulate
 from fedsim.errors import ResultsConflict
 from fedsim.events import Event, RoundEnded
 from fedsim.loading import load_scenario
-from fedsim.pool import Pool
 from fedsim.results import SCENARIO, RunFolder, claim, folder_of, read_events, read_scenario, read_summary
 from fedsim.scenario import Scenario
 from fedsim.sinks import consume
+
+if TYPE_CHECKING:
+    from fedsim.pool import Pool
 
 
 @dataclass(eq=False)
@@ -33,8 +35,11 @@ class Contestant:
         """Whether every round is there."""
         return self.history.ended is not None
 
-    def play(self, pool: Pool, force: bool, save: bool, progress: Progress) -> Generator[Event, None, None]:
+    def play(self, pool: "Pool", force: bool, save: bool, progress: Progress) -> Generator[Event, None, None]:
         """The events that are still to come, kept as they happen."""
+        from fedsim.engine import simulate
+
+        status = "interrupted"
         folder = self._claim(force) if save else None
         try:
             state = folder.begin() if folder else None
@@ -47,8 +52,11 @@ class Contestant:
                     self.keeper(event)
                     self.history(event)
                     yield event
+        except Exception:
+            status = "failed"
+            raise
         finally:
-            self._let_go(folder)
+            self._let_go(folder, status)
 
     def _claim(self, force: bool) -> RunFolder:
         folder = claim(self.scenario, self.folder)
@@ -56,11 +64,11 @@ class Contestant:
             folder.clear()
         return folder
 
-    def _let_go(self, folder: RunFolder | None) -> None:
+    def _let_go(self, folder: RunFolder | None, status: str) -> None:
         if self.keeper and self.finished:
             self.keeper.close()
         elif self.keeper:
-            self.keeper.broken_off("interrupted")
+            self.keeper.broken_off(status)
         if folder:
             folder.close()
 

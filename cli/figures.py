@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.cleaning import one_line
 from cli.history import Row
 
 if TYPE_CHECKING:
@@ -164,5 +165,5 @@ def _label_ends(axes: "Axes", ends: Sequence[tuple[int, float, str, str]]) -> No
 
 def _fitted(title: str, most: int = 100) -> str:
     """The title with nothing that matplotlib would read as mathematics, and no longer than the picture."""
-    plain = title.replace("$", r"\$")
+    plain = one_line(title).replace("$", r"\$")
     return plain if len(plain) <= most else f"{plain[: most - 1]}…"

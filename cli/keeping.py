@@ -1,15 +1,19 @@
 """What is kept of a run while it goes on: its files first, then its state, in a folder that this process holds."""
 
-from fedsim.engine import Simulation
+from typing import TYPE_CHECKING
+
 from fedsim.events import Event, RoundEnded, RunEnded, RunStarted
 from fedsim.results import RunFolder
 from fedsim.sinks import Metrics
+
+if TYPE_CHECKING:
+    from fedsim.engine import Simulation
 
 
 class Keeper:
     """A sink that writes a run's files and checkpoints; without a folder it keeps nothing."""
 
-    def __init__(self, folder: RunFolder | None, simulation: Simulation) -> None:
+    def __init__(self, folder: RunFolder | None, simulation: "Simulation") -> None:
         self.folder, self.simulation = folder, simulation
         self._metrics = Metrics(folder.path) if folder else None
         self._started: RunStarted | None = None
@@ -28,10 +32,15 @@ class Keeper:
             self.folder.finish(self._started, event, self.simulation.model())
 
     def broken_off(self, status: str) -> None:
-        """Keep the last whole round of a run that ends early."""
+        """Keep the last whole round of a run that ends early; one that failed before there was any leaves nothing."""
         self.close()
-        if self.folder:
-            self.folder.interrupted(self.simulation.state, status)
+        if self.folder is None:
+            return
+        state = self.simulation.state
+        if status == "failed" and self.folder.status == "new" and (state is None or state.round == 0):
+            self.folder.discard()
+        else:
+            self.folder.interrupted(state, status)
 
     def close(self) -> None:
         """Close the files."""

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.control import strip_control_codes
 from rich.segment import Segment
+
+from cli.cleaning import clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,5 +16,5 @@ class Line:
     style: str = ""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield Segment(strip_control_codes(self.text), console.get_style(self.style) if self.style else None)
+        yield Segment(clean(self.text, keep=""), console.get_style(self.style) if self.style else None)
         yield Segment.line()

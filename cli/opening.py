@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
+from cli.cleaning import one_line
 from cli.layout import labelled
 from cli.wording import toml
 from fedsim.aggregators._family import Condition, aggregators
@@ -22,7 +23,7 @@ Fact = tuple[str, str]
 
 def title(scenario: Scenario) -> Text:
     """The name and the question."""
-    question = f" · {scenario.question}" if scenario.question else ""
+    question = f" · {one_line(scenario.question)}" if scenario.question else ""
     return Text.assemble((scenario.name, "bold"), question)
 
 

@@ -1,14 +1,12 @@
 """Screens for those who do not sit before a terminal: aligned lines, JSON, or nothing until the end."""
 
-import sys
-from typing import TextIO
-
 from rich.console import Console
 
+from cli.consoles import show_json_line
 from cli.history import History
 from cli.rounds import Table, table_for
 from fedsim.events import Event, RoundEnded, RunStarted
-from fedsim.records import event_line
+from fedsim.records import event_record
 
 
 class PlainTable:
@@ -34,10 +32,6 @@ class PlainTable:
 class JsonLines:
     """One event a line, as it is kept in `events.jsonl`."""
 
-    def __init__(self, file: TextIO | None = None) -> None:
-        self.file = file or sys.stdout
-
     def __call__(self, event: Event) -> None:
         """Write the event."""
-        self.file.write(f"{event_line(event)}\n")
-        self.file.flush()
+        show_json_line(event_record(event))

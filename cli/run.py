@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -16,7 +17,6 @@ from cli.screens import Mode, Screen
 from cli.shipped import find_scenario
 from cli.stopping import INTERRUPTED, Interrupted, Stopping
 from cli.until import Goal, read_goal
-from fedsim.engine import Simulation, simulate
 from fedsim.errors import ResultsConflict, ScenarioError
 from fedsim.events import Event
 from fedsim.loading import load_scenario
@@ -25,6 +25,9 @@ from fedsim.results import EVENTS, FIGURE, METRICS, RunFolder, claim, read_event
 from fedsim.scenario import Scenario
 from fedsim.sinks import consume
 from fedsim.state import State
+
+if TYPE_CHECKING:
+    from fedsim.engine import Simulation
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,8 @@ def _refuse_or_clear(folder: RunFolder, force: bool) -> None:
 
 def _perform(scenario: Scenario, folder: RunFolder | None, state: State | None, goal: Goal | None, mode: Mode) -> int:
     """Play the run to its end, to its goal, or to Ctrl-C, and say what came of it."""
+    from fedsim.engine import simulate  # and with it torch, once nothing is left that could be refused without
+
     history, begin = History(), time.perf_counter()
     if folder and state:
         consume(read_events(folder.path), history)
@@ -111,7 +116,7 @@ def _notes(folder: RunFolder | None, state: State | None) -> Iterable[str]:
         yield f"resumed  after round {state.round}"
 
 
-def _play(simulation: Simulation, keeper: Keeper, history: History, screen: Screen, goal: Goal | None) -> str:
+def _play(simulation: "Simulation", keeper: Keeper, history: History, screen: Screen, goal: Goal | None) -> str:
     """Why the run ended early, or nothing; whatever happens, what was done so far is kept."""
     with Stopping(screen.finishing) as stopping:
         try:

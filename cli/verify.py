@@ -11,13 +11,14 @@ from rich.text import Text
 
 from cli.consoles import messages, show, show_json
 from cli.waiting import Waiting
-from fedsim.pool import Pool
 from fedsim.settings import shown
 from fedsim.verifying import Verdict, verify
 
 
 def verified(folder: Path, rounds: str | None, workers: int | None, as_json: bool) -> bool:
     """Run the folder's scenario again, say what came of it, and whether it was the same."""
+    from fedsim.pool import Pool
+
     span = read_rounds(rounds)
     with ExitStack() as stack:
         waiting = stack.enter_context(Waiting(messages()))

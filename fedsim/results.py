@@ -48,6 +48,7 @@ class RunFolder:
 
     def __init__(self, path: Path, scenario: Scenario, lock: int, status: Status) -> None:
         self.path, self.scenario, self.status = path, scenario, status
+        self.made: tuple[Path, ...] = ()  # the folders that were not there before, innermost first
         self.notes: list[str] = []  # what a person should know: damaged checkpoints that were passed over
         self._lock = lock
 
@@ -68,6 +69,15 @@ class RunFolder:
                 path = self.path / name
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         self.status = "new"
+
+    def discard(self) -> None:
+        """Leave the disk as it was before a run that came to nothing."""
+        self.clear()
+        with storing(self.path):
+            for path in self.made:
+                if any(path.iterdir()):
+                    return
+                path.rmdir()
 
     def begin(self) -> State | None:
         """Make the folder ready and give the state to go on from, or None to start at the first round.
@@ -151,11 +161,14 @@ def claim(scenario: Scenario, path: Path | None = None) -> RunFolder:
     ResultsConflict when another process holds it, or when it holds anything but results of this very scenario.
     """
     path = path or folder_of(scenario)
+    made = tuple(folder for folder in (path, *path.parents) if not folder.exists())
     with storing(path):
         path.mkdir(parents=True, exist_ok=True)
     lock = _lock(path)
     try:
-        return RunFolder(path, scenario, lock, _status(path, scenario))
+        folder = RunFolder(path, scenario, lock, _status(path, scenario))
+        folder.made = made
+        return folder
     except BaseException:
         os.close(lock)
         raise

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fedsim.arrays import Progress, silent
 from fedsim.checkpoints import checkpoint_round, checkpoints, load_checkpoint
-from fedsim.engine import simulate
 from fedsim.errors import ResultsConflict
 from fedsim.events import Event, RoundEnded, RunEnded, RunStarted, bits
-from fedsim.pool import Pool
 from fedsim.provenance import host, versions
 from fedsim.results import CHECKPOINTS, has_damaged_lines, read_events, read_scenario, read_summary
 from fedsim.state import State
+
+if TYPE_CHECKING:
+    from fedsim.pool import Pool
 
 PHASES = {
     "RunStarted": "set-up",
@@ -46,7 +47,7 @@ class Verdict(NamedTuple):
 
 
 def verify(
-    folder: Path, rounds: tuple[int, int] | None = None, pool: Pool | None = None, progress: Progress = silent
+    folder: Path, rounds: tuple[int, int] | None = None, pool: "Pool | None" = None, progress: Progress = silent
 ) -> Verdict:
     """Run a folder's scenario again, from the nearest checkpoint before the first round asked for, and compare.
 
@@ -61,6 +62,8 @@ def verify(
         raise ResultsConflict(f"{folder} holds rounds 1 to {done}: cannot verify {first} to {last}")
     gap = read_summary(folder).get("status") == "finished" or has_damaged_lines(folder)
     state = _state_before(folder, first)
+    from fedsim.engine import simulate  # and with it torch, once nothing is left to refuse
+
     with simulate(scenario, pool, resume=state, progress=progress) as simulation:
         compared, difference = 0, None
         ends = _Ends(state.round if state else 0, last if rounds else None, gap)

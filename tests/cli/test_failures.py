@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from cli.failures import show_failure, visible
+from cli.failures import show_failure
 from fedsim.errors import Problem, ResultsConflict, ScenarioError
 from fedsim.loading import parse_scenario
 
@@ -68,8 +68,7 @@ def test_markup_in_a_file_is_text():
 
 def test_a_file_cannot_steer_the_terminal():
     error = ScenarioError([Problem(("a",), "bad \x1b[2J", line=1, column=5)], "x.toml", 'a = "\x1b[2J"')
-    assert "\x1b" not in shown(error)
-    assert visible("a\x1bb\x07é▲") == "a\\x1bb\\x07é▲"
+    assert shown(error).splitlines()[2:] == ['  1 │ a = "␛[2J"', "    │     ^ bad ␛[2J"]
 
 
 def test_a_caret_never_leaves_its_line():

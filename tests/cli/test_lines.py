@@ -10,7 +10,7 @@ from cli.lines import Line
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
-    [("", ""), ("[bold]", "[bold]"), ("a\rb\ac", "abc"), ("0123456789abc", "0123456789"), ("名" * 6, "名" * 5)],
+    [("", ""), ("[bold]", "[bold]"), ("a\rb\ac", "a␍b␇c"), ("0123456789abc", "0123456789"), ("名" * 6, "名" * 5)],
 )
 def test_a_line_is_drawn_as_it_stands_and_cut_at_the_screen(text, wanted):
     console = Console(file=StringIO(), width=10)

@@ -140,12 +140,11 @@ def test_piped_rows_are_the_same_rows():
     assert "\x1b" not in plain()
 
 
-def test_json_lines_are_the_events():
-    file = io.StringIO()
-    sink = JsonLines(file)
+def test_json_lines_are_the_events(capsys):
+    sink = JsonLines()
     for event in tale():
         sink(event)
-    assert [read_event(line) for line in file.getvalue().splitlines()] == list(tale())
+    assert [read_event(line) for line in capsys.readouterr().out.splitlines()] == list(tale())
 
 
 def _fields(event):
