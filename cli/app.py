@@ -6,12 +6,12 @@ Heavy imports stand inside the commands, so that `fedsim --help` costs neither n
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.bench.options import Full, Only, Write
-from cli.cleaning import let_nothing_fail_to_show, one_line
+from cli.cleaning import let_nothing_fail_to_show
 from cli.options import (
     AsEvents,
     AsJson,
@@ -30,15 +30,12 @@ from cli.options import (
     Subjects,
     Until,
     Workers,
+    read_workers,
 )
 from cli.stopping import INTERRUPTED, Interrupted
-from fedsim.errors import FedsimError
 
 if TYPE_CHECKING:
     from cli.screens import Mode
-
-UsageError: type[Exception] = typer.BadParameter.__mro__[1]
-"""What typer raises when it does not understand a command line; it has no public name there."""
 
 app = typer.Typer(
     name="fedsim",
@@ -55,43 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     let_nothing_fail_to_show()
     try:
-        sys.exit(app(args=given, prog_name="fedsim", standalone_mode=False))
+        sys.exit(app(args=given, prog_name="fedsim", standalone_mode=False) or 0)
     except (KeyboardInterrupt, Interrupted):
         sys.exit(INTERRUPTED)
-    except UsageError as error:
-        _fail_to_understand(error)
-    except FedsimError as error:
-        _fail(error, "--debug" in given)
     except Exception as error:
-        _fail_unexpectedly(error, "--debug" in given)
+        from cli.failures import failed
 
-
-def _fail_to_understand(error: Any) -> None:
-    from cli.consoles import messages
-    from cli.failures import show_misuse
-
-    show_misuse(messages(), error)
-    sys.exit(error.exit_code)
-
-
-def _fail(error: FedsimError, debug: bool) -> None:
-    from cli.consoles import messages
-    from cli.failures import show_failure
-
-    if debug:
-        raise error
-    show_failure(messages(), error)
-    sys.exit(error.exit_code)
-
-
-def _fail_unexpectedly(error: Exception, debug: bool) -> None:
-    from cli.consoles import messages
-
-    if debug:
-        raise error
-    reason = one_line(f"{type(error).__name__}: {error}")
-    messages().print(f"internal error: {reason}; run again with --debug to see where", soft_wrap=True)
-    sys.exit(1)
+        sys.exit(failed(error, debug="--debug" in given))
 
 
 def _version(asked: bool) -> None:
@@ -128,7 +95,7 @@ def run(
     from cli.run import Wishes
     from cli.run import run as perform
 
-    wishes = Wishes(overrides or (), seed, workers, out, until, force, not no_save, _mode(quiet, as_json))
+    wishes = Wishes(overrides or (), seed, read_workers(workers), out, until, force, not no_save, _mode(quiet, as_json))
     raise typer.Exit(perform(scenario, wishes))
 
 
@@ -159,7 +126,7 @@ def compare(
     from cli.compare import compare as perform
     from cli.run import Wishes
 
-    wishes = Wishes(overrides or (), seed, workers, out, None, force, not no_save, _mode(quiet, as_json))
+    wishes = Wishes(overrides or (), seed, read_workers(workers), out, None, force, not no_save, _mode(quiet, as_json))
     raise typer.Exit(perform(subjects, wishes))
 
 
@@ -174,7 +141,7 @@ def verify(
     """Run a results folder's scenario again and compare every event."""
     from cli.verify import verified
 
-    if not verified(folder, rounds, workers, as_json):
+    if not verified(folder, rounds, read_workers(workers), as_json):
         raise typer.Exit(1)
 
 

@@ -10,12 +10,12 @@ from cli.consoles import messages, show, show_json, width
 from cli.failures import show_failure
 from cli.layout import labelled
 from cli.opening import attacks, described, rule, title, training
-from cli.shipped import find_scenario
 from fedsim.aggregators._family import aggregators
 from fedsim.errors import ScenarioError
 from fedsim.guarantees import guarantees, known_population
 from fedsim.loading import load_scenario, scenario_digest
 from fedsim.scenario import Scenario
+from fedsim.shipped import find_scenario
 
 LABEL = 11
 STYLES = {"holds": "green", "warning": "yellow", "fails": "bold red"}

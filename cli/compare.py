@@ -49,6 +49,10 @@ def compare(paths: Sequence[Path], wishes: Wishes) -> int:
         raise typer.BadParameter("a comparison needs two scenarios or more", param_hint="SUBJECTS")
     if (wishes.overrides or wishes.seed is not None) and any(path.is_dir() for path in paths):
         raise typer.BadParameter("--set and --seed change scenarios; a results folder stays what it is")
+    if wishes.out and not wishes.save:
+        raise typer.BadParameter(
+            "--out says where to keep the comparison, and --no-save to keep none: give one of them"
+        )
     runs = contestants(paths, wishes.all_overrides, wishes.force, wishes.save)
     console = messages() if wishes.mode == "json" else output()
     lines = list(opening(runs, console.width)) if wishes.mode == "table" else []

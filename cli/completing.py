@@ -35,7 +35,7 @@ def complete_name(incomplete: str) -> list[tuple[str, str]]:
 
 def complete_scenario(incomplete: str) -> list[str]:
     """Scenario files and folders on the way to them, and the plain names of shipped scenarios."""
-    from cli.shipped import shipped_scenarios
+    from fedsim.shipped import shipped_scenarios
 
     named = [path.stem for path in shipped_scenarios() if path.stem.startswith(incomplete)]
     return [*named, *_below(incomplete, lambda path: path.suffix == ".toml")]

@@ -5,15 +5,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from cli.history import History
 from cli.keeping import Keeper
-from cli.shipped import find_scenario
 from fedsim.arrays import Progress
 from fedsim.errors import ResultsConflict
 from fedsim.events import Event, RoundEnded
-from fedsim.loading import load_scenario
+from fedsim.loading import load_scenario, scenario_digest
 from fedsim.results import SCENARIO, RunFolder, claim, folder_of, read_events, read_scenario, read_summary
 from fedsim.scenario import Scenario
+from fedsim.shipped import find_scenario
 from fedsim.sinks import consume
 
 if TYPE_CHECKING:
@@ -76,11 +78,22 @@ class Contestant:
 def contestants(paths: Sequence[Path], overrides: Sequence[str], force: bool, save: bool) -> list[Contestant]:
     """One for each path, in order; finished results are read in place of running them again."""
     found = [_contestant(path, overrides, save) for path in paths]
+    _refuse_twice(found)
     _name_apart(found)
     for each in found:
         if each.folder and not (force and save and not _is_results(each, paths)) and _is_finished(each.folder):
             consume(read_events(each.folder), each.history)
     return found
+
+
+def _refuse_twice(found: Sequence[Contestant]) -> None:
+    """A run beside itself would wait for its own folder, or show the same line twice."""
+    seen: dict[object, Contestant] = {}
+    for each in found:
+        key = each.folder.resolve() if each.folder else (each.name, scenario_digest(each.scenario))
+        if key in seen:
+            raise typer.BadParameter(f"{each.name} is given twice: name another scenario or results folder")
+        seen[key] = each
 
 
 def in_turns(playing: Sequence[Iterator[tuple[Contestant, Event]]]) -> Iterator[tuple[Contestant, Event]]:

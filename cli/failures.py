@@ -1,28 +1,56 @@
 """How mistakes are shown: the place, the line, what is wrong there and what would be right."""
 
+import shlex
 from collections.abc import Iterator
-
 from typing import Any
 
+import typer
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
 from cli.cleaning import clean, one_line
+from cli.consoles import messages
 from fedsim.errors import FedsimError, Problem, ScenarioError
+from fedsim.overriding import read_path
+
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""What typer raises when it does not understand a command line; it has no public name there."""
+MISUSED = 2
+"""The exit code for it."""
 
 MARGIN = 3
 """Least width of the line numbers' column."""
+
+OPTION = "--set "
 
 MOST = 100
 """Problems that are shown: whoever has more begins with these."""
 
 
+def failed(error: Exception, *, debug: bool) -> int:
+    """Say what went wrong; the exit code. With `debug` it is raised, and Python shows where it comes from."""
+    if isinstance(error, UsageError):
+        show_misuse(messages(), error)
+        return MISUSED
+    if debug:
+        raise error
+    if isinstance(error, FedsimError):
+        show_failure(messages(), error)
+        return error.exit_code
+    if isinstance(error, OSError) and error.filename is not None:
+        show_failure(messages(), FedsimError(f"{error.filename}: {error.strerror}"))
+    else:
+        reason = one_line(f"{type(error).__name__}: {error}")
+        messages().print(f"internal error: {reason}; run again with --debug to see where", soft_wrap=True)
+    return 1
+
+
 def show_failure(console: Console, error: FedsimError) -> None:
     """Print an error a person can act on."""
     if isinstance(error, ScenarioError):
-        for line in scenario_failure(error):
-            console.print(line, soft_wrap=True)
+        for shown in scenario_failure(error):
+            console.print(shown, soft_wrap=True)
         return
     head, *others = str(error).split("\n")
     console.print(Text.assemble(("error", "bold red"), f": {head}"), soft_wrap=True)
@@ -50,7 +78,10 @@ def scenario_failure(error: ScenarioError) -> Iterator[Text]:
     margin = max(MARGIN, *(len(str(problem.line or 0)) for problem in error.problems))
     for problem in error.problems[:MOST]:
         known = problem.line is not None and problem.line <= len(lines)
-        yield from _at_line(problem, lines, margin) if known else _at_path(problem, margin)
+        if problem.origin:
+            yield from _at_override(problem, margin)
+        else:
+            yield from _at_line(problem, lines, margin) if known else _at_path(problem, margin)
     if count > MOST:
         yield Text(f"{'':>{margin}} │ and {count - MOST:,} more", style="bold")
 
@@ -63,6 +94,21 @@ def _at_line(problem: Problem, lines: list[str], margin: int) -> Iterator[Text]:
     lead = "".join("\t" if letter == "\t" else " " * cell_len(letter) for letter in source[: column - 1])
     yield Text.assemble((f"{number:>{margin}} │ ", "blue"), source)
     yield Text.assemble((f"{'':>{margin}} │ ", "blue"), lead, (carets, "bold red"), f" {one_line(problem.message)}")
+
+
+def _at_override(problem: Problem, margin: int) -> Iterator[Text]:
+    """The option as it would be typed; what is wrong elsewhere because of it is said with its path."""
+    given = shlex.quote(clean(problem.origin))
+    own = problem.path == read_path(problem.origin.partition("=")[0].strip()) or not problem.path
+    where = "" if own else f"{one_line(problem.where)}: "
+    lead = " " * len(OPTION)
+    yield Text.assemble((f"{'':>{margin}} │ ", "blue"), OPTION, given)
+    yield Text.assemble(
+        (f"{'':>{margin}} │ ", "blue"),
+        lead,
+        ("^" * cell_len(given), "bold red"),
+        f" {where}{one_line(problem.message)}",
+    )
 
 
 def _at_path(problem: Problem, margin: int) -> Iterator[Text]:

@@ -7,10 +7,10 @@ from typing import Any
 from rich.text import Text
 
 from cli.layout import labelled, wrapped
-from cli.shipped import question, shipped_scenarios
 from cli.wording import plural, toml
 from fedsim.errors import UnknownName
 from fedsim.registry import Entry, Registry, registries
+from fedsim.shipped import question, shipped_scenarios
 
 NAME = 18
 """Width of the column of names."""

@@ -1,7 +1,8 @@
 """The arguments and options of the commands, each with its one sentence of help."""
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -33,11 +34,28 @@ Subjects = Annotated[
 Run = Annotated[
     Path, typer.Argument(help="A results folder.", autocompletion=completing.complete_run, show_default=False)
 ]
+MOST_WORKERS = 1024
+
+
+def read_workers(text: str | None) -> int | Literal["auto"] | None:
+    """How many workers are asked for; typer.BadParameter where it is no number of workers."""
+    if text is None:
+        return None
+    if text.strip() == "auto":
+        return "auto"
+    if not re.fullmatch(r"[0-9]{1,4}", text.strip()) or not 1 <= int(text) <= MOST_WORKERS:
+        raise typer.BadParameter(f"must be auto or from 1 to {MOST_WORKERS}, got {text!r}", param_hint="--workers")
+    return int(text)
+
+
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key, e.g. --set aggregator.f=2.")
 ]
-Seed = Annotated[int | None, typer.Option("--seed", help="Root of every draw.")]
-Workers = Annotated[int | None, typer.Option("--workers", help="Worker processes; results do not depend on it.")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, max=2**63 - 1, help="Root of every draw.")]
+Workers = Annotated[
+    str | None,
+    typer.Option("--workers", metavar="N|auto", help="Worker processes; results do not depend on it."),
+]
 Out = Annotated[Path | None, typer.Option("--out", help="The results folder.")]
 Until = Annotated[str | None, typer.Option("--until", metavar="KEY=NUMBER", help="Stop early, e.g. accuracy=0.9.")]
 Force = Annotated[bool, typer.Option("--force", help="Forget what the results folder holds and start over.")]

@@ -5,8 +5,9 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+import typer
 from rich.text import Text
 
 from cli.closing import closing, kept, to_go_on
@@ -14,7 +15,6 @@ from cli.consoles import messages, show
 from cli.history import History
 from cli.keeping import Keeper
 from cli.screens import Mode, Screen
-from cli.shipped import find_scenario
 from cli.stopping import INTERRUPTED, Interrupted, Stopping
 from cli.until import Goal, read_goal
 from fedsim.errors import ResultsConflict, ScenarioError
@@ -23,6 +23,7 @@ from fedsim.loading import load_scenario
 from fedsim.locating import locate
 from fedsim.results import EVENTS, FIGURE, METRICS, RunFolder, claim, read_events, read_summary, reopen
 from fedsim.scenario import Scenario
+from fedsim.shipped import find_scenario
 from fedsim.sinks import consume
 from fedsim.state import State
 
@@ -36,7 +37,7 @@ class Wishes:
 
     overrides: Sequence[str] = ()
     seed: int | None = None
-    workers: int | None = None
+    workers: int | Literal["auto"] | None = None
     out: Path | None = None
     until: str | None = None
     force: bool = False
@@ -52,6 +53,8 @@ class Wishes:
 
 def run(path: Path, wishes: Wishes) -> int:
     """Run a scenario file; the exit code."""
+    if wishes.out and not wishes.save:
+        raise typer.BadParameter("--out says where to keep the results, and --no-save to keep none: give one of them")
     goal, path = read_goal(wishes.until), find_scenario(path)
     scenario = load_scenario(path, wishes.all_overrides)
     try:
@@ -126,7 +129,10 @@ def _play(simulation: "Simulation", keeper: Keeper, history: History, screen: Sc
             keeper.broken_off("interrupted")
             return "interrupted"
         except BaseException as error:
-            keeper.broken_off("failed" if isinstance(error, Exception) else "interrupted")
+            left = isinstance(error, BrokenPipeError) or not isinstance(
+                error, Exception
+            )  # a reader who went is no failure
+            keeper.broken_off("interrupted" if left else "failed")
             raise
         return _ended(keeper, history, goal, last)
 

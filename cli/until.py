@@ -1,5 +1,6 @@
 """`--until accuracy=0.9`: when a run may end before its last round."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,15 +9,19 @@ import typer
 from fedsim.errors import did_you_mean
 from fedsim.events import Event, RoundEnded
 
-REACHED: dict[str, tuple[str, Callable[[float, float], bool]]] = {
-    "accuracy": ("≥", lambda value, goal: value >= goal),
-    "validation_accuracy": ("≥", lambda value, goal: value >= goal),
-    "loss": ("≤", lambda value, goal: value <= goal),
-    "validation_loss": ("≤", lambda value, goal: value <= goal),
-    "train_loss": ("≤", lambda value, goal: value <= goal),
-    "time": ("≥", lambda value, goal: value >= goal),
-    "round": ("≥", lambda value, goal: value >= goal),
+Compare = Callable[[float, float], bool]
+ABOVE: Compare = lambda value, goal: value >= goal  # noqa: E731
+BELOW: Compare = lambda value, goal: value <= goal  # noqa: E731
+REACHED: dict[str, tuple[str, Compare, float, float]] = {
+    "accuracy": ("≥", ABOVE, 0.0, 1.0),
+    "validation_accuracy": ("≥", ABOVE, 0.0, 1.0),
+    "loss": ("≤", BELOW, 0.0, math.inf),
+    "validation_loss": ("≤", BELOW, 0.0, math.inf),
+    "train_loss": ("≤", BELOW, 0.0, math.inf),
+    "time": ("≥", ABOVE, 0.0, math.inf),
+    "round": ("≥", ABOVE, 1.0, math.inf),
 }
+"""What may be waited for: how it is reached, and from where to where it can lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +49,14 @@ def read_goal(text: str | None) -> Goal | None:
         known = f"one of {', '.join(REACHED)}"
         raise _wrong(f"must be key=value with {known}, got {text!r}{did_you_mean(key, REACHED)}")
     try:
-        return Goal(key, float(value))
+        number = float(value)
     except ValueError as error:
         raise _wrong(f"{key} needs a number, got {value!r}") from error
+    _, _, least, most = REACHED[key]
+    if not (math.isfinite(number) and least <= number <= most):
+        limits = f"from {least:g} to {most:g}" if math.isfinite(most) else f"{least:g} or more"
+        raise _wrong(f"{key} is {limits}, got {value}: it would never be reached, or at once")
+    return Goal(key, number)
 
 
 def _wrong(message: str) -> typer.BadParameter:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 from rich.text import Text
@@ -14,15 +14,16 @@ from cli.waiting import Waiting
 from fedsim.settings import shown
 from fedsim.verifying import Verdict, verify
 
-
-def verified(folder: Path, rounds: str | None, workers: int | None, as_json: bool) -> bool:
-    """Run the folder's scenario again, say what came of it, and whether it was the same."""
+if TYPE_CHECKING:
     from fedsim.pool import Pool
 
+
+def verified(folder: Path, rounds: str | None, workers: int | Literal["auto"] | None, as_json: bool) -> bool:
+    """Run the folder's scenario again, say what came of it, and whether it was the same."""
     span = read_rounds(rounds)
     with ExitStack() as stack:
         waiting = stack.enter_context(Waiting(messages()))
-        pool = stack.enter_context(Pool(workers)) if workers else None
+        pool = stack.enter_context(_pool(workers)) if workers else None
         verdict = verify(folder, span, pool, waiting)
     if as_json:
         show_json(record(verdict))
@@ -31,11 +32,17 @@ def verified(folder: Path, rounds: str | None, workers: int | None, as_json: boo
     return verdict.difference is None
 
 
+def _pool(workers: int | Literal["auto"]) -> "Pool":
+    from fedsim.pool import Pool
+
+    return Pool(workers)
+
+
 def read_rounds(text: str | None) -> tuple[int, int] | None:
     """The rounds in `5-10` or `7`."""
     if text is None:
         return None
-    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text.strip())
+    match = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", text.strip())
     if match is None:
         raise typer.BadParameter(f"must be two rounds such as 5-10, or one, got {text!r}", param_hint="--rounds")
     return int(match[1]), int(match[2] or match[1])

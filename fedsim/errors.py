@@ -33,6 +33,7 @@ class Problem:
     line: int | None = None  # of the file, counted from 1, where it is known
     column: int | None = None  # first column of the offending text, counted from 1
     width: int = 1  # characters to underline
+    origin: str = ""  # the override that it comes from, as it was given; then it stands in no line of the file
 
     @property
     def where(self) -> str:
@@ -57,11 +58,15 @@ class ScenarioError(FedsimError):
     def __str__(self) -> str:
         count = len(self.problems)
         lines = [f"{self.source}: {count} problem{'s' if count != 1 else ''}"]
-        lines += [f"  {problem.where}: {problem.message}" for problem in self.problems]
+        lines += [f"  {each.where}: {each.message}{_from(each)}" for each in self.problems]
         return "\n".join(lines)
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.problems, self.source, self.text)
+
+
+def _from(problem: Problem) -> str:
+    return f" (from the override {problem.origin})" if problem.origin else ""
 
 
 class UnknownName(FedsimError, LookupError):

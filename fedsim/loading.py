@@ -1,5 +1,6 @@
 """From a file to a scenario that can run, and back."""
 
+import copy
 import errno
 import hashlib
 import json
@@ -14,38 +15,53 @@ import tomli_w
 from fedsim.composing import compose, decompose
 from fedsim.errors import Problem, ScenarioError
 from fedsim.files import read_plain
-from fedsim.locating import locate
+from fedsim.locating import locate, locate_repeated
+from fedsim.overriding import Override, Overrides, blamed, read_overrides, write_overrides
 from fedsim.rehearsal import rehearse
 from fedsim.scenario import Scenario
+from fedsim.shipped import find_scenario, nearest_scenario
 
 MOST_BYTES = 1_000_000
 """A scenario is written by hand; anything longer is something else."""
 
 
-def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
-    """Read, check and rehearse a scenario file; `overrides` are `key.path=value`, the value in TOML.
+def load_scenario(path: str | Path, overrides: Overrides = ()) -> Scenario:
+    """Read, check and rehearse a scenario file, or a shipped scenario by its plain name.
 
-    Raises ScenarioError with every problem found.
+    `overrides` are `key.path=value`, the value in TOML, or a table of paths and plain values; a table as a value
+    replaces the whole table. Raises ScenarioError with every problem found.
     """
-    path = Path(path)
+    path = find_scenario(path)
     text = _read(path)
     return parse_scenario(text, overrides, source=str(path), name=_plain_name(path.stem))
 
 
 def parse_scenario(
-    text: str, overrides: Sequence[str] = (), *, source: str = "scenario", name: str = "scenario"
+    text: str, overrides: Overrides = (), *, source: str = "scenario", name: str = "scenario"
 ) -> Scenario:
     """The scenario that a TOML text describes; `name` is used when the text gives none."""
-    table = _parse(text, source)
-    problems = _override(table, overrides)
-    table = {"name": name, "question": _first_comment(text)} | table
+    plain = {"name": name, "question": _first_comment(text)} | _parse(text, source)
+    changes, problems = read_overrides(overrides)
+    scenario, found = _examined(plain, changes)
+    if problems or found or scenario is None:
+
+        def without(change: Override) -> list[Problem]:
+            return _examined(plain, [each for each in changes if each is not change])[1]
+
+        problems += map(_located(text), blamed(found, changes, without))
+        raise ScenarioError(sorted(problems, key=_order), source, text)
+    return scenario
+
+
+def _examined(plain: dict[str, Any], changes: Sequence[Override]) -> tuple[Scenario | None, list[Problem]]:
+    """The scenario of a table with these changes, and everything that is wrong with it."""
+    table = copy.deepcopy(plain)
+    problems = write_overrides(table, changes)
     scenario, found = compose(table)
     problems += found
     if scenario is not None:
         problems += rehearse(scenario, [problem.path for problem in problems])
-    if problems or scenario is None:
-        raise ScenarioError(sorted(map(_located(text), problems), key=_order), source, text)
-    return scenario
+    return scenario, problems
 
 
 def dump_scenario(scenario: Scenario) -> str:
@@ -70,6 +86,7 @@ def _read(path: Path) -> str:
     except OSError as error:
         too_long = f"is longer than {MOST_BYTES:,} bytes: not a scenario"
         message = too_long if error.errno == errno.EFBIG else f"cannot be read: {error.strerror or error}"
+        message += nearest_scenario(path) if error.errno == errno.ENOENT else ""
         raise ScenarioError([Problem((), message)], str(path)) from error
     try:
         return data.decode("utf-8-sig")
@@ -87,7 +104,8 @@ def _parse(text: str, source: str) -> dict[str, Any]:
     except ValueError as error:
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         line, column = (int(place[1]), int(place[2])) if place else _end(text)
-        problem = Problem((), f"not valid TOML: {str(error).partition(' (at ')[0]}", None, line, column)
+        message = str(error).partition(" (at ")[0]
+        problem = locate_repeated(message, line, text) or Problem((), f"not valid TOML: {message}", None, line, column)
     raise ScenarioError([problem], source, text)
 
 
@@ -95,43 +113,6 @@ def _end(text: str) -> tuple[int, int]:
     """Line and column after the last letter, where the parser says no more than `at end of document`."""
     lines = text.rstrip().splitlines() or [""]
     return len(lines), len(lines[-1]) + 1
-
-
-def _override(table: dict[str, Any], overrides: Sequence[str]) -> list[Problem]:
-    """Write each `key.path=value` into the table; what cannot be written is a problem."""
-    problems = []
-    for override in overrides:
-        dotted, equals, value = override.partition("=")
-        path = tuple(int(part) if part.isdigit() else part for part in dotted.strip().split("."))
-        if not equals or "" in path:
-            problems.append(Problem(path, f"not an override: {override!r}; write key.path=value"))
-        elif not _write(table, path, _value(value.strip())):
-            problems.append(Problem(path, f"no such place for the override {override!r}"))
-    return problems
-
-
-def _write(node: Any, path: tuple[str | int, ...], value: Any) -> bool:
-    """Write a value below a table or list; nothing is changed where there is no such place."""
-    key, *below = path
-    in_list = isinstance(node, list) and isinstance(key, int) and key < len(node)
-    if not in_list and not (isinstance(node, dict) and isinstance(key, str)):
-        return False
-    if below:
-        inner = node[key] if in_list else node.get(key, {})
-        inner = {"name": inner} if isinstance(inner, str) else inner
-        if not _write(inner, tuple(below), value):
-            return False
-        value = inner
-    node[key] = value
-    return True
-
-
-def _value(text: str) -> Any:
-    """A TOML value, or the text itself where it is not one: `--set model=mlp` needs no quotes."""
-    try:
-        return tomli.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):
-        return text
 
 
 def _first_comment(text: str) -> str:
@@ -145,7 +126,7 @@ def _plain_name(stem: str) -> str:
 
 
 def _located(text: str) -> Any:
-    return lambda problem: problem if problem.line else locate(problem, text)
+    return lambda problem: problem if problem.line or problem.origin else locate(problem, text)
 
 
 def _order(problem: Problem) -> tuple[int, str]:

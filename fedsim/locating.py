@@ -21,6 +21,10 @@ KEY = re.compile(
 VALUE = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|[^\s#]+(?:\s+[^\s#]+)*)""")
 
 
+REPEATED = ("Cannot declare", "Cannot overwrite", "Cannot mutate", "Cannot redefine", "Duplicate inline table key")
+"""How the parser begins when a key or table comes a second time."""
+
+
 class Place(NamedTuple):
     """A key in the text: its line and column from 1, the key's width, and the value's column and width."""
 
@@ -41,6 +45,21 @@ def locate(problem: Problem, text: str) -> Problem:
             column, width = (place.column, place.width) if at_key else (place.value_column, place.value_width)
             return Problem(problem.path, problem.message, problem.value, place.line, column, width)
     return problem
+
+
+def locate_repeated(message: str, number: int, text: str) -> Problem | None:
+    """What the parser says of a key or table that is written twice, in words and at the key; None of anything else."""
+    if not message.startswith(REPEATED):
+        return None
+    lines = text.splitlines()
+    for line in range(min(number, len(lines)), 0, -1):  # a long value begins above the line in which it ends
+        found = KEY.match(lines[line - 1]) or HEADER.match(lines[line - 1])
+        if found:
+            group = 1 if found.re is KEY else 2
+            name = found[group] if group == 1 else f"[{found[group]}]"
+            again = f"{name} is written twice, or as two kinds of thing; keep one"
+            return Problem((), again, None, line, found.start(group) + 1, len(found[group]))
+    return None
 
 
 @lru_cache(maxsize=1)

@@ -46,9 +46,9 @@ def folder_of(scenario: Scenario) -> Path:
 class RunFolder:
     """A results folder held by this process until closed."""
 
-    def __init__(self, path: Path, scenario: Scenario, lock: int, status: Status) -> None:
+    def __init__(self, path: Path, scenario: Scenario, lock: int, status: Status, made: tuple[Path, ...] = ()) -> None:
         self.path, self.scenario, self.status = path, scenario, status
-        self.made: tuple[Path, ...] = ()  # the folders that were not there before, innermost first
+        self.made = made  # the folders that were not there before, innermost first
         self.notes: list[str] = []  # what a person should know: damaged checkpoints that were passed over
         self._lock = lock
 
@@ -166,9 +166,7 @@ def claim(scenario: Scenario, path: Path | None = None) -> RunFolder:
         path.mkdir(parents=True, exist_ok=True)
     lock = _lock(path)
     try:
-        folder = RunFolder(path, scenario, lock, _status(path, scenario))
-        folder.made = made
-        return folder
+        return RunFolder(path, scenario, lock, _status(path, scenario), made)
     except BaseException:
         os.close(lock)
         raise

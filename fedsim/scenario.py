@@ -14,9 +14,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import dataclass_transform
 
-from fedsim.settings import STRICT
-
-NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,79}$"
+from fedsim.settings import PLAIN_PATH, PLAIN_WORD, STRICT
 
 
 @dataclass(frozen=True)
@@ -171,7 +169,7 @@ class Execution:
 class Output:
     """What is kept."""
 
-    folder: str = "runs"
+    folder: Annotated[str, StringConstraints(pattern=PLAIN_PATH)] = "runs"
     """Where results folders are made."""
     checkpoint_every: Annotated[int, Ge(0)] = 10
     """Rounds between checkpoints; 0 means only when interrupted."""
@@ -181,7 +179,7 @@ class Output:
 class Scenario:
     """One experiment."""
 
-    name: Annotated[str, StringConstraints(pattern=NAME_PATTERN)] = "scenario"
+    name: Annotated[str, StringConstraints(pattern=PLAIN_WORD)] = "scenario"
     """A plain word for the results folder; when not given the file's name."""
     question: Annotated[str, MaxLen(300)] = ""
     """What the experiment asks; when not given the file's first comment line."""

@@ -13,6 +13,14 @@ from fedsim.registry import Entry
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
 """No text taken for a number, no truth for a one, no unknown key."""
 
+PLAIN_WORD = r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,79}$"
+PLAIN_PATH = r"^[^\x00-\x1f\x7f]+$"
+PATTERNS = {
+    PLAIN_WORD: "a plain word of at most 80 letters, digits, `_`, `-` and `.`",
+    PLAIN_PATH: "a path of at least one letter and without control characters",
+}
+"""What a text must look like, and the same in words."""
+
 BOUNDS = {
     "greater_than": ("gt", ">"),
     "greater_than_equal": ("ge", "≥"),
@@ -152,7 +160,7 @@ def _words(error: ErrorDetails, place: tuple[str | int, ...], keys: dict[tuple[s
         "tuple_type": f"must be a list, got {value}",
         "dataclass_type": f"must be a table of settings, got {value}",
         "dict_type": f"must be a table of settings, got {value}",
-        "string_pattern_mismatch": f"must match {context.get('pattern')}, got {value}",
+        "string_pattern_mismatch": f"must be {PATTERNS.get(context.get('pattern', ''), 'otherwise')}, got {value}",
     }.get(kind, f"{error['msg'][:1].lower()}{error['msg'][1:]}, got {value}")
 
 

@@ -24,7 +24,7 @@ FLOORS = {
     "families": (["ground", "contracts"], " ".join(f"{family} {family}.*" for family in FAMILIES)),
     "plan": (
         ["ground", "contracts"],
-        "settings scenario composing locating rehearsal loading guarantees schema",
+        "settings scenario shipped overriding composing locating rehearsal loading guarantees schema",
     ),
     "door": (["ground", "contracts", "plan"], "door"),
     "work": (
@@ -46,7 +46,7 @@ LIBRARIES = {
     "typing_extensions": ["fedsim/settings.py", "fedsim/scenario.py"],
     "pydantic": ["fedsim/settings.py", "fedsim/scenario.py", "fedsim/composing.py", "fedsim/schema.py"],
     "pydantic_core": ["fedsim/settings.py", "fedsim/scenario.py"],
-    "tomli": ["fedsim/loading.py"],
+    "tomli": ["fedsim/loading.py", "fedsim/overriding.py"],
     "tomli_w": ["fedsim/loading.py"],
     "cloudpickle": ["fedsim/sending.py"],
     "joblib": ["fedsim/pool.py"],

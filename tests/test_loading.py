@@ -47,6 +47,12 @@ def problems(text, *overrides):
     return [(each.line, each.where, each.message) for each in caught.value.problems]
 
 
+def blame(text, *overrides):
+    with pytest.raises(ScenarioError) as caught:
+        parse_scenario(text, overrides)
+    return [(each.where, each.origin, each.line) for each in caught.value.problems]
+
+
 MISTAKES = {
     "roundz = 40": (1, "roundz", "unknown key; did you mean `rounds`?"),
     "rounds = 0": (1, "rounds", "must be ≥ 1, got 0"),
@@ -55,12 +61,15 @@ MISTAKES = {
     "seed = -1": (1, "seed", "must be ≥ 0, got -1"),
     "seed = 9223372036854775808": (1, "seed", "must be < 9223372036854775808, got 9223372036854775808"),
     "seed = 1979-05-27": (1, "seed", "must be a whole number, got datetime.date(1979, 5, 27)"),
-    "name = 'a/b'": (1, "name", r"must match ^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,79}$, got 'a/b'"),
+    "name = 'a/b'": (1, "name", "must be a plain word of at most 80 letters, digits, `_`, `-` and `.`, got 'a/b'"),
     "training = 3": (1, "training", "must be a table of settings, got 3"),
     "aggregator = 3": (1, "aggregator", "must be the name of one of the aggregators or a table, got 3"),
     "server.lr = nan": (1, "server.lr", "must be a finite number, got nan"),
     "server.lr = '1'": (1, "server.lr", "must be a number, got '1'"),
     "training.drop_last = 1": (1, "training.drop_last", "must be true or false, got 1"),
+    "output.folder = ''": (
+        1, "output.folder", "must be a path of at least one letter and without control characters, got ''",
+    ),
     "output.folder = 1": (1, "output.folder", "must be text in quotes, got 1"),
     "execution.workers = 'many'": (
         1, "execution.workers", "must be 'auto' or a whole number, got 'many'",
@@ -70,7 +79,7 @@ MISTAKES = {
         1, "clients.late", "must be 'discard' or 'keep', got 'kept'; did you mean `keep`?",
     ),
     "rounds =": (1, "scenario", "not valid TOML: Invalid value"),
-    "rounds = 1\nrounds = 2": (2, "scenario", "not valid TOML: Cannot overwrite a value"),
+    "rounds = 1\nrounds = 2": (2, "scenario", "rounds is written twice, or as two kinds of thing; keep one"),
     '[aggregator]\nname = "krumm"': (
         2, "aggregator.name", "unknown rule `krumm`; did you mean `krum`? (fedsim list aggregators)",
     ),
@@ -174,12 +183,17 @@ class TestOverrides:
     @pytest.mark.parametrize(
         ("override", "where", "message"),
         [
-            ("rounds", "rounds", "not an override: 'rounds'; write key.path=value"),
-            ("=3", "", "not an override: '=3'; write key.path=value"),
-            ("a..b=3", "a..b", "not an override: 'a..b=3'; write key.path=value"),
-            ("attacks.0.count=2", "attacks[0].count", "no such place for the override 'attacks.0.count=2'"),
+            ("rounds", "", "is not an override: write key.path=value"),
+            ("=3", "", "is not an override: write key.path=value"),
+            ("a..b=3", "", "is not an override: write key.path=value"),
+            (".a=3", "", "is not an override: write key.path=value"),
+            ("attacks[x]=3", "", "is not an override: write key.path=value"),
+            ("attacks[-1]=3", "", "is not an override: write key.path=value"),
+            ("attacks.²=3", "", "is not an override: write key.path=value"),
+            ("attacks.0.count=2", "attacks[0].count", "there is no such place: the list has 0, counted from 0"),
+            ("attacks[0].count=2", "attacks[0].count", "there is no such place: the list has 0, counted from 0"),
             ("rounds.x=2", "rounds", "must be a whole number, got {'x': 2}"),
-            ("seed.x=2", "seed.x", "no such place for the override 'seed.x=2'"),
+            ("seed.x=2", "seed.x", "there is no such place: what stands above it is no table"),
             ("roundz=2", "roundz", "unknown key; did you mean `rounds`?"),
             ("rounds=many", "rounds", "must be a whole number, got 'many'"),
         ],
@@ -188,8 +202,71 @@ class TestOverrides:
         found = problems("seed = 1", override)
         assert [(path, text) for _, path, text in found] == [(where or "scenario", message)]
 
+    def test_the_problem_names_the_override_that_made_it(self):
+        text = 'rounds = 3\n[aggregator]\nname = "trimmed_mean"\nf = 2\n[clients]\npopulation = 20\nsampled = 6'
+        assert blame(text, "rounds=abc") == [("rounds", "rounds=abc", None)]
+        assert blame(text, "seed=2", "clients.population=5") == [("clients.sampled", "clients.population=5", None)]
+        assert blame(text, "aggregator=krum") == [("aggregator.f", "aggregator=krum", None)]
+        assert blame(text + "\nroundz = 3", "seed=2") == [("clients.roundz", "", 8)]  # the file's own mistake
+
+    def test_the_way_out_is_named(self):
+        text = '[aggregator]\nname = "trimmed_mean"\nf = 2'
+        (problem,) = problems(text, "aggregator.name=median")
+        assert problem[2].endswith("; aggregator=median leaves out what the file sets for another")
+        assert parse_scenario(text, ["aggregator=median"]).aggregator.name == "median"
+        (problem,) = problems(text, "aggregator=krum")
+        assert problem[2].endswith("; give it too: aggregator.f=…")
+        assert parse_scenario(text, ["aggregator=krum", "aggregator.f=1"]).aggregator.settings["f"] == 1
+
+    def test_a_table_of_plain_values_does_as_well(self):
+        text = '[[attacks]]\nname = "noise"\ncount = 1'
+        given = {"rounds": 3, "attacks[0].count": 2, "aggregator": {"name": "krum", "f": 1}, "server.lr": 0.5}
+        scenario = parse_scenario(text, given)
+        assert (scenario.rounds, scenario.attacks[0].count, scenario.server.lr) == (3, 2, 0.5)
+        assert scenario.aggregator.settings["f"] == 1
+        assert parse_scenario(text, "rounds=4").rounds == 4
+        with pytest.raises(TypeError, match="an override is text"):
+            parse_scenario(text, [3])
+
+    def test_both_spellings_of_a_place_in_a_list(self):
+        text = '[[attacks]]\nname = "noise"\ncount = 1'
+        for spelling in ("attacks[0].count=2", "attacks.0.count=2"):
+            assert parse_scenario(text, [spelling]).attacks[0].count == 2
+
+
+REPEATED = {
+    "rounds = 1\nrounds = 2": (2, 1, "rounds is written twice"),
+    "[data]\nname = 'digits'\n[data]\nname = 'glyphs'": (3, 2, "[data] is written twice"),
+    "data.name = 'digits'\n[data]\ntest_fraction = 0.5": (2, 2, "[data] is written twice"),
+    "a = [\n 1,\n]\na = [\n 2,\n]": (4, 1, "a is written twice"),
+    "data = {name = 'digits', name = 'glyphs'}": (1, 1, "data is written twice"),
+    "aggregator.name = 'krum'\naggregator.name = 'mean'": (2, 1, "aggregator.name is written twice"),
+}
+
+
+@pytest.mark.parametrize("text", REPEATED)
+def test_what_is_written_twice_is_said_in_words_and_at_the_key(text):
+    with pytest.raises(ScenarioError) as caught:
+        parse_scenario(text)
+    (problem,) = caught.value.problems
+    line, column, words = REPEATED[text]
+    assert (problem.line, problem.column) == (line, column)
+    assert problem.message.startswith(words)
+
 
 class TestFiles:
+    def test_a_plain_name_is_a_shipped_scenario_and_a_near_one_is_suggested(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        assert load_scenario("smoke").name == "smoke"
+        for near, meant in {"krum_nois": "krum_noise", "Smoke": "smoke"}.items():
+            with pytest.raises(ScenarioError, match=f"did you mean `{meant}"):
+                load_scenario(near)
+        (tmp_path / "mine.toml").write_text("rounds = 1")
+        with pytest.raises(ScenarioError, match="did you mean `mine"):
+            load_scenario("mien.toml")
+        with pytest.raises(ScenarioError, match="cannot be read"):
+            load_scenario("a" * 5000)
+
     def test_name_and_question_come_from_the_file(self, tmp_path):
         path = tmp_path / "my study #2.toml"
         path.write_text("#  Does it?  \nrounds = 3\n", encoding="utf-8")

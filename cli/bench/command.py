@@ -36,11 +36,13 @@ class Wishes:
 
 def bench(wishes: Wishes) -> None:
     """Measure the sections that are asked for and say what was found, each as soon as it is done."""
-    from fedsim.arithmetic import settle
-
     chosen = sections(wishes.only, wishes.full)
     if wishes.file is not None and not wishes.file.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {wishes.file.parent}", param_hint="--write")
+    if wishes.file is not None and wishes.file.is_dir():
+        raise typer.BadParameter(f"{wishes.file} is a folder: name a file", param_hint="--write")
+    from fedsim.arithmetic import settle  # once nothing is left to refuse
+
     settle()
     found = _machine()
     if not wishes.as_json:

@@ -6,7 +6,7 @@ from statistics import median
 from cli.bench.effort import Effort
 from cli.bench.processes import lifetime
 from cli.bench.tables import Column, Table
-from cli.shipped import find_scenario
+from fedsim.shipped import find_scenario
 
 HELP = 'from cli.app import main; main(["--help"])'
 TORCH = "import torch"

@@ -70,7 +70,9 @@ def test_an_output_of_few_letters_is_no_failure(folder, encoding, arguments):
 
 class TestHostileNames:
     def test_in_a_scenario(self, capsys, folder):
-        text = SMALL.replace("# Does the small one run?", f"# {HOSTILE}").replace('name = "digits"', 'name = "di\\u001bg"')
+        text = SMALL.replace("# Does the small one run?", f"# {HOSTILE}").replace(
+            'name = "digits"', 'name = "di\\u001bg"'
+        )
         (folder / "small.toml").write_text(text)
         said = ask(capsys, "check", "small.toml").err
         assert no_steering(said)

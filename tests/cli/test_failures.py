@@ -50,11 +50,12 @@ def test_every_problem_below_its_line():
     assert shown(failure(TEXT)) == SHOWN.expandtabs(8)
 
 
-def test_what_has_no_line_is_shown_by_its_path():
+def test_what_an_option_did_is_shown_at_the_option():
     assert shown(failure("rounds = 3", ["rounds=0", "aggregator.name=krumm"])).splitlines()[2:] == [
-        "  1 │ rounds = 3",
-        "    │          ^ must be ≥ 1, got 0",
-        "    │ aggregator.name: unknown rule `krumm`; did you mean `krum`? (fedsim list aggregators)",
+        "    │ --set aggregator.name=krumm",
+        "    │       ^^^^^^^^^^^^^^^^^^^^^ unknown rule `krumm`; did you mean `krum`? (fedsim list aggregators)",
+        "    │ --set rounds=0",
+        "    │       ^^^^^^^^ must be ≥ 1, got 0",
     ]
 
 

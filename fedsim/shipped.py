@@ -1,0 +1,53 @@
+"""The scenarios that come with fedsim, by file and by plain name."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from fedsim.errors import did_you_mean
+
+
+def shipped_folder() -> Path:
+    """Where the shipped scenarios lie; a folder `scenarios` in the working directory goes before."""
+    here, package = Path("scenarios"), Path(str(files("fedsim")))
+    rooms = (package / "scenarios", package.parent / "scenarios")  # inside an installed package, or beside it
+    return here if here.is_dir() else next((room for room in rooms if room.is_dir()), here)
+
+
+def shipped_scenarios() -> list[Path]:
+    """Every shipped scenario, by name."""
+    return sorted(shipped_folder().glob("*.toml"))
+
+
+def find_scenario(given: str | Path) -> Path:
+    """The file that is meant: a path, or the plain name of a shipped scenario."""
+    path = Path(given)
+    named = shipped_folder() / f"{given}.toml"
+    return named if _is_plain(path) and not _is_file(path) and _is_file(named) else path
+
+
+def nearest_scenario(path: Path) -> str:
+    """`; did you mean ...?` with a scenario of the same folder, or with a shipped one where a plain name was given."""
+    try:
+        beside = [str(each) for each in path.parent.glob("*.toml")]
+    except (OSError, ValueError):
+        beside = []
+    named = [each.stem for each in shipped_scenarios()] if _is_plain(path) else []
+    return did_you_mean(str(path), [*beside, *named])
+
+
+def question(path: Path) -> str:
+    """What a scenario asks: its first comment line."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        first = file.readline()
+    return first.lstrip("#").strip() if first.startswith("#") else ""
+
+
+def _is_plain(path: Path) -> bool:
+    return path.name == str(path) and path.suffix == ""
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no system takes is no file
+        return False
