@@ -1,27 +1,20 @@
-"""Batches of client work, sent to processes and answered in order; the only room that knows joblib.
+"""Batches of client work, sent to processes and answered in order.
 
 The executor that joblib ships is used directly: `joblib.Parallel` answers no sooner than every ten milliseconds, this
 one in half of one. Where a job runs never changes its result, so `auto` is free to begin in this process and to
 start workers only when the work so far has shown that they pay.
 """
 
-import ctypes
-import gc
-import os
-import queue
-import signal
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from typing import Literal, TypeVar
 
-import joblib
 from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
 
 from fedsim.arithmetic import ONE_THREAD, repeatable, settle
 from fedsim.errors import RunFailed
+from fedsim.workers import cpu_count, end_workers, refusal, start_workers
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -50,19 +43,32 @@ class JobFailed(RunFailed):
         super().__init__(f"{type(error).__name__}: {error}")
 
 
+class NoWorkers(RunFailed):
+    """Worker processes are not to be had here; `auto` does without them, and a number of them was asked for in vain."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"no worker processes: {reason}; `execution.workers = 1` does without them")
+
+
 class Pool:
     """A set of workers; `map` gives each job's result in the order of the jobs."""
 
     def __init__(
         self, workers: int | Literal["auto"] = "auto", backend: Literal["loky", "threading", "serial"] = "loky"
     ) -> None:
-        self.workers = 1 if backend == "serial" else joblib.cpu_count() if workers == "auto" else workers
+        self.workers = 1 if backend == "serial" else cpu_count() if workers == "auto" else workers
+        self.note = ""  # what a person should know: why there are no workers where they were asked for
         self._auto = workers == "auto"
         self._backend = backend
         self._executor: Executor | None = None
         self._warm: list[Future[None]] = []
         self._spent = 0.0  # seconds of work done in this process
         self._recent: dict[object, float] = {}  # seconds the last call of each function took in this process
+        reason = refusal() if self.workers > 1 and backend == "loky" else ""
+        if reason and workers != "auto":
+            raise NoWorkers(reason)
+        if reason:
+            self.workers, self.note = 1, str(NoWorkers(reason))
 
     def __enter__(self) -> "Pool":
         return self
@@ -87,8 +93,7 @@ class Pool:
         """End the workers at once, whatever they are doing."""
         executor, self._executor, self._warm = self._executor, None, []
         if isinstance(executor, ProcessPoolExecutor):
-            _forget_waiting(executor)
-            executor.shutdown(wait=True, kill_workers=True)
+            end_workers(executor)
         elif executor is not None:
             executor.shutdown(wait=True, cancel_futures=True)
 
@@ -100,7 +105,11 @@ class Pool:
         if self._executor is None:
             if self._spent < PAYS_AFTER:
                 return False
-            self._start()
+            try:
+                self._start()
+            except NoWorkers as error:
+                self.workers, self.note = 1, str(error)
+                return False
         return self._recent.get(function, 0.0) >= WORTH_SENDING and all(future.done() for future in self._warm)
 
     def _map_here(self, function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
@@ -146,25 +155,22 @@ class Pool:
 
     def _start(self) -> Executor:
         if self._executor is None:
-            with _interrupts_held():
-                self._executor = self._make()
-                self._warm = [self._executor.submit(warm) for _ in range(self.workers)]
+            try:
+                self._executor, self._warm = self._make()
+            except OSError as error:
+                raise NoWorkers(str(error)) from error
         return self._executor
 
-    def _make(self) -> Executor:
+    def _make(self) -> tuple[Executor, list[Future[None]]]:
         if self._backend == "threading":
-            return ThreadPoolExecutor(self.workers)
-        executor: Executor = ProcessPoolExecutor(
-            self.workers, env=ONE_THREAD, initializer=_begin_worker, initargs=(os.getpid(),)
-        )
-        return executor
+            return ThreadPoolExecutor(self.workers), []
+        return start_workers(self.workers, begin_worker, warm, ONE_THREAD)
 
 
-def _forget_waiting(executor: ProcessPoolExecutor) -> None:
-    """Take back the numbers of jobs not yet handed out: killing the workers, the executor would trip over them."""
-    with suppress(queue.Empty):
-        while True:
-            executor._work_ids.get_nowait()
+def begin_worker() -> None:
+    """What a worker process does before its first job."""
+    settle()
+    warm()
 
 
 def repeatably(function: Callable[[Job], Result], job: Job) -> Result:
@@ -177,26 +183,3 @@ def warm() -> None:
     """What a worker's first job would otherwise wait for."""
     import fedsim.evaluation
     import fedsim.training  # noqa: F401
-
-
-def _begin_worker(parent: int) -> None:
-    """A worker dies with its parent and leaves Ctrl-C to it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(0)
-    settle()
-    warm()
-    gc.freeze()  # loky collects garbage every second, and going through torch's modules takes a twentieth of it
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Children started inside never see Ctrl-C; one pressed meanwhile reaches this process afterwards."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,15 +1,18 @@
 """Arrays that every process of this machine sees without a copy and without a pickle.
 
-An arena's arrays live in anonymous memory that has no name in any folder: workers open it through the parent's own
-file descriptors, and the system frees it when the last process is gone, however it went.
+Where the system has it, an arena's arrays live in memory without a name in any folder: workers open it through the
+parent's own file descriptors, and it is freed when the last process is gone, however it went. Anywhere else they live
+in files of the folder for temporary files, removed when the arena closes, when the process is left at once, and
+at the next start where a process was killed.
 """
 
+import errno
 import math
 import mmap
 import os
-import sys
 import tempfile
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedsim.errors import RunFailed
+from fedsim.leaving import is_alive, is_undone, undo_when_left
+
+ANONYMOUS = hasattr(os, "memfd_create") and Path("/proc/self/fd").is_dir()
+"""Whether this system has memory without a name that other processes can open."""
+REFUSED = (errno.ENOSYS, errno.EPERM, errno.EACCES)
+"""How a system answers that has it and does not give it."""
+PREFIX = "fedsim-shared-"
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,7 @@ class Arena:
         """A zeroed array that any process may write, and its address."""
         size = max(1, math.prod(shape) * np.dtype(dtype).itemsize)
         try:
-            descriptor, path = self._anonymous(size)
+            descriptor, path = self._memory(size)
             memory = mmap.mmap(descriptor, size)
         except (OSError, OverflowError) as error:
             reason = error.strerror if isinstance(error, OSError) else "more than there can be"
@@ -70,19 +80,60 @@ class Arena:
         _map.cache_clear()
         while self._descriptors:
             os.close(self._descriptors.pop())
-        while self._files:
-            self._files.pop().unlink(missing_ok=True)
+        self._remove()
+        is_undone(self)
 
-    def _anonymous(self, size: int) -> tuple[int, str]:
-        if sys.platform == "linux":
-            descriptor = os.memfd_create("fedsim")
-            path = f"/proc/{os.getpid()}/fd/{descriptor}"
-        else:  # no anonymous files on this system: a named one, removed when the arena closes
-            descriptor, path = tempfile.mkstemp(prefix="fedsim-")
-            self._files.append(Path(path))
+    def _memory(self, size: int) -> tuple[int, str]:
+        """An open file of this many zeros, and where other processes find it."""
+        found = _anonymous() if ANONYMOUS else None
+        descriptor, path = found or self._named()
         self._descriptors.append(descriptor)
-        os.ftruncate(descriptor, size)
+        if found is None:
+            _reserve(descriptor, size)
+        else:
+            os.ftruncate(descriptor, size)
         return descriptor, path
+
+    def _named(self) -> tuple[int, str]:
+        _remove_files_of_the_dead()
+        descriptor, path = tempfile.mkstemp(prefix=f"{PREFIX}{os.getpid()}-")
+        self._files.append(Path(path))
+        undo_when_left(self, self._remove)
+        return descriptor, path
+
+    def _remove(self) -> None:
+        while self._files:
+            with suppress(OSError):  # a system may keep what somebody maps: then the next start removes it
+                self._files.pop().unlink()
+
+
+def _anonymous() -> tuple[int, str] | None:
+    """A file without a name; None where the system knows it and refuses, as some containers do."""
+    try:
+        descriptor = os.memfd_create("fedsim")
+    except OSError as error:
+        if error.errno in REFUSED:
+            return None
+        raise
+    return descriptor, f"/proc/{os.getpid()}/fd/{descriptor}"
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    """Take the room on the disk now: a full disk found later would end the process without a word."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size)
+        return
+    zeros = bytes(1 << 20)
+    for begin in range(0, size, len(zeros)):
+        os.write(descriptor, zeros[: size - begin])
+
+
+def _remove_files_of_the_dead() -> None:
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        owner = path.name.removeprefix(PREFIX).partition("-")[0]
+        with suppress(OSError):
+            if owner.isdigit() and not is_alive(int(owner)):
+                path.unlink()
 
 
 @lru_cache(maxsize=16)

@@ -18,7 +18,7 @@ FAMILIES = ["aggregators", "preaggregators", "attacks", "datasets", "partitions"
 FLOORS = {
     "ground": (
         [],
-        "errors arrays events files cache shared clock streams registry kernels kernels.* gram screening kinds",
+        "errors arrays events files cache leaving shared clock streams registry kernels kernels.* gram screening kinds",
     ),
     "contracts": (["ground"], " ".join(f"{family}._family" for family in FAMILIES)),
     "families": (["ground", "contracts"], " ".join(f"{family} {family}.*" for family in FAMILIES)),
@@ -30,7 +30,7 @@ FLOORS = {
     "work": (
         ["ground", "contracts", "plan"],
         "arithmetic torch_settings vectors rewriting modules local training linears convnet_plans convnets inference "
-        "evaluation server pool sending holders world state workshop intake rounds engine",
+        "evaluation server workers pool sending holders world state workshop intake rounds engine",
     ),
     "archive": (["ground", "plan", "work"], "records provenance checkpoints results sinks verifying"),
     "front": (["ground", "contracts", "plan", "door", "work", "archive"], "__init__"),
@@ -49,7 +49,7 @@ LIBRARIES = {
     "tomli": ["fedsim/loading.py", "fedsim/overriding.py"],
     "tomli_w": ["fedsim/loading.py"],
     "cloudpickle": ["fedsim/sending.py"],
-    "joblib": ["fedsim/pool.py"],
+    "joblib": ["fedsim/pool.py", "fedsim/workers.py"],
     "threadpoolctl": ["fedsim/arithmetic.py"],
     "llvmlite": ["fedsim/kernels/*"],
     "safetensors": ["fedsim/checkpoints.py", "fedsim/results.py"],
@@ -240,7 +240,7 @@ def seeds_globally(call):
 
 def test_the_environment_is_read_where_it_is_said():
     readers = {f for f, tree in TREES.items() if f.startswith("fedsim/") and "environ" in ast.unparse(tree)}
-    kept, started, named = "fedsim/cache.py", {"fedsim/__init__.py", "fedsim/arithmetic.py"}, "fedsim/provenance.py"
+    kept, started, named = "fedsim/cache.py", {"fedsim/__init__.py", "fedsim/arithmetic.py", "fedsim/workers.py"}, "fedsim/provenance.py"
     assert readers <= {kept, *started, named}  # where data is kept, what libraries start with, what is named
 
 

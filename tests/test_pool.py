@@ -3,11 +3,17 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from fedsim import workers
+from fedsim.errors import RunFailed
+from fedsim.leaving import is_alive
 from fedsim.pool import MOST_DEATHS, JobFailed, Pool, WorkersDied
 
 BACKENDS = ["serial", "threading", "loky"]
@@ -150,3 +156,94 @@ def test_auto_starts_nothing_for_little_work():
 def test_serial_has_one_worker(workers):
     assert Pool(workers, "serial").workers == 1
     assert Pool(workers, "loky").workers == workers
+
+
+def test_a_daemonic_process_does_without_workers_and_refuses_a_number_of_them():
+    with multiprocessing.get_context("fork").Pool(1) as outer:
+        assert outer.apply(counted) == (1, [0, 1, 4, 9])
+        assert "daemonic" in outer.apply(refused)
+
+
+def counted():
+    with Pool("auto") as pool:
+        return pool.workers, list(pool.map(slowly_squared, range(4)))
+
+
+def refused():
+    try:
+        Pool(2)
+    except RunFailed as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("when", ["at once", "when they are started"])
+def test_where_no_semaphores_are_to_be_had_auto_does_without_workers_and_says_so(monkeypatch, when):
+    from fedsim import pool as module
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "PAYS_AFTER", 0.0)
+    monkeypatch.setattr(module, "cpu_count", lambda: 2)
+    if when == "at once":
+        monkeypatch.setattr("_multiprocessing.SemLock", fail)
+        with pytest.raises(RunFailed, match=r"no worker processes: .*No space left.*execution.workers = 1"):
+            Pool(2)
+    else:
+        monkeypatch.setattr(module, "start_workers", fail)
+        with pytest.raises(RunFailed, match=r"no worker processes: .*No space left.*execution.workers = 1"):
+            Pool(2).start()
+    with Pool("auto") as pool:
+        assert list(pool.map(slowly_squared, range(4))) == [0, 1, 4, 9]
+        assert list(pool.map(slowly_squared, range(4))) == [0, 1, 4, 9]
+        assert pool.workers == 1
+        assert "No space left" in pool.note
+
+
+def test_semaphores_of_a_process_that_was_killed_are_removed_at_the_next_start(monkeypatch, tmp_path):
+    monkeypatch.setattr(workers, "SEMAPHORES", tmp_path)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for process in (ended.pid, os.getppid()):
+        (tmp_path / f"sem.loky-{process}-abc").touch()
+    with Pool(2, "loky") as pool:
+        assert list(pool.map(choosy, [1, 2])) == [1, 2]
+    assert [path.name for path in tmp_path.iterdir()] == [f"sem.loky-{os.getppid()}-abc"]
+
+
+def test_the_thread_that_feeds_the_workers_has_ended_when_the_pool_is_closed():
+    before = {thread for thread in threading.enumerate() if thread.name == "QueueFeederThread"}
+    with Pool(2, "loky") as pool:
+        list(pool.map(choosy, [1, 2]))
+        assert {thread for thread in threading.enumerate() if thread.name == "QueueFeederThread"} - before
+    assert not {thread for thread in threading.enumerate() if thread.name == "QueueFeederThread"} - before
+
+
+def test_where_the_system_does_not_tell_a_worker_notices_that_its_parent_is_gone():
+    text = """
+from fedsim import workers
+workers.SYSTEM_TELLS = False
+from fedsim.pool import Pool
+from tests.test_pool import process
+pool = Pool(2)
+print(*set(pool.map(process, range(8))), flush=True)
+import os
+os.kill(os.getpid(), 9)
+"""
+    ended = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    found = [int(pid) for pid in ended.stdout.split()]
+    assert found
+    limit = time.monotonic() + 20
+    while any(map(is_alive, found)) and time.monotonic() < limit:
+        time.sleep(0.05)
+    assert not any(map(is_alive, found))
+    assert ended.stderr == ""
+
+
+def test_workers_end_without_the_help_of_another_program(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    with Pool(2, "loky") as pool:
+        assert list(pool.map(choosy, [1, 2])) == [1, 2]
+        with pytest.raises(WorkersDied):
+            list(pool.map(dying, range(4)))

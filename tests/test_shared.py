@@ -1,20 +1,32 @@
 """Arrays that other processes see, and whose memory is given back."""
 
+import errno
+import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fedsim import shared as shared_room
 from fedsim.errors import RunFailed
 from fedsim.pool import Pool
 from fedsim.shared import Arena, Shared
 
 
-@pytest.fixture
-def arena():
+@pytest.fixture(params=["without a name", "in files"])
+def arena(request, monkeypatch, tmp_path):
+    """An arena, also as systems have it that know no memory without a name; nothing is left of either."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    if request.param == "in files":
+        monkeypatch.setattr(shared_room, "ANONYMOUS", False)
     made = Arena()
     yield made
     made.close()
+    assert not list((tmp_path / "temporary").iterdir())
 
 
 def add_one(shared):
@@ -36,6 +48,7 @@ def test_another_process_writes_to_it(arena):
     with Pool(2, "loky") as pool:
         list(pool.map(add_one, [shared, shared]))
     assert array.tolist() == [2.0] * 4
+    del array
 
 
 def test_contents_are_copied_unless_they_are_a_file_already(arena, tmp_path):
@@ -91,9 +104,41 @@ def test_read_only_maps_stay_read_only(arena, tmp_path):
         array[0] = 1
 
 
-def test_no_file_has_a_name(arena):
-    shared, _ = arena.empty((8,))
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no memory without a name")
+def test_no_file_has_a_name():
+    made = Arena()
+    shared, _ = made.empty((8,))
     assert "memfd" in str(Path(shared.path).readlink())
+    made.close()
+
+
+def test_where_memory_without_a_name_is_refused_a_file_does(monkeypatch, tmp_path):
+    def refuse(_):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(shared_room, "ANONYMOUS", True)
+    monkeypatch.setattr(os, "memfd_create", refuse, raising=False)
+    made = Arena()
+    shared, array = made.empty((3,))
+    array[:] = 4
+    assert shared.open().tolist() == [4, 4, 4]
+    assert Path(shared.path).parent == tmp_path
+    made.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_of_a_process_that_was_killed_are_removed_at_the_next_start(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(shared_room, "ANONYMOUS", False)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (tmp_path / f"fedsim-shared-{ended.pid}-x").touch()
+    (tmp_path / f"fedsim-shared-{os.getppid()}-x").touch()
+    made = Arena()
+    made.empty((3,))
+    made.close()
+    assert [path.name for path in tmp_path.iterdir()] == [f"fedsim-shared-{os.getppid()}-x"]
 
 
 def test_memory_that_is_not_to_be_had_is_words(arena):
