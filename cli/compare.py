@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from contextlib import closing as closed
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from cli.stopping import INTERRUPTED, Interrupted, Stopping, is_end
 from cli.waiting import Waiting
 from fedsim.arrays import Progress
 from fedsim.events import Event
-from fedsim.files import storing
+from fedsim.files import storing, write_whole
 from fedsim.loading import scenario_digest
 from fedsim.records import event_record
 
@@ -159,11 +160,16 @@ def _keep(runs: Sequence[Contestant], folder: Path) -> None:
 
     with storing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / TABLE).open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(_record(run, runs[0]) for run in runs)
-        draw_comparison(folder / FIGURE, [(run.name, run.history.rows) for run in runs], _title(runs))
+    write_whole(folder / TABLE, _table(runs).encode())
+    draw_comparison(folder / FIGURE, [(run.name, run.history.rows) for run in runs], _title(runs))
+
+
+def _table(runs: Sequence[Contestant]) -> str:
+    text = StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_record(run, runs[0]) for run in runs)
+    return text.getvalue()
 
 
 def _record(run: Contestant, first: Contestant) -> dict[str, object]:

@@ -6,11 +6,13 @@ their ends in place of a legend.
 
 import math
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.cleaning import one_line
 from cli.history import Row
+from fedsim.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +41,7 @@ def draw_run(path: Path, rows: Sequence[Row], title: str, best: int | None = Non
     for number, word in _marks(best, selected):
         _mark(upper, scored, number, word)
     _draw_weights(lower, rows)
-    figure.savefig(path, dpi=DOTS)
+    _save(figure, path)
 
 
 def draw_comparison(path: Path, runs: Sequence[tuple[str, Sequence[Row]]], title: str) -> None:
@@ -60,7 +62,14 @@ def draw_comparison(path: Path, runs: Sequence[tuple[str, Sequence[Row]]], title
     upper.set_ylim(0, 1)
     upper.set_ylabel("test accuracy")
     _finish_weights(lower)
-    figure.savefig(path, dpi=DOTS)
+    _save(figure, path)
+
+
+def _save(figure: "Figure", path: Path) -> None:
+    """Draw into memory first: what stands at the path is replaced, never drawn into."""
+    picture = BytesIO()
+    figure.savefig(picture, format="png", dpi=DOTS)
+    write_whole(path, picture.getvalue())
 
 
 def _panels() -> tuple["Figure", tuple["Axes", "Axes"]]:

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any, BinaryIO
 
 from fedsim.errors import StorageFailed
 
@@ -175,7 +175,7 @@ def _write_flushed(path: Path, data: bytes) -> None:
         flush_file(file)
 
 
-def flush_file(file: BinaryIO) -> None:
+def flush_file(file: IO[Any]) -> None:
     """Make what was written survive a loss of power, where the system can do that for this file."""
     try:
         os.fsync(file.fileno())

@@ -14,10 +14,24 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from fedsim.events import Event, RoundEnded
+from fedsim.events import Event, RoundEnded, RunEnded, RunStarted
+from fedsim.files import open_plain
 
 Record = dict[str, Any]
 WORDS = ("nan", "inf", "-inf")
+MOST_LINE = 2**25
+"""Bytes of a line at most: a round with a million sampled clients has lines of this length."""
+MOST_SHOWN = 200
+FOLLOWS = {
+    "": ("RunStarted",),
+    "RunStarted": ("RoundStarted", "RunEnded"),
+    "RoundStarted": ("BatchTrained", "UpdatesForged", "Aggregated"),
+    "BatchTrained": ("BatchTrained", "UpdatesForged", "Aggregated"),
+    "UpdatesForged": ("UpdatesForged", "Aggregated"),
+    "Aggregated": ("RoundEnded",),
+    "RoundEnded": ("RoundStarted", "RunEnded"),
+    "RunEnded": (),
+}
 KINDS: dict[str, Any] = {kind.__name__: kind for kind in get_args(Event)}
 
 
@@ -27,7 +41,7 @@ def event_record(event: Event) -> Record:
     wall: Record = {}
     for field in dataclasses.fields(event):
         place = wall if field.metadata else record
-        place[field.name] = _plain(getattr(event, field.name))
+        place[field.name] = plain(getattr(event, field.name))
     return {**record, "wall": wall} if wall else record
 
 
@@ -37,31 +51,69 @@ def event_line(event: Event) -> str:
 
 
 def read_event(line: str | bytes) -> Event:
-    """The event that a line describes; ValueError where it describes none."""
+    """The event that a line describes; ValueError where it describes none.
+
+    A line has exactly the event's fields, each once, of its type and in its place: whatever could be read in two ways
+    is read in none.
+    """
     try:
-        record = json.loads(line)
+        record = json.loads(line, object_pairs_hook=_table, parse_constant=_no_constant)
         kind = KINDS[record.pop("event")]
-        values = record | record.pop("wall", {})
-        hints = _hints(kind)
-        event: Event = kind(**{name: _typed(value, hints[name]) for name, value in values.items()})
+        wall = record.pop("wall") if any(field.metadata for field in dataclasses.fields(kind)) else {}
+        event: Event = kind(**_fields(kind, record, wall=False), **_fields(kind, wall, wall=True))
     except (KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise ValueError(f"not an event: {error}") from error
     return event
 
 
 def whole_lines(path: Path) -> Iterator[tuple[bytes, Event | None]]:
-    """Whole lines with the event that each describes, or None."""
-    if not path.is_file():
+    """Whole lines with the event that each describes, or None where it is not what a run writes there.
+
+    Every line must be written just as a run writes it, and the events must follow one another as in a run. Nothing
+    is read after the first line that is longer than any line of a run.
+    """
+    grammar = _Grammar()
+    for line in lines_of(path):
+        if not line.endswith(b"\n"):
+            return
+        event = _event(line)
+        yield line, event if event is not None and grammar.allows(event) else None
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    """The lines of a plain file as far as they are shorter than MOST_LINE; the last one may have no end."""
+    try:
+        file = open_plain(path)
+    except OSError:
         return
-    with path.open("rb") as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                yield line, _event(line)
+    with file:
+        while line := file.readline(MOST_LINE):
+            yield line
+            if not line.endswith(b"\n"):
+                return
+
+
+class _Grammar:
+    """Which event may follow which; see `fedsim.events`."""
+
+    def __init__(self) -> None:
+        self._last, self._done = "", 0
+
+    def allows(self, event: Event) -> bool:
+        """Whether the event may come next; then it has."""
+        kind = type(event).__name__
+        in_turn = isinstance(event, RunStarted | RunEnded) or event.round == self._done + 1
+        if kind not in FOLLOWS[self._last] or not in_turn:
+            return False
+        self._last, self._done = kind, self._done + (kind == "RoundEnded")
+        return True
 
 
 def _event(line: bytes) -> Event | None:
+    """The event of a line of a file, if it is one just as a run writes it."""
     try:
-        return read_event(line)
+        event = read_event(line)
+        return event if event_line(event).encode() + b"\n" == line else None
     except ValueError:
         return None
 
@@ -76,36 +128,64 @@ def recorded(path: Path) -> Iterator[tuple[bytes, Event]]:
 
 def round_digests(path: Path) -> list[str]:
     """Digest of the parameters after each round on record, as long as no round is missing."""
-    found: list[str] = []
-    for _, event in recorded(path):
-        if isinstance(event, RoundEnded):
-            if event.round != len(found) + 1:
-                break
-            found.append(event.digest)
-    return found
+    return [event.digest for _, event in recorded(path) if isinstance(event, RoundEnded)]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A field's value as JSON knows it."""
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
+    if dataclasses.is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _typed(value: Any, hint: Any) -> Any:
+def typed(value: Any, hint: Any) -> Any:
     """A value of JSON as the field's type wants it; TypeError or ValueError where it is of another."""
     if get_origin(hint) is tuple:
-        return tuple(_typed(item, get_args(hint)[0]) for item in _of(list, value))
+        return tuple(typed(item, get_args(hint)[0]) for item in _of(list, value))
     if get_origin(hint) is UnionType:
-        return None if value is None else _typed(value, get_args(hint)[0])
+        return None if value is None else typed(value, get_args(hint)[0])
+    if dataclasses.is_dataclass(hint):
+        return built(hint, value)
     if hint is float:
-        return float(value if value in WORDS else _of((int, float), value))
+        return float(value) if value in WORDS else _finite(_of(float, value))
     if hint is str:
-        value.encode()  # half of a surrogate pair cannot be written again
+        _of(str, value).encode()  # half of a surrogate pair cannot be written again
     return _of(hint, value)
 
 
+def built(kind: Any, record: Record) -> Any:
+    """A value of a dataclass from its fields' plain values: all of them, no other, each of its type."""
+    return kind(**_fields(kind, record, wall=False))
+
+
+def _fields(kind: Any, record: Record, *, wall: bool) -> Record:
+    wanted = [field.name for field in dataclasses.fields(kind) if bool(field.metadata) == wall]
+    if sorted(record) != sorted(wanted):
+        raise TypeError(f"the fields are {', '.join(record)}, not {', '.join(wanted)}"[:MOST_SHOWN])
+    return {name: typed(record[name], _hints(kind)[name]) for name in wanted}
+
+
+def _table(pairs: list[tuple[str, Any]]) -> Record:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        raise TypeError("a field stands there twice")
+    return table
+
+
+def _no_constant(word: str) -> float:
+    raise TypeError(f"{word} is no number of JSON")
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise TypeError("a number is too large")
+    return value
+
+
 def _of(kind: Any, value: Any) -> Any:
-    if not isinstance(value, kind) or isinstance(value, bool):
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise TypeError(f"{value!r:.60} has the wrong type")
     return value
 

@@ -1,24 +1,40 @@
 """Listeners that write files: they are told events and know nothing else."""
 
 import csv
-import io
-import os
 from collections.abc import Callable, Iterable, Iterator
+from io import StringIO, TextIOWrapper
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 from fedsim.events import Aggregated, Event, RoundEnded, RoundStarted, RunStarted
-from fedsim.files import storing
+from fedsim.files import append_to, flush_file, storing
 from fedsim.records import event_line
 
 Sink = Callable[[Event], None]
 
-COLUMNS = (
-    "round", "time", "sampled", "byzantine", "byzantine_weight", "accuracy", "loss", "validation_accuracy",
-    "validation_loss", "train_loss", "norm", "distance", "dropped", "late", "caught", "skipped", "digest", "seconds",
-)  # fmt: skip
-"""Of metrics.csv; only the last is about the wall clock."""
+MEANINGS = {
+    "round": "the round, from 1",
+    "time": "seconds on the simulation's own clock when the round ended",
+    "sampled": "clients sampled",
+    "byzantine": "those among them that attacked in this round",
+    "byzantine_weight": "share of the rule's weight that went to attacking clients, from 0 to 1",
+    "accuracy": "share of the test examples classified rightly; empty where the round was not scored",
+    "loss": "mean cross-entropy on the test examples, in nats; empty where the round was not scored",
+    "validation_accuracy": "the same on the validation examples; empty where there are none",
+    "validation_loss": "mean cross-entropy on the validation examples; empty where there are none",
+    "train_loss": "mean of the trained clients' losses over their local steps, weighted by their examples",
+    "norm": "Euclidean norm of the aggregate",
+    "distance": "from the aggregate to the mean of the honest rows; nan where there is none of either",
+    "dropped": "sampled clients that never answered",
+    "late": "clients whose update missed the round",
+    "caught": "clients whose row was not finite and was set aside",
+    "skipped": "why the rule could not be applied and the parameters stayed; empty where it was applied",
+    "digest": "names the parameters after the round: equal digests, equal parameters to the bit",
+    "seconds": "wall clock of the round; the only column that differs between two runs of a scenario",
+}
+"""Of the columns of metrics.csv, in their order."""
+COLUMNS = tuple(MEANINGS)
 
 
 def consume(events: Iterable[Event], *sinks: Sink) -> Event | None:
@@ -68,7 +84,7 @@ def table_rows(events: Iterable[Event]) -> Iterator[dict[str, Any]]:
 
 def csv_line(row: Iterable[Any]) -> str:
     """One line of a CSV file."""
-    text = io.StringIO()
+    text = StringIO()
     csv.writer(text, lineterminator="\n").writerow(row)
     return text.getvalue()
 
@@ -83,8 +99,8 @@ class Metrics:
         self._folder = folder
         self._rows = Rows()
         with storing(folder):
-            self._events: IO[str] = (folder / "events.jsonl").open("a", encoding="utf-8")
-            self._table: IO[str] = (folder / "metrics.csv").open("a", encoding="utf-8")
+            self._events: IO[str] = TextIOWrapper(append_to(folder / "events.jsonl"), "utf-8", newline="")
+            self._table: IO[str] = TextIOWrapper(append_to(folder / "metrics.csv"), "utf-8", newline="")
             if self._table.tell() == 0:
                 self._table.write(csv_line(COLUMNS))
 
@@ -105,7 +121,7 @@ class Metrics:
         with storing(self._folder):
             self._flush()
             for file in (self._events, self._table):
-                os.fsync(file.fileno())
+                flush_file(file)
 
     def close(self) -> None:
         """Close both files."""

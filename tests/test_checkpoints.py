@@ -101,8 +101,8 @@ def test_a_checkpoint_under_another_rounds_name_is_refused(saved, tmp_path):
 def test_another_format_is_refused(saved, tmp_path, monkeypatch):
     from fedsim import checkpoints as module
 
-    monkeypatch.setattr(module, "FORMAT", 2)
-    with pytest.raises(ResultsConflict, match="format 1, not 2"):
+    monkeypatch.setattr(module, "FORMAT", 3)
+    with pytest.raises(ResultsConflict, match="format 2, not 3"):
         load_checkpoint(saved)
 
 
