@@ -134,14 +134,20 @@ def compare(
 def verify(
     folder: Run,
     rounds: Annotated[str | None, typer.Option("--rounds", metavar="A-B", help="Only these rounds.")] = None,
+    spot: Annotated[
+        int | None, typer.Option("--spot", min=1, metavar="N", help="Only N rounds, drawn at random.")
+    ] = None,
+    spot_seed: Annotated[
+        int | None, typer.Option("--spot-seed", min=0, help="Draw the same rounds as another spot check.")
+    ] = None,
     workers: Workers = None,
     as_json: AsJson = False,
     _debug: Debug = False,
 ) -> None:
-    """Run a results folder's scenario again and compare every event."""
+    """Run a results folder's scenario again and compare all that the folder holds."""
     from cli.verify import verified
 
-    if not verified(folder, rounds, read_workers(workers), as_json):
+    if not verified(folder, rounds, read_workers(workers), as_json, spot, spot_seed):
         raise typer.Exit(1)
 
 

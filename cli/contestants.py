@@ -12,11 +12,13 @@ from cli.keeping import Keeper
 from fedsim.arrays import Progress
 from fedsim.errors import ResultsConflict
 from fedsim.events import Event, RoundEnded
+from fedsim.inventory import SCENARIO
 from fedsim.loading import load_scenario, scenario_digest
-from fedsim.results import SCENARIO, RunFolder, claim, folder_of, read_events, read_scenario, read_summary
+from fedsim.results import RunFolder, claim, events_of, folder_of, read_scenario
 from fedsim.scenario import Scenario
 from fedsim.shipped import find_scenario
 from fedsim.sinks import consume
+from fedsim.summaries import read_summary
 
 if TYPE_CHECKING:
     from fedsim.pool import Pool
@@ -47,7 +49,7 @@ class Contestant:
             state = folder.begin() if folder else None
             self.history = History()
             if folder and state:
-                consume(read_events(folder.path), self.history)
+                consume(events_of(folder.path), self.history)
             with simulate(self.scenario, pool, resume=state, progress=progress) as simulation:
                 self.keeper = Keeper(folder, simulation)
                 for event in simulation:
@@ -82,7 +84,7 @@ def contestants(paths: Sequence[Path], overrides: Sequence[str], force: bool, sa
     _name_apart(found)
     for each in found:
         if each.folder and not (force and save and not _is_results(each, paths)) and _is_finished(each.folder):
-            consume(read_events(each.folder), each.history)
+            consume(events_of(each.folder), each.history)
     return found
 
 

@@ -1,15 +1,12 @@
 """What several scenarios share and where they part: whether a comparison between them is paired."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from cli.wording import NOTHING, toml
-from fedsim.composing import decompose
+from fedsim.composing import settings_of
 from fedsim.scenario import Scenario
 
-IRRELEVANT = ("name", "question", "execution", "output")
-"""Sections that change no result."""
 DATA = ("seed", "data.", "partition.", "clients.population", "root.", "evaluation.validation")
 LOCAL = ("training.batch_size", "training.epochs", "training.steps", "training.drop_last")
 SHARED = {
@@ -23,16 +20,9 @@ TWO_SIDED = 1.96
 """Standard errors to either side of an estimate that make a 95 % interval."""
 
 
-def flat(scenario: Scenario) -> dict[str, Any]:
-    """Every setting by its dotted path, defaults filled in."""
-    found: dict[str, Any] = {}
-    _flatten("", {key: value for key, value in decompose(scenario).items() if key not in IRRELEVANT}, found)
-    return found
-
-
 def differences(scenarios: Sequence[Scenario]) -> dict[str, list[str]]:
     """The settings in which the scenarios differ, each with its value in every one of them."""
-    tables = [flat(scenario) for scenario in scenarios]
+    tables = [settings_of(scenario) for scenario in scenarios]
     keys = dict.fromkeys(key for table in tables for key in table)
     shown = {key: [toml(table[key]) if key in table else NOTHING for table in tables] for key in keys}
     return {key: values for key, values in shown.items() if len(set(values)) > 1}
@@ -53,14 +43,3 @@ def interval(first: float, second: float, examples: int) -> float:
     """
     variance = first * (1 - first) / examples + second * (1 - second) / examples
     return TWO_SIDED * math.sqrt(variance)
-
-
-def _flatten(path: str, value: Any, found: dict[str, Any]) -> None:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            _flatten(f"{path}.{key}" if path else key, item, found)
-    elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
-        for place, item in enumerate(value):
-            _flatten(f"{path}[{place}]", item, found)
-    else:
-        found[path] = value

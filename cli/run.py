@@ -19,13 +19,15 @@ from cli.stopping import INTERRUPTED, Interrupted, Stopping
 from cli.until import Goal, read_goal
 from fedsim.errors import ResultsConflict, ScenarioError
 from fedsim.events import Event
+from fedsim.inventory import EVENTS, FIGURE, METRICS
 from fedsim.loading import load_scenario
 from fedsim.locating import locate
-from fedsim.results import EVENTS, FIGURE, METRICS, RunFolder, claim, read_events, read_summary, reopen
+from fedsim.results import RunFolder, claim, events_of, reopen
 from fedsim.scenario import Scenario
 from fedsim.shipped import find_scenario
 from fedsim.sinks import consume
 from fedsim.state import State
+from fedsim.summaries import read_summary
 
 if TYPE_CHECKING:
     from fedsim.engine import Simulation
@@ -103,7 +105,7 @@ def _perform(scenario: Scenario, folder: RunFolder | None, state: State | None, 
 
     history, begin = History(), time.perf_counter()
     if folder and state:
-        consume(read_events(folder.path), history)
+        consume(events_of(folder.path), history)
     screen = Screen(scenario, history, mode)
     screen.begin(*_notes(folder, state))
     simulation = simulate(scenario, resume=state, progress=screen.progress)

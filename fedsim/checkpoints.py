@@ -140,7 +140,8 @@ class _Rest:
 def _rest(state: State) -> dict[str, Any]:
     """All of the state but its arrays."""
     in_flight = tuple(_InFlight(*each.arrival, each.count, each.byzantine) for each in state.travelling)
-    return plain(_Rest(state.round, state.time, state.memory is not None, state.tally, in_flight))
+    rest: dict[str, Any] = plain(_Rest(state.round, state.time, state.memory is not None, state.tally, in_flight))
+    return rest
 
 
 def _state(path: Path, rest: dict[str, Any], arrays: dict[str, Array]) -> State:

@@ -42,6 +42,28 @@ def decompose(scenario: Any) -> dict[str, Any]:
     return table
 
 
+IRRELEVANT = ("name", "question", "execution", "output")
+"""Sections that change no result."""
+
+
+def settings_of(scenario: Any) -> dict[str, Any]:
+    """Every setting that a result depends on by its dotted path, defaults filled in."""
+    found: dict[str, Any] = {}
+    _flatten("", {key: value for key, value in decompose(scenario).items() if key not in IRRELEVANT}, found)
+    return found
+
+
+def _flatten(path: str, value: Any, found: dict[str, Any]) -> None:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _flatten(f"{path}.{key}" if path else key, item, found)
+    elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        for place, item in enumerate(value):
+            _flatten(f"{path}[{place}]", item, found)
+    else:
+        found[path] = value
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Choice):
         return {"name": value.name} | {key: _plain(item) for key, item in value.settings.items() if item is not None}

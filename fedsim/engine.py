@@ -49,7 +49,7 @@ class Simulation(Iterator[Event]):
 
     def __init__(self, scenario: Scenario, pool: Pool | None, resume: State | None, progress: Progress) -> None:
         self.scenario = scenario
-        self.state = resume  # after the last whole round, whatever is under way
+        self.state = resume  # after the last whole round; between rounds another may be put there to go on from
         self.world: World | None = None  # once RunStarted is out
         self._pool, self._progress = pool, progress
         self._events = self._run()

@@ -8,7 +8,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, BinaryIO
@@ -81,11 +81,16 @@ def part_of(name: str) -> str:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file beside and rename it over; a reader meets the old file or the new one, never a part."""
+    write_lines(path, (data,))
+
+
+def write_lines(path: Path, lines: Iterable[bytes]) -> None:
+    """The same for a file that need not fit in memory, and may be made from the one that it replaces."""
     beside = path.with_name(part_of(path.name))
     with storing(path):
         beside.unlink(missing_ok=True)
         try:
-            _write_flushed(beside, data)
+            _write_flushed(beside, lines)
             beside.replace(path)
             flush_folder(path.parent)
         finally:
@@ -100,7 +105,7 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
         try:
             beside.mkdir(parents=True)
             for name, data in files.items():
-                _write_flushed(beside / name, data)
+                _write_flushed(beside / name, (data,))
             flush_folder(beside)
             remove_folder(path, files)
             beside.rename(path)
@@ -167,10 +172,10 @@ def append_to(path: Path) -> BinaryIO:
         raise
 
 
-def _write_flushed(path: Path, data: bytes) -> None:
+def _write_flushed(path: Path, lines: Iterable[bytes]) -> None:
     """Write a new file; one that stands there, or a link, is an error rather than written through."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), "wb") as file:
-        file.write(data)
+        file.writelines(lines)
         file.flush()
         flush_file(file)
 

@@ -76,7 +76,7 @@ def whole_lines(path: Path) -> Iterator[tuple[bytes, Event | None]]:
     for line in lines_of(path):
         if not line.endswith(b"\n"):
             return
-        event = _event(line)
+        event = event_of(line)
         yield line, event if event is not None and grammar.allows(event) else None
 
 
@@ -109,7 +109,7 @@ class _Grammar:
         return True
 
 
-def _event(line: bytes) -> Event | None:
+def event_of(line: bytes) -> Event | None:
     """The event of a line of a file, if it is one just as a run writes it."""
     try:
         event = read_event(line)

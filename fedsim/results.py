@@ -1,19 +1,8 @@
-"""A run's folder: claimed by one run at a time, never written over by another scenario, and always continuable.
-
-scenario.toml     the resolved scenario
-events.jsonl      every event, one a line
-metrics.csv       one line a round
-summary.json      the numbers at the end, versions and host
-checkpoints/      state.json and state.safetensors after some rounds
-model.safetensors the final parameters under the model's own names
-accuracy.png      drawn by the terminal
-"""
+"""A run's folder: claimed by one run at a time, never written over by another scenario, and always continuable."""
 
 import fcntl
-import json
 import os
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,17 +12,18 @@ from fedsim.arrays import Array
 from fedsim.checkpoints import checkpoints, load_checkpoint, prune_checkpoints, save_checkpoint
 from fedsim.errors import ResultsConflict, ScenarioError
 from fedsim.events import Event, RoundEnded, RunEnded, RunStarted
-from fedsim.files import part_of, storing, sweep, write_whole
-from fedsim.loading import dump_scenario, load_scenario, scenario_digest
-from fedsim.provenance import host, versions
-from fedsim.records import event_record, recorded, round_digests, whole_lines
+from fedsim.files import flush_folder, part_of, read_plain, remove, storing, sweep, write_lines, write_whole
+from fedsim.inventory import CHECKPOINTS, EVENTS, FIGURE, METRICS, MODEL, OURS, SCENARIO, SUMMARY, check_kinds
+from fedsim.loading import dump_scenario, parse_scenario, scenario_digest
+from fedsim.matching import apart, check_record
+from fedsim.records import recorded, round_digests
 from fedsim.scenario import Scenario
 from fedsim.sinks import COLUMNS, Rows, csv_line
 from fedsim.state import State
+from fedsim.summaries import asked, finished, read_summary, recorded_settings, summary_text, unfinished
 
-SCENARIO, EVENTS, METRICS, SUMMARY = "scenario.toml", "events.jsonl", "metrics.csv", "summary.json"
-CHECKPOINTS, MODEL, FIGURE = "checkpoints", "model.safetensors", "accuracy.png"
-OURS = (SCENARIO, EVENTS, METRICS, SUMMARY, CHECKPOINTS, MODEL, FIGURE)
+MOST_SCENARIO = 2**25
+"""Bytes of a resolved scenario: longer than one written by hand, as every default and every client stands in it."""
 
 Status = Literal["new", "partial", "finished"]
 
@@ -64,10 +54,12 @@ class RunFolder:
 
     def clear(self) -> None:
         """Forget the results in the folder, and only what a run puts there."""
+        check_kinds(self.path)
+        prune_checkpoints(self.path / CHECKPOINTS, 0)
         with storing(self.path):
             for name in reversed(OURS):  # the scenario last: without it nobody would know whose the rest is
-                path = self.path / name
-                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+                if name != CHECKPOINTS:
+                    remove(self.path / name)
         self.status = "new"
 
     def discard(self) -> None:
@@ -84,37 +76,36 @@ class RunFolder:
 
         Whatever was written after that state is cut off: a run goes on as if it had never been interrupted.
         """
+        check_record(self.path, self.scenario)
         for name in OURS:
             sweep(self.path, name)
         sweep(self.path / CHECKPOINTS, "round-*")
         if not (self.path / SCENARIO).exists():
             write_whole(self.path / SCENARIO, dump_scenario(self.scenario).encode())
+        if not flush_folder(self.path):
+            self.notes.append("this disk does not flush folders: a loss of power may cost the newest rounds")
         state = self._newest_state()
         self._cut(state.round if state else 0)
-        self._write_summary({"status": "running"})
+        self._write_summary(unfinished("running"))
         return state
 
     def checkpoint(self, state: State) -> None:
         """Keep the state of a round of the schedule."""
         save_checkpoint(self.path / CHECKPOINTS, state)
-        prune_checkpoints(self.path / CHECKPOINTS, self.scenario.output.checkpoint_every)
+        self._prune()
 
     def interrupted(self, state: State | None, status: str = "interrupted") -> None:
         """Keep the last whole round of a run that ends early."""
         if state is not None and state.round > 0:
             save_checkpoint(self.path / CHECKPOINTS, state)
             self._cut(state.round)
-        self._write_summary({"status": status, "rounds_done": state.round if state else 0})
+        self._write_summary(unfinished(status, state.round if state else 0))
 
     def finish(self, started: RunStarted, ended: RunEnded, model: Mapping[str, Array]) -> None:
         """Write the model and the summary of a whole run, and leave only the checkpoints of its schedule."""
-        write_whole(self.path / MODEL, save(dict(model)))
-        prune_checkpoints(self.path / CHECKPOINTS, self.scenario.output.checkpoint_every)
-        record = event_record(ended)
-        wall = record.pop("wall")
-        record.pop("event")
-        sizes = {name: getattr(started, name) for name in ("train", "root", "validation", "test")}
-        self._write_summary({"status": "finished", "examples": sizes} | record, wall)
+        write_whole(self.path / MODEL, model_bytes(model))
+        self._prune()
+        self._write_summary(finished(started, ended), {"seconds": ended.seconds})
         self.status = "finished"
 
     def _newest_state(self) -> State | None:
@@ -132,35 +123,48 @@ class RunFolder:
             self.notes.append(f"{EVENTS} does not lead to checkpoint {path.name}; using the one before")
         return None
 
+    def _prune(self) -> None:
+        output = self.scenario.output
+        prune_checkpoints(self.path / CHECKPOINTS, output.checkpoint_every, kept_of(self.scenario))
+
     def _cut(self, round: int) -> None:
         """Leave the events of whole rounds up to this one, and make the table anew from them."""
-        rows, lines, table = Rows(), [], [csv_line(COLUMNS)]
-        for line, event in recorded(self.path / EVENTS) if round else ():
-            lines.append(line)
-            row = rows(event)
-            if row is not None:
-                table.append(csv_line(row))
-            if isinstance(event, RoundEnded) and event.round == round:
-                break
-        write_whole(self.path / EVENTS, b"".join(lines))
-        write_whole(self.path / METRICS, "".join(table).encode())
+        write_lines(self.path / EVENTS, (line for line, _ in _up_to(round, recorded(self.path / EVENTS))))
+        write_lines(self.path / METRICS, table_lines(event for _, event in _up_to(round, recorded(self.path / EVENTS))))
 
     def _write_summary(self, body: dict[str, Any], wall: dict[str, Any] | None = None) -> None:
-        scenario = self.scenario
-        head = {
-            "name": scenario.name, "question": scenario.question, "scenario": scenario_digest(scenario),
-            "seed": scenario.seed,
-        }  # fmt: skip
-        text = json.dumps(head | body | {"versions": versions(), "host": host(), "wall": wall or {}}, indent=2)
-        write_whole(self.path / SUMMARY, (text + "\n").encode())
+        write_whole(self.path / SUMMARY, summary_text(asked(self.scenario) | body, wall).encode())
+
+
+def kept_of(scenario: Scenario) -> int | None:
+    """How many checkpoints of the schedule stay; None means all of them."""
+    kept = scenario.output.checkpoints_kept
+    return None if kept == "all" else kept
+
+
+def table_lines(events: Iterable[Event]) -> Iterator[bytes]:
+    """The lines of metrics.csv that these events make."""
+    rows = Rows()
+    yield csv_line(COLUMNS).encode()
+    for row in map(rows, events):
+        if row is not None:
+            yield csv_line(row).encode()
+
+
+def model_bytes(model: Mapping[str, Array]) -> bytes:
+    """The file of the final parameters."""
+    data: bytes = save(dict(model))
+    return data
 
 
 def claim(scenario: Scenario, path: Path | None = None) -> RunFolder:
     """Hold the folder for a scenario's results, made if need be.
 
-    ResultsConflict when another process holds it, or when it holds anything but results of this very scenario.
+    ResultsConflict when another process holds it, or when it holds anything but results of this very scenario. A
+    folder given as a link is the folder that the link leads to now, whatever becomes of the link.
     """
     path = path or folder_of(scenario)
+    path = path.resolve() if path.is_symlink() else path
     made = tuple(folder for folder in (path, *path.parents) if not folder.exists())
     with storing(path):
         path.mkdir(parents=True, exist_ok=True)
@@ -174,31 +178,41 @@ def claim(scenario: Scenario, path: Path | None = None) -> RunFolder:
 
 def reopen(path: Path) -> RunFolder:
     """Hold the folder of a run that was begun before, with its own scenario."""
-    return claim(read_scenario(path), path)
+    scenario = read_scenario(path)
+    check_record(path, scenario)
+    return claim(scenario, path)
 
 
 def read_scenario(path: Path) -> Scenario:
     """The scenario of a results folder; ResultsConflict where there is none that can be read."""
+    check_kinds(path)
     if not (path / SCENARIO).is_file():
         raise ResultsConflict(f"{path} is no results folder: it has no {SCENARIO}")
     try:
-        return load_scenario(path / SCENARIO)
-    except ScenarioError as error:
+        text = read_plain(path / SCENARIO, MOST_SCENARIO).decode()
+        return parse_scenario(text, source=str(path / SCENARIO))
+    except OSError as error:
+        raise ResultsConflict(f"the scenario of {path} cannot be read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, ScenarioError) as error:
         raise ResultsConflict(f"the scenario of {path} cannot be read: {error}") from error
 
 
 def read_events(path: Path) -> list[Event]:
     """The events of a results folder, up to the first line that is not whole."""
-    return [event for _, event in recorded(path / EVENTS)]
+    return list(events_of(path))
 
 
-def read_summary(path: Path) -> dict[str, Any]:
-    """The summary of a results folder; empty where there is none that can be read."""
-    try:
-        summary = json.loads((path / SUMMARY).read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return summary if isinstance(summary, dict) else {}
+def events_of(path: Path) -> Iterator[Event]:
+    """The same, one after another: a long record need not fit in memory."""
+    return (event for _, event in recorded(path / EVENTS))
+
+
+def _up_to(round: int, record: Iterable[tuple[bytes, Event]]) -> Iterator[tuple[bytes, Event]]:
+    """The events of whole rounds up to this one."""
+    for line, event in record if round else ():
+        yield line, event
+        if isinstance(event, RoundEnded) and event.round == round:
+            return
 
 
 def _lock(path: Path) -> int:
@@ -216,15 +230,11 @@ def _lock(path: Path) -> int:
 def _status(path: Path, scenario: Scenario) -> Status:
     present = {entry.name for entry in path.iterdir()} - {FIGURE, *map(part_of, OURS)}
     if not present:
+        check_kinds(path)
         return "new"
     if SCENARIO not in present:
         raise ResultsConflict(f"{path} is not empty and is no results folder; choose another --out")
-    digest = scenario_digest(read_scenario(path))
-    if digest != scenario_digest(scenario):
-        raise ResultsConflict(f"{path} holds the results of another scenario ({digest}); choose another --out")
+    different = apart(recorded_settings(read_scenario(path)), recorded_settings(scenario))
+    if different:
+        raise ResultsConflict(f"{path} holds the results of another scenario: {different}; choose another --out")
     return "finished" if read_summary(path).get("status") == "finished" else "partial"
-
-
-def has_damaged_lines(path: Path) -> bool:
-    """Whether a results folder has a whole line that is no event; a last line cut short is no damage."""
-    return any(event is None for _, event in whole_lines(path / EVENTS))

@@ -173,6 +173,8 @@ class Output:
     """Where results folders are made."""
     checkpoint_every: Annotated[int, Ge(0)] = 10
     """Rounds between checkpoints; 0 means only when interrupted."""
+    checkpoints_kept: Literal["all"] | Annotated[int, Ge(1), Le(10**7)] = 3
+    """Newest checkpoints that stay; all: every one, so that `fedsim verify --spot` reaches any round at little cost."""
 
 
 @section

@@ -1,39 +1,32 @@
-"""Is a results folder what its scenario gives? Every event is made again and compared with the one on record."""
+"""Is a results folder what its scenario gives? Rounds are played again and held against the record, byte by byte."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fedsim.arrays import Progress, silent
-from fedsim.checkpoints import checkpoint_round, checkpoints, load_checkpoint
+from fedsim.consistency import (
+    Difference,
+    Outline,
+    checkpoint_differences,
+    inconsistencies,
+    is_finished,
+    outline,
+    same_bytes,
+)
 from fedsim.errors import ResultsConflict
-from fedsim.events import Event, RoundEnded, RunEnded, RunStarted, bits
+from fedsim.inventory import EVENTS, FIGURE, MODEL, SUMMARY, strangers
 from fedsim.provenance import host, versions
-from fedsim.results import CHECKPOINTS, has_damaged_lines, read_events, read_scenario, read_summary
-from fedsim.state import State
+from fedsim.replaying import Replay, state_before
+from fedsim.results import model_bytes, read_scenario
+from fedsim.spots import Spots, draw
+from fedsim.summaries import read_summary
 
 if TYPE_CHECKING:
+    from fedsim.engine import Simulation
     from fedsim.pool import Pool
 
-PHASES = {
-    "RunStarted": "set-up",
-    "RoundStarted": "sampling",
-    "BatchTrained": "training",
-    "UpdatesForged": "attack",
-    "Aggregated": "aggregation",
-    "RoundEnded": "scoring",
-    "RunEnded": "closing",
-}
-
-
-class Difference(NamedTuple):
-    """The first event that came out otherwise."""
-
-    round: int
-    phase: str
-    field: str  # of the event; empty where an event is missing or of another kind
-    recorded: object
-    now: object
+MOST_STRANGERS = 5
 
 
 class Verdict(NamedTuple):
@@ -42,87 +35,93 @@ class Verdict(NamedTuple):
     first: int  # rounds compared, from the first
     last: int  # to the last
     events: int  # compared
-    difference: Difference | None
+    played: int  # rounds that were played again for it
+    differences: tuple[Difference, ...]  # the first of each file, the events' before the others'
+    not_compared: tuple[str, ...]  # what was left out, in words
     versions: dict[str, tuple[str, str]]  # packages, and the processor, that are not the recorded ones: (recorded, now)
+    spots: Spots | None = None  # of a spot check
+
+    @property
+    def difference(self) -> Difference | None:
+        """The first difference, or None where all that was compared is the same."""
+        return self.differences[0] if self.differences else None
 
 
 def verify(
-    folder: Path, rounds: tuple[int, int] | None = None, pool: "Pool | None" = None, progress: Progress = silent
+    folder: Path,
+    rounds: tuple[int, int] | None = None,
+    pool: "Pool | None" = None,
+    progress: Progress = silent,
+    *,
+    spot: int | None = None,
+    seed: int | None = None,
 ) -> Verdict:
-    """Run a folder's scenario again, from the nearest checkpoint before the first round asked for, and compare.
+    """Play a folder's scenario again and compare it with all that the folder holds.
+
+    `rounds` plays only these (from, to), `spot` so many that are drawn at random, by `seed` where one is given; each
+    from the nearest checkpoint before it, or from the beginning. Rounds passed on the way are compared too.
 
     ResultsConflict where the folder holds no whole round of those asked for.
     """
-    scenario, recorded = read_scenario(folder), read_events(folder)
-    done = max((event.round for event in recorded if isinstance(event, RoundEnded)), default=0)
+    scenario, kept = read_scenario(folder), outline(folder)
+    _check_rounds(folder, kept.done, rounds)
+    spots = draw(spot, kept.done, seed) if spot is not None else None
+    spans = [(round, round) for round in spots.rounds] if spots else [rounds] if rounds else []
+    start = state_before(folder, spans[0][0]) if spans else None
+    from fedsim.engine import simulate  # and with it torch, once nothing is left to refuse
+
+    with simulate(scenario, pool, resume=start, progress=progress) as simulation:
+        replay = Replay(folder, simulation, is_finished(folder), progress)
+        found = list(replay.all() if not spans else replay.spans(spans))
+        model = list(_in_model(folder, simulation, kept))
+    found += inconsistencies(folder, scenario, kept)
+    found += checkpoint_differences(folder, kept, seen=replay.checkpoints)
+    first, last = spans[0][0] if spans else 1, spans[-1][1] if spans else kept.done
+    return Verdict(
+        first, last, replay.events, replay.played, (*found, *(each for each in model if isinstance(each, Difference))),
+        (*_left_out(folder, kept, replay), *(each for each in model if isinstance(each, str))),
+        _other_versions(folder), spots,
+    )  # fmt: skip
+
+
+def _check_rounds(folder: Path, done: int, rounds: tuple[int, int] | None) -> None:
     first, last = rounds or (1, done)
     if not done:
         raise ResultsConflict(f"{folder} holds no whole round: there is nothing to verify")
     if not 1 <= first <= last <= done:
         raise ResultsConflict(f"{folder} holds rounds 1 to {done}: cannot verify {first} to {last}")
-    gap = read_summary(folder).get("status") == "finished" or has_damaged_lines(folder)
-    state = _state_before(folder, first)
-    from fedsim.engine import simulate  # and with it torch, once nothing is left to refuse
-
-    with simulate(scenario, pool, resume=state, progress=progress) as simulation:
-        compared, difference = 0, None
-        ends = _Ends(state.round if state else 0, last if rounds else None, gap)
-        for before, now in _paired(recorded, simulation, ends):
-            progress("verifying", _round(now or before), last)
-            compared, difference = compared + 1, _difference(before, now)
-            if difference:
-                break
-    return Verdict(first, last, compared, difference, _other_versions(folder))
 
 
-def _state_before(folder: Path, first: int) -> State | None:
-    """The newest good state before a round; None means the beginning."""
-    for path in checkpoints(folder / CHECKPOINTS, at_most=first - 1):
-        try:
-            state = load_checkpoint(path)
-        except ResultsConflict:
-            continue
-        if state.round == checkpoint_round(path):
-            return state
-    return None
+def _in_model(folder: Path, simulation: "Simulation", kept: Outline) -> Iterator[Difference | str]:
+    """A difference in the model's file, or why it was not compared."""
+    if not (folder / MODEL).is_file():
+        return
+    from fedsim.vectors import digest
+
+    state = simulation.state
+    if state is None or state.round < kept.done:
+        simulation.state = state = state_before(folder, kept.done + 1)
+    if state is None or simulation.world is None or digest(state.parameters) not in kept.digests[-1:]:
+        yield f"{MODEL}: the last round was not played again and has no checkpoint that the events lead to"
+    elif not kept.ended:
+        yield f"{MODEL}: the run is not finished"
+    elif not same_bytes(folder / MODEL, model_bytes(simulation.model())):
+        yield Difference(kept.done, "closing", "", "other bytes", "the final parameters", MODEL)
 
 
-class _Ends(NamedTuple):
-    """Where a comparison begins and ends."""
-
-    after: int  # the round whose state it begins with
-    last: int | None  # the round it ends with; None means the end of the record
-    gap: bool  # whether a record that ends before the run does is itself a difference
-
-
-def _paired(
-    recorded: list[Event], simulated: Iterator[Event], ends: _Ends
-) -> Iterator[tuple[Event | None, Event | None]]:
-    """Recorded and new events side by side."""
-    old = iter([e for e in recorded if isinstance(e, RunStarted | RunEnded) or _round(e) > ends.after])
-    for now in simulated:
-        before = next(old, None)
-        if before is None and not ends.gap:
-            return
-        yield before, now
-        if isinstance(now, RoundEnded) and now.round == ends.last:
-            return
-    yield from ((event, None) for event in old)
-
-
-def _round(event: Event | None) -> int:
-    return getattr(event, "round", 0)
-
-
-def _difference(before: Event | None, now: Event | None) -> Difference | None:
-    event = now or before
-    round, phase = _round(event), PHASES[type(event).__name__]
-    if before is None or now is None or type(before) is not type(now):
-        return Difference(round, phase, "", type(before).__name__, type(now).__name__)
-    changed = [name for (name, old), (_, new) in zip(bits(before), bits(now), strict=True) if old != new]
-    if not changed:
-        return None
-    return Difference(round, phase, changed[0], getattr(before, changed[0]), getattr(now, changed[0]))
+def _left_out(folder: Path, kept: Outline, replay: Replay) -> Iterator[str]:
+    """What a verdict says nothing of."""
+    yield f"the wall clock (`wall` in {EVENTS} and {SUMMARY}), versions and host in {SUMMARY}"
+    if replay.played < kept.done:
+        yield f"{kept.done - replay.played} of {kept.done} rounds, which were not played again"
+    if replay.cut:
+        yield f"the end of the last line of {EVENTS}, which was cut short"
+    if (folder / FIGURE).exists():
+        yield FIGURE
+    other = list(strangers(folder))
+    if other:
+        more = f" and {len(other) - MOST_STRANGERS} more" if len(other) > MOST_STRANGERS else ""
+        yield f"files that no run put there: {', '.join(other[:MOST_STRANGERS])}{more}"
 
 
 def _other_versions(folder: Path) -> dict[str, tuple[str, str]]:

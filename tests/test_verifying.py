@@ -8,7 +8,10 @@ import pytest
 from fedsim.errors import ResultsConflict
 from fedsim.pool import Pool
 from fedsim.provenance import host, versions
-from fedsim.verifying import PHASES, verify
+from fedsim.replaying import PHASES
+from fedsim.results import read_scenario
+from fedsim.summaries import MACHINE, asked, unfinished, written
+from fedsim.verifying import verify
 
 from .driving import DIGITS, content, held, run_in, scenario
 
@@ -136,17 +139,83 @@ def test_a_run_that_was_interrupted_repeats_as_far_as_it_went(copy):
     lines = (copy / "events.jsonl").read_text().splitlines(keepends=True)
     place = next(i for i, line in enumerate(lines) if '"Aggregated"' in line and '"round":4' in line)
     (copy / "events.jsonl").write_text("".join(lines[:place]) + lines[place][:20])
-    summary = json.loads((copy / "summary.json").read_text()) | {"status": "interrupted"}
-    (copy / "summary.json").write_text(json.dumps(summary))
+    summary = json.loads((copy / "summary.json").read_text())
+    told = asked(read_scenario(copy)) | unfinished("interrupted", 3) | {key: summary[key] for key in MACHINE}
+    (copy / "summary.json").write_text(written(told))
     verdict = verify(copy)
     assert (verdict.last, verdict.difference) == (3, None)
     assert verdict.events == place
 
 
-def test_damaged_checkpoints_are_passed_over(copy):
-    for path in (copy / "checkpoints").glob("*/state.json"):
+def test_damaged_checkpoints_are_passed_over_and_named(copy):
+    damaged = sorted((copy / "checkpoints").glob("*/state.json"))
+    for path in damaged:
         path.write_text("{}")
-    assert verify(copy, (6, 6)).difference is None
+    verdict = verify(copy, (6, 6))
+    assert verdict.played == 6
+    assert {each.file for each in verdict.differences} == {f"checkpoints/{path.parent.name}" for path in damaged}
+
+
+@pytest.mark.parametrize("file", ["metrics.csv", "summary.json", "model.safetensors", "scenario.toml", "events.jsonl"])
+def test_a_changed_byte_of_any_file_is_found(copy, file):
+    path = copy / file
+    data = bytearray(path.read_bytes())
+    place = data.index(b"0.", len(data) // 3) if file != "model.safetensors" else len(data) - 1
+    if file == "scenario.toml":
+        place = data.index(b"\n")
+        data[place:place] = b" "
+    elif file == "model.safetensors":
+        data[place] ^= 1
+    else:
+        data[place + 2] = ord("9") if data[place + 2] != ord("9") else ord("8")
+    path.write_bytes(bytes(data))
+    verdict = verify(copy)
+    assert verdict.difference is not None
+    assert file in {each.file for each in verdict.differences}
+
+
+def test_a_word_under_wall_does_not_hide_an_events_own(copy):
+    path = copy / "events.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    place = next(i for i, line in enumerate(lines) if '"RoundEnded"' in line and '"round":4' in line)
+    event = json.loads(lines[place])
+    event["wall"] = event["wall"] | {"accuracy": event["accuracy"]}
+    event["accuracy"] = 0.99
+    lines[place] = json.dumps(event, separators=(",", ":")) + "\n"
+    path.write_text("".join(lines))
+    assert verify(copy).difference is not None
+
+
+def test_a_line_after_the_end_is_found(copy):
+    with (copy / "events.jsonl").open("a") as file:
+        file.write("garbage\n")
+    assert verify(copy).difference is not None
+
+
+def test_a_file_that_is_gone_is_found(copy):
+    (copy / "model.safetensors").unlink()
+    assert verify(copy).difference.file == "model.safetensors"
+
+
+def test_a_spot_check_plays_the_rounds_it_names_again(finished):
+    verdict = verify(finished, spot=2, seed=7)
+    assert verdict.difference is None
+    assert len(verdict.spots.rounds) == 2
+    assert verdict.spots == verify(finished, spot=2, seed=7).spots
+    assert verdict.spots.unseen(1) == pytest.approx(4 / 6)
+    assert verify(finished, spot=100).spots.rounds == (1, 2, 3, 4, 5, 6)
+    assert any("rounds, which were not played again" in each for each in verdict.not_compared)
+
+
+def test_a_spot_check_of_every_round_finds_a_changed_one(copy):
+    path = copy / "events.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    place = next(i for i, line in enumerate(lines) if '"Aggregated"' in line and '"round":5' in line)
+    event = json.loads(lines[place])
+    event["norm"] *= 1.5
+    lines[place] = json.dumps(event, separators=(",", ":")) + "\n"
+    path.write_text("".join(lines))
+    assert verify(copy, spot=6).difference.round == 5
 
 
 @pytest.mark.parametrize("rounds", [(0, 1), (3, 2), (1, 7), (7, 7)])

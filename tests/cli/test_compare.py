@@ -8,7 +8,8 @@ import pytest
 
 from cli.compare_table import heading, line_of, summary_lines
 from cli.contestants import Contestant, in_turns
-from cli.differences import differences, flat, interval, shared
+from cli.differences import differences, interval, shared
+from fedsim.composing import settings_of
 from fedsim.events import RoundEnded
 from fedsim.loading import parse_scenario
 from fedsim.results import read_events
@@ -143,7 +144,7 @@ def test_what_is_shared(text, apart):
 
 def test_attacks_are_compared_by_their_place():
     scenario = parse_scenario('attacks = [{name = "noise", count = 1}, {name = "zero", ids = [5, 6]}]')
-    found = flat(scenario)
+    found = settings_of(scenario)
     assert (found["attacks[0].name"], found["attacks[1].ids"]) == ("noise", [5, 6])
 
 

@@ -169,7 +169,10 @@ class TestVerify:
         ask(capsys, "run", "small.toml", "-q")
         path = f"runs/{results(folder).name}"
         count = len(read_events(results(folder)))
-        assert ask(capsys, "verify", path).out == f"same  {path}: rounds 1 to 6, {count} events, every one equal\n"
+        first, *left_out = ask(capsys, "verify", path).out.splitlines()
+        compared = f"rounds 1 to 6, {count} events and the files that follow from them, every one equal"
+        assert first == f"same  {path}: {compared}"
+        assert all(line.startswith("  not compared: ") for line in left_out)
         found = json.loads(ask(capsys, "verify", path, "--rounds", "3-4", "--json").out)
         assert (found["first"], found["last"], found["same"], found["difference"]) == (3, 4, True, None)
 
@@ -184,7 +187,18 @@ class TestVerify:
         path.write_text("".join(lines))
         answer = ask(capsys, "verify", results(folder))
         assert answer.code == 1
-        assert ": first in round 4, scoring\n  accuracy on record  0.123\n  accuracy now        0." in answer.out
+        told = ": first in events.jsonl: round 4, scoring\n  events.jsonl: round 4, scoring\n"
+        told += "    accuracy on record  0.123\n    accuracy now        0."
+        assert told in answer.out
+
+    def test_a_spot_check_says_what_it_proves(self, capsys, folder):
+        ask(capsys, "run", "small.toml", "-q")
+        answer = ask(capsys, "verify", results(folder), "--spot", "2", "--spot-seed", "1")
+        assert answer.code == 0
+        assert "Of 6 rounds, 5 or more wrong ones would have been missed with a chance of 0.0% at most" in answer.out
+        assert "--spot 2 --spot-seed 1" in answer.out
+        assert ask(capsys, "verify", results(folder), "--spot", "2", "--rounds", "1-2").code == 2
+        assert ask(capsys, "verify", results(folder), "--spot-seed", "2").code == 2
 
 
 class TestEndingEarly:
