@@ -47,7 +47,8 @@ def _train(plan: Plan, site: Site, job: ClientJob) -> float:
     for chosen in steps:
         picked = torch.from_numpy(chosen)
         network.load(images[picked])
-        loss, gradients = network.gradients(parameters, labels[picked])
+        loss, found = network.gradients(parameters, labels[picked])
+        gradients: list[Tensor | None] = [*found]
         pull_back(parameters, gradients, anchors, site.training.proximal)
         step(parameters, gradients)
         total, seen = total + loss * len(chosen), seen + len(chosen)

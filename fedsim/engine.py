@@ -62,7 +62,8 @@ class Simulation(Iterator[Event]):
         """The global parameters after the last whole round, by the model's own names."""
         if self.world is None or self.state is None:
             raise RuntimeError("the run has not begun: ask for its first event before its model")
-        return named(flat_model(self.world.kind, channels_last=False).module, self.state.parameters)
+        with repeatable():
+            return named(flat_model(self.world.kind, channels_last=False), self.state.parameters)
 
     def close(self) -> None:
         """End the run where it is: workers gone, memory freed."""
@@ -136,15 +137,16 @@ class Round:
 
     @OVERFLOWING
     def _remember(self, clients: list[int], rows: dict[int, int]) -> None:
-        """Worker momentum: m ← βm + (1−β)·update, and m is what is sent."""
-        beta = np.float32(self.world.scenario.training.worker_momentum)
+        """Worker momentum: m ← βm + (1−β)·update, and m is what is sent; buffers are sent as they are."""
+        trained, beta = self.world.layout.trained, np.float32(self.world.scenario.training.worker_momentum)
         if not beta:
             return
         for client in clients:
             row = self.workshop.rows[rows[client]]
             before = self.state.momenta.get(client, np.zeros_like(row))
-            self.state.momenta[client] = beta * before + (1 - beta) * row
-            row[:] = self.state.momenta[client]
+            momentum = beta * before + (1 - beta) * row
+            momentum[trained:] = row[trained:]
+            row[:] = self.state.momenta[client] = momentum
 
     def _forge(self, cohort: Cohort) -> Iterator[UpdatesForged]:
         matrix = self.workshop.rows[: len(cohort.answering)]
@@ -192,7 +194,7 @@ class Round:
         state, rows = self.state, self.workshop.rows
         update = lasting(verdict.update, rows).astype(state.parameters.dtype, copy=False)
         state.parameters, state.velocity = server_step(
-            state.parameters, state.velocity, update, self.world.scenario.server
+            state.parameters, state.velocity, update, self.world.scenario.server, self.world.layout
         )
         state.previous, memory = update, verdict.memory
         state.memory = memory and {name: lasting(array, rows) for name, array in memory.items()}

@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from fedsim.inference import outputs
-from fedsim.modules import ModelKind
+from fedsim.modules import ModelKind, flat_model
 from fedsim.shared import Shared
 
 PIECE = 500
@@ -87,7 +87,8 @@ class Questions:
 
 def answer(questions: Questions) -> None:
     """Write the logits of each row's model."""
-    start, images = torch.from_numpy(questions.parameters.open()), questions.images.open()
+    start, images = questions.parameters.open(), questions.images.open()
+    layout = flat_model(questions.kind, channels_last=True).layout
     for row in questions.which:
-        run = outputs(questions.kind, start + torch.from_numpy(questions.rows.open()[row]))
+        run = outputs(questions.kind, torch.from_numpy(layout.mend(start + questions.rows.open()[row])))
         questions.answers.open()[row] = run(images).numpy()

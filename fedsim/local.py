@@ -66,18 +66,20 @@ class Stepper:
         self._function, self._settings = optimizer.thing.function, optimizer.thing.settings
         self._states: list[dict[str, Any]] = [{} for _ in range(tensors)]
 
-    def __call__(self, parameters: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
-        """One step in place for every tensor."""
+    def __call__(self, parameters: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:
+        """One step in place for every tensor that has a gradient; the others stay as they are, as in torch.optim."""
         for parameter, gradient, state in zip(parameters, gradients, self._states, strict=True):
-            self._function(parameter.data, gradient, state, **self._settings)
+            if gradient is not None:
+                self._function(parameter.data, gradient, state, **self._settings)
 
 
 def pull_back(
-    parameters: Sequence[Tensor], gradients: Sequence[Tensor], anchors: Sequence[Tensor] | None, weight: float
+    parameters: Sequence[Tensor], gradients: list[Tensor | None], anchors: Sequence[Tensor] | None, weight: float
 ) -> None:
-    """FedProx: add μ(w − w_global) to the gradients."""
-    for parameter, gradient, anchor in zip(parameters, gradients, anchors or (), strict=anchors is not None):
-        gradient.add_(parameter - anchor, alpha=weight)
+    """FedProx: add μ(w − w_global), the gradient of its own part of the loss, in which every parameter stands."""
+    for place, anchor in enumerate(anchors or ()):
+        pull, gradient = parameters[place] - anchor, gradients[place]
+        gradients[place] = pull.mul_(weight) if gradient is None else gradient.add_(pull, alpha=weight)
 
 
 def batches(count: int, training: Training, stream: Stream) -> Iterator[NDArray[np.int64]]:

@@ -1,14 +1,16 @@
 """Models as modules: what it takes to build one anywhere, and each process's own."""
 
 import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import torch
 from torch import nn
 
+from fedsim.drawing import drawing_from
 from fedsim.models._family import models
 from fedsim.registry import Bound
 from fedsim.rewriting import pool_first
@@ -21,6 +23,9 @@ Model = TypeVar("Model", bound=Hashable)
 Workplace = TypeVar("Workplace")
 
 
+UNNAMED = Stream(b"")
+
+
 @dataclass(frozen=True)
 class ModelKind:
     """What it takes to build a model anywhere."""
@@ -28,14 +33,20 @@ class ModelKind:
     choice: Choice
     shape: tuple[int, int, int]
     classes: int
+    stream: Stream = UNNAMED  # where its first numbers come from, also those that no vector carries
     network: Sent[Bound] = field(init=False, repr=False, compare=False)  # what its name meant where this was made
+    run: str = field(default_factory=lambda: uuid4().hex, repr=False, compare=False)  # a name for what is built from it
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "network", Sent(models[self.choice.name].bound(self.choice.settings)))
 
     def build(self) -> nn.Module:
-        """A module with whatever numbers the global generator draws."""
+        """A module with whatever numbers its initialisers draw; layers that wait to see an image have seen one."""
         module: nn.Module = self.network.thing(shape=self.shape, classes=self.classes)
+        tensors = [*module.parameters(), *module.buffers()]
+        if any(map(nn.parameter.is_lazy, tensors)):
+            with torch.no_grad():
+                module.eval()(torch.zeros(2, *self.shape))
         return module
 
 
@@ -48,45 +59,41 @@ class _Modules(threading.local):
 
 
 _modules = _Modules()
-_generator = threading.RLock()
-"""Held while torch's global generator is another's than the caller's: all threads share it."""
 
 
-@contextmanager
-def own_draws(kind: ModelKind, stream: Stream) -> Iterator[None]:
-    """Layers that draw, such as dropout, draw from this address inside; other models keep off the generator."""
-    if not _modules.drawing[repr(kind)]:
-        yield
-        return
-    with _generator, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream.seed)
-        yield
+def own_draws(kind: ModelKind, stream: Stream) -> AbstractContextManager[object]:
+    """Layers that draw, such as dropout, draw from this address inside; nothing is watched in other models."""
+    return drawing_from(stream) if _modules.drawing[kind.run] else nullcontext()
 
 
 def flat_model(kind: ModelKind, *, channels_last: bool) -> Flat:
-    """This process's own module of this kind, built once; its numbers are whatever the last user left."""
-    key, flats = (repr(kind), channels_last), _modules.flats
+    """This thread's own module of this kind, built once a run; its numbers are whatever the last user left.
+
+    It is kept under the run and not under the model's name: the name, or what its function calls, may have been given
+    another meaning since.
+    """
+    key, flats = (kind.run, channels_last), _modules.flats
     if key not in flats:
         for old in [known for known in flats if known[0] != key[0]]:
-            del flats[old]  # one model a run; a second run in the process need not keep the first one's
-        with _generator, torch.random.fork_rng(devices=[]):
+            del flats[old]  # a second run in the process need not keep the first one's
+        with drawing_from(kind.stream):
             module = kind.build()
-            if channels_last:
-                pool_first(module)
-            flats[key] = Flat(module, channels_last=channels_last)
-            _modules.drawing = {key[0]: _draws(flats[key].module, kind.shape)}
+        if channels_last:
+            pool_first(module)
+        flats[key] = Flat(module, channels_last=channels_last)
+        _modules.drawing = {key[0]: _draws(flats[key].module, kind)}
     return flats[key]
 
 
-def _draws(module: nn.Module, shape: tuple[int, int, int]) -> bool:
-    """Whether a training pass moves the global generator; a module that refuses the trial is taken to draw."""
-    before = torch.get_rng_state()
-    try:
-        with torch.no_grad():
-            module.train()(torch.zeros(2, *shape))
-    except Exception:
-        return True
-    return not torch.equal(before, torch.get_rng_state())
+def _draws(module: nn.Module, kind: ModelKind) -> bool:
+    """Whether a training pass draws random numbers; a module that refuses the trial is taken to draw."""
+    with drawing_from(kind.stream) as drawing, torch.no_grad():
+        before = drawing.generator.get_state()
+        try:
+            module.train()(torch.zeros(2, *kind.shape))
+        except Exception:
+            return True
+        return not torch.equal(before, drawing.generator.get_state())
 
 
 class Workplaces(threading.local):

@@ -5,9 +5,11 @@ A client's row depends on the client's own job alone, never on its neighbours in
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from fedsim.convnets import train_convnets
@@ -15,6 +17,12 @@ from fedsim.linears import train_linears
 from fedsim.local import ClientJob, Site, Stepper, batches, client_examples, pull_back
 from fedsim.modules import flat_model, own_draws
 from fedsim.vectors import Flat
+
+ALONE = (
+    "the model cannot learn from a batch of one example: leave short batches out with training.drop_last = true, or "
+    "choose another training.batch_size or a partition whose clients hold more"
+)
+"""What batch normalisation says of it names no setting."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +69,35 @@ def train_client(site: Site, job: ClientJob) -> float:
 def _descend(flat: Flat, site: Site, job: ClientJob) -> float:
     images, labels = client_examples(site, job)
     anchors = [p.detach().clone() for p in flat.parameters] if site.training.proximal else None
-    step = Stepper(site.optimizer, len(flat.parameters))
+    step, draws = Stepper(site.optimizer, len(flat.parameters)), own_draws(site.kind, job.stream.at("module"))
     total, seen = 0.0, 0
     flat.module.train()
-    with own_draws(site.kind, job.stream.at("module")):
-        for chosen in batches(len(labels), site.training, job.stream):
-            picked = torch.from_numpy(chosen)
-            loss = cross_entropy(flat.module(images[picked]), labels[picked])
-            gradients = torch.autograd.grad(loss, flat.parameters)
-            with torch.no_grad():
-                pull_back(flat.parameters, gradients, anchors, site.training.proximal)
-                step(flat.parameters, gradients)
-            total, seen = total + loss.item() * len(chosen), seen + len(chosen)
+    for chosen in batches(len(labels), site.training, job.stream):
+        picked = torch.from_numpy(chosen)
+        with draws:
+            logits = outputs_of(flat.module, images[picked])
+        loss = cross_entropy(logits, labels[picked])
+        gradients = _gradients(loss, flat.parameters)
+        with torch.no_grad():
+            pull_back(flat.parameters, gradients, anchors, site.training.proximal)
+            step(flat.parameters, gradients)
+        total, seen = total + loss.item() * len(chosen), seen + len(chosen)
     return total / seen if seen else 0.0
+
+
+def outputs_of(module: nn.Module, images: Tensor) -> Tensor:
+    """A training pass; ValueError in the scenario's own words where a layer cannot learn from one example."""
+    try:
+        logits: Tensor = module(images)
+    except ValueError as error:
+        if len(images) == 1:
+            raise ValueError(f"{ALONE} ({error})") from error
+        raise
+    return logits
+
+
+def _gradients(loss: Tensor, parameters: Sequence[Tensor]) -> list[Tensor | None]:
+    """The gradient by each parameter; None by one that this batch did not use, as torch's own optimizers know it."""
+    if not loss.requires_grad:
+        return [None] * len(parameters)
+    return list(torch.autograd.grad(loss, parameters, allow_unused=True))

@@ -1,19 +1,38 @@
 """A module's numbers as one flat vector: the only place that knows their order.
 
-The order is that of `module.parameters()`, then of the floating-point buffers (the running statistics of batch
-normalisation), each tensor row by row. So buffers travel, are attacked and are aggregated as parameters are; integer
-buffers stay what the model's constructor made them.
+The order is that of the parameters that are trained, as `module.parameters()` gives them, then of the floating-point
+buffers (the running statistics of batch normalisation), each tensor row by row. So buffers travel and are aggregated as
+parameters are. What is never trained (frozen parameters, counters) does not travel: it stays what the model's
+constructor made it, and no attack can reach it.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from fedsim.arrays import Array
+from fedsim.drawing import drawing_from
 from fedsim.streams import Stream
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which stretch of a vector means what."""
+
+    trained: int  # numbers that training moves; behind them stand the buffers
+    variances: tuple[tuple[int, int], ...] = ()  # stretches of running variances, which are never below zero
+
+    def mend(self, vector: Array) -> Array:
+        """The vector with its variances raised to zero where they are below; changed in place."""
+        for begin, end in self.variances:
+            np.maximum(vector[begin:end], 0, out=vector[begin:end])
+        return vector
 
 
 class Flat:
@@ -25,25 +44,29 @@ class Flat:
 
     def __init__(self, module: nn.Module, *, channels_last: bool = False) -> None:
         self.module = module
-        self.parameters = list(module.parameters())
-        buffers = [buffer for buffer in module.buffers() if buffer.is_floating_point()]
-        self._tensors: list[Tensor] = [*self.parameters, *buffers]
+        self.parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        self._tensors: list[Tensor] = [*self.parameters, *filter(torch.is_floating_point, module.buffers())]
         self.size = sum(tensor.numel() for tensor in self._tensors)
-        self._vector = torch.empty(self.size, dtype=self._tensors[0].dtype)
-        self._moved = channels_last and any(tensor.dim() == 4 for tensor in self._tensors)  # noqa: PLR2004
-        others = [buffer for buffer in module.buffers() if not buffer.is_floating_point()]
-        self._constants = [(buffer, buffer.clone()) for buffer in others]
-        offset = 0
-        for tensor in self._tensors:
-            place = self._vector[offset : offset + tensor.numel()]
+        self.layout = Layout(sum(parameter.numel() for parameter in self.parameters), tuple(self._variances()))
+        self._vector = torch.empty(self.size, dtype=torch.get_default_dtype())
+        own = {id(tensor) for tensor in self._tensors}
+        others = [tensor for tensor in (*module.parameters(), *module.buffers()) if id(tensor) not in own]
+        self._constants = [(tensor, tensor.detach().clone()) for tensor in others]
+        alike = all(tensor.dtype == self._vector.dtype for tensor in self._tensors)
+        self._moved = not alike or (channels_last and any(tensor.dim() == 4 for tensor in self._tensors))  # noqa: PLR2004
+        if alike:
+            self._share(channels_last=channels_last)
+
+    def _share(self, *, channels_last: bool) -> None:
+        """Let every tensor be its own stretch of the vector."""
+        for tensor, place in zip(self._tensors, self._split(self._vector), strict=True):
             place.copy_(tensor.detach().reshape(-1))
             tensor.data = _strided(place, tensor.shape, channels_last=channels_last, standard=tensor.detach().clone())
-            offset += tensor.numel()
 
     def load(self, vector: Tensor) -> None:
         """Take every number from a (size,) vector; what is not in the vector is as it was when the module was made."""
-        for buffer, made in self._constants:
-            buffer.copy_(made)
+        for tensor, made in self._constants:
+            tensor.data.copy_(made)
         if not self._moved:
             self._vector.copy_(vector)
             return
@@ -56,13 +79,21 @@ class Flat:
             torch.sub(self._vector, vector, out=out)
             return
         for tensor, part, place in zip(self._tensors, self._split(vector), self._split(out), strict=True):
-            torch.sub(tensor.data, part.view(tensor.shape), out=place.view(tensor.shape))
+            torch.sub(tensor.data.to(out.dtype), part.view(tensor.shape), out=place.view(tensor.shape))
 
     def numpy(self) -> Array:
         """A copy of every number."""
         out = torch.empty_like(self._vector)
         self.minus(torch.zeros_like(out), out)
         return np.asarray(out.numpy())
+
+    def _variances(self) -> Iterator[tuple[int, int]]:
+        known = {id(part.running_var) for part in self.module.modules() if isinstance(part, _NormBase)}
+        begin = 0
+        for tensor in self._tensors:
+            if id(tensor) in known:
+                yield begin, begin + tensor.numel()
+            begin += tensor.numel()
 
     def _split(self, vector: Tensor) -> tuple[Tensor, ...]:
         return torch.split(vector, [tensor.numel() for tensor in self._tensors])
@@ -78,17 +109,22 @@ def _strided(place: Tensor, shape: torch.Size, *, channels_last: bool, standard:
     return view
 
 
-def named(module: nn.Module, vector: Array) -> dict[str, Array]:
-    """The vector's numbers under the names of the module's parameters and buffers, each in its own shape."""
-    own = [*module.named_parameters(), *((n, b) for n, b in module.named_buffers() if b.is_floating_point())]
-    parts = np.split(vector, np.cumsum([tensor.numel() for _, tensor in own])[:-1])
-    return {name: part.reshape(tensor.shape) for (name, tensor), part in zip(own, parts, strict=True)}
+def named(flat: Flat, vector: Array) -> dict[str, Array]:
+    """What the module's `load_state_dict` takes, under its own names, once these numbers are loaded."""
+    flat.load(torch.tensor(vector))
+    return {name: _plain(tensor) for name, tensor in flat.module.state_dict().items() if isinstance(tensor, Tensor)}
+
+
+def _plain(tensor: Tensor) -> Array:
+    """A copy in the standard order; kinds that numpy lacks become float32."""
+    known = tensor.detach().float() if tensor.dtype == torch.bfloat16 else tensor.detach()
+    array: Any = known.numpy()
+    return np.array(array, order="C")
 
 
 def initial(build: Callable[[], nn.Module], stream: Stream) -> Array:
-    """The numbers of a freshly built module whose initialisers draw from this address; the global state is kept."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream.seed)
+    """The numbers of a freshly built module whose initialisers draw from this address."""
+    with drawing_from(stream):
         return Flat(build()).numpy()
 
 

@@ -9,19 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from fedsim.arrays import Array, Integers, Progress, silent
 from fedsim.datasets._family import Dataset, Examples, datasets
 from fedsim.errors import Problem, ScenarioError
+from fedsim.fitting import fitted
 from fedsim.holders import Holder, drawn_holders
-from fedsim.inference import module_outputs
 from fedsim.modules import ModelKind
 from fedsim.partitions._family import Shares, partitions
 from fedsim.rehearsal import attackers_wanted
 from fedsim.scenario import Scenario
 from fedsim.streams import Stream
-from fedsim.vectors import initial
+from fedsim.vectors import Layout
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,7 @@ class World:
     shares: Shares  # shares[c]: positions in `held` of client c's examples
     kind: ModelKind
     parameters: Array  # (d,) before the first round
+    layout: Layout  # of such vectors
     holders: tuple[Holder, ...]  # for each attack the clients that it holds
 
     @property
@@ -65,10 +65,11 @@ def build_world(scenario: Scenario, progress: Progress = silent) -> World:
     if scenario.clients.sampled > len(shares):
         message = f"cannot sample {scenario.clients.sampled} of {len(shares)} clients"
         raise ScenarioError([Problem(("clients", "sampled"), message)], scenario.name)
-    kind = ModelKind(scenario.model, data.shape, data.classes)
+    kind = ModelKind(scenario.model, data.shape, data.classes, stream.at("model"))
+    start = fitted(kind, scenario, shares)
     return World(
         scenario, stream, data.train, _limited(data.test, scenario.evaluation.limit), root, validation, held, shares,
-        kind, _initial(kind, scenario, stream.at("model")), _holders(scenario, len(shares), stream.at("attackers")),
+        kind, *start, _holders(scenario, len(shares), stream.at("attackers")),
     )  # fmt: skip
 
 
@@ -114,27 +115,6 @@ def _limited(test: Examples, limit: int | None) -> Examples:
         return test
     chosen = np.linspace(0, len(test) - 1, limit).astype(np.int64)
     return Examples(test.images[chosen], test.labels[chosen], None)
-
-
-def _initial(kind: ModelKind, scenario: Scenario, stream: Stream) -> Array:
-    """The model's first numbers, once it has shown that it takes these images and gives an output for each class."""
-    try:
-        parameters = initial(kind.build, stream)
-        logits = module_outputs(kind, torch.from_numpy(parameters))(np.zeros((2, *kind.shape), np.uint8))
-    except Exception as error:  # whatever a constructor or a layer raises, the model does not fit the data
-        raise ScenarioError([Problem(("model",), _unfit(kind, error))], scenario.name) from error
-    if logits.shape != (2, kind.classes):
-        message = f"{kind.choice.name} gives {tuple(logits.shape)} for 2 images of {kind.classes} classes"
-        raise ScenarioError([Problem(("model",), message)], scenario.name)
-    return parameters
-
-
-def _unfit(kind: ModelKind, error: Exception) -> str:
-    """A model's own words where it has some, else those of the layer that failed."""
-    if isinstance(error, ValueError):
-        return str(error)
-    size = "×".join(map(str, kind.shape))
-    return f"{kind.choice.name} cannot take images of {size}: {str(error).partition(chr(10))[0]}"
 
 
 def _holders(scenario: Scenario, population: int, stream: Stream) -> tuple[Holder, ...]:

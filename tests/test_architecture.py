@@ -29,8 +29,8 @@ FLOORS = {
     "door": (["ground", "contracts", "plan"], "door"),
     "work": (
         ["ground", "contracts", "plan"],
-        "arithmetic torch_settings vectors rewriting modules local training linears convnet_plans convnets inference "
-        "evaluation server workers pool sending holders world state workshop intake rounds engine",
+        "arithmetic torch_settings drawing vectors rewriting modules local training linears convnet_plans convnets "
+        "inference evaluation fitting server workers pool sending holders world state workshop intake rounds engine",
     ),
     "archive": (
         ["ground", "plan", "work"],

@@ -2,6 +2,7 @@ import numpy as np
 
 from fedsim.scenario import Server
 from fedsim.server import server_step
+from fedsim.vectors import Layout
 
 from .driving import DIGITS, ends, played, scenario
 
@@ -13,7 +14,7 @@ def test_the_formula_over_three_rounds():
     for _ in range(3):
         aggregate = draw.standard_normal(5)
         given = parameters.copy(), velocity.copy(), aggregate.copy()
-        step = server_step(parameters, velocity, aggregate, Server(lr=0.5, momentum=0.9))
+        step = server_step(parameters, velocity, aggregate, Server(lr=0.5, momentum=0.9), Layout(5))
         for before, now in zip(given, (parameters, velocity, aggregate), strict=True):
             np.testing.assert_array_equal(before, now)
         parameters, velocity = step
@@ -25,13 +26,13 @@ def test_the_formula_over_three_rounds():
 
 def test_the_type_of_the_parameters_stays():
     row = np.ones(3, np.float32)
-    step = server_step(row, row, row, Server(lr=0.1, momentum=0.9))
+    step = server_step(row, row, row, Server(lr=0.1, momentum=0.9), Layout(3))
     assert step.parameters.dtype == step.velocity.dtype == np.float32
 
 
 def test_plain_steps_add_the_aggregate_itself():
     row = np.array([1.0, 2.0], np.float32)
-    step = server_step(row, row, np.array([0.5, -2.0], np.float32), Server())
+    step = server_step(row, row, np.array([0.5, -2.0], np.float32), Server(), Layout(2))
     assert step.parameters.tolist() == [1.5, 0.0]
 
 
