@@ -21,9 +21,9 @@ from fedsim.intake import measure, receive
 from fedsim.loading import scenario_digest
 from fedsim.modules import flat_model
 from fedsim.pool import Pool
-from fedsim.rounds import Cohort, Inputs, forge, gather, judge, trains
+from fedsim.rounds import Cohort, Inputs, forge, gather, judge, mean_loss, trains
 from fedsim.scenario import Scenario, attackers
-from fedsim.server import server_step
+from fedsim.server import DIVERGED, server_step
 from fedsim.shared import Arena
 from fedsim.state import State, lasting
 from fedsim.vectors import digest, named
@@ -170,9 +170,9 @@ class Round:
         begin, state = time.perf_counter(), self.state
         intake = receive(cohort, state, self.number, self.workshop.rows, self.counts)
         verdict, skipped = self._verdict(Inputs(intake.matrix, intake.counts, intake.clients, len(intake.caught)))
+        if verdict and not self._step(verdict):
+            verdict, skipped = None, DIVERGED
         byzantine, norm, distance = measure(intake, verdict)
-        if verdict:
-            self._step(verdict)
         state.tally.judged(byzantine if verdict else None)
         self.seconds["aggregation"] = time.perf_counter() - begin
         return Aggregated(
@@ -190,14 +190,17 @@ class Round:
         except ValueError as error:
             return None, str(error)
 
-    def _step(self, verdict: Aggregate) -> None:
+    def _step(self, verdict: Aggregate) -> bool:
+        """Whether the server could take its step: a step to numbers that are not finite is not taken."""
         state, rows = self.state, self.workshop.rows
         update = lasting(verdict.update, rows).astype(state.parameters.dtype, copy=False)
-        state.parameters, state.velocity = server_step(
-            state.parameters, state.velocity, update, self.world.scenario.server, self.world.layout
-        )
+        step = server_step(state.parameters, state.velocity, update, self.world.scenario.server, self.world.layout)
+        if not np.isfinite(step.parameters).all():
+            return False
+        state.parameters, state.velocity = step
         state.previous, memory = update, verdict.memory
         state.memory = memory and {name: lasting(array, rows) for name, array in memory.items()}
+        return True
 
     def _score(self, begin: float) -> RoundEnded:
         start, state, scenario = time.perf_counter(), self.state, self.world.scenario
@@ -211,14 +214,9 @@ class Round:
             state.time, self.number,
             test.accuracy if test else None, test.mean_loss if test else None,
             validation.accuracy if validation else None, validation.mean_loss if validation else None,
-            _mean_loss(self.losses), digest(state.parameters),
+            mean_loss(self.losses), digest(state.parameters),
             now - begin, self.seconds["training"], self.seconds["aggregation"], now - start,
         )  # fmt: skip
-
-
-def _mean_loss(losses: list[tuple[float, int]]) -> float | None:
-    examples = sum(count for _, count in losses)
-    return sum(loss * count for loss, count in losses) / examples if examples else None
 
 
 def _first(world: World, resume: State | None) -> State:

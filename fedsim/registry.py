@@ -10,6 +10,7 @@ import inspect
 import pkgutil
 import re
 import textwrap
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +23,9 @@ REQUIRED: Any = inspect.Parameter.empty
 """The default of a setting that has none."""
 
 Algorithm = Callable[..., Any]
+
+_loading = threading.RLock()
+"""Held while a family is being loaded, by the thread that loads it."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ class Registry:
         self.supplies = supplies  # everything the engine can supply -> one sentence
         self._package = package
         self._entries: dict[str, Entry] = {}
-        self._loaded = False
+        self._loaded = self._being_loaded = False
 
     def register(
         self,
@@ -159,14 +163,17 @@ class Registry:
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True
-        try:
-            package: ModuleType = importlib.import_module(self._package)
-            for module in pkgutil.iter_modules(package.__path__):
-                importlib.import_module(f"{self._package}.{module.name}")
-        except BaseException:
-            self._loaded = False  # a family known by half would call the other half unknown
-            raise
+        with _loading:  # others wait until the family is whole: known by half it would call the other half unknown
+            if self._loaded or self._being_loaded:
+                return
+            self._being_loaded = True
+            try:
+                package: ModuleType = importlib.import_module(self._package)
+                for module in pkgutil.iter_modules(package.__path__):
+                    importlib.import_module(f"{self._package}.{module.name}")
+                self._loaded = True
+            finally:
+                self._being_loaded = False
 
 
 def registries() -> dict[str, Registry]:

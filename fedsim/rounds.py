@@ -181,3 +181,9 @@ def lowered(choice: Choice, caught: int) -> dict[str, Any]:
     if isinstance(settings.get("f"), int):
         settings["f"] = max(0, settings["f"] - caught)
     return settings
+
+
+def mean_loss(losses: Sequence[tuple[float, int]]) -> float | None:
+    """Of (loss, examples) of clients, weighted by their examples; None where there are none."""
+    examples = sum(count for _, count in losses)
+    return sum(loss * count for loss, count in losses) / examples if examples else None

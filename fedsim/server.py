@@ -12,6 +12,8 @@ from fedsim.arrays import Array
 from fedsim.scenario import Server
 from fedsim.vectors import Layout
 
+DIVERGED = "the server's step leads to numbers that are not finite: the parameters stay (a smaller server.lr may help)"
+
 
 class Step(NamedTuple):
     """What the server holds after a round."""
