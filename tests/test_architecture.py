@@ -18,7 +18,8 @@ FAMILIES = ["aggregators", "preaggregators", "attacks", "datasets", "partitions"
 FLOORS = {
     "ground": (
         [],
-        "errors arrays events files cache leaving shared clock streams registry kernels kernels.* gram screening kinds",
+        "errors arrays events files cache leaving shared clock streams registry kernels kernels.* gram "
+        "screening kinds reading",
     ),
     "contracts": (["ground"], " ".join(f"{family}._family" for family in FAMILIES)),
     "families": (["ground", "contracts"], " ".join(f"{family} {family}.*" for family in FAMILIES)),

@@ -1,5 +1,6 @@
 """CIFAR-10, from its binary version: nothing is unpickled."""
 
+import gzip
 import tarfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -10,16 +11,21 @@ from numpy.typing import NDArray
 
 from fedsim.arrays import Progress
 from fedsim.cache import Arrays, cache_root, fingerprint, remember
-from fedsim.datasets._family import Dataset, Examples, dataset
+from fedsim.datasets._family import Dataset, Examples, check_dataset, dataset
 from fedsim.datasets.fetching import Remote, fetch
 from fedsim.datasets.grey import Folder
+from fedsim.datasets.overlap import refuse_overlap
 from fedsim.errors import DataUnavailable
+from fedsim.reading import digest_of, open_file, read_file
 
 CLASSES = 10
 SHAPE = (3, 32, 32)
 RECORD = 1 + 3 * 32 * 32  # bytes
 MOST = 10_000  # records of one file
 LARGEST = MOST * RECORD
+MOST_BYTES = 200_000_000  # of the archive, packed or unpacked; the true one holds 0.18 · 10⁹
+MOST_ENDS = 16  # times that an archive may ask for more behind its end before it is called truncated
+EDITION = 1  # of the parsing: to be raised whenever the same files give something else
 BATCHES = (*(f"data_batch_{k}.bin" for k in range(1, 6)), "test_batch.bin")
 PICKLES = ("cifar-10-batches-py", "cifar-10-python.tar.gz", "data_batch_1")
 ARCHIVE = Remote(
@@ -41,11 +47,18 @@ def cifar10(progress: Progress, *, folder: Folder = None) -> Dataset:
     """
     where = _places(folder)
     source = _find(where) or _fetched(where, progress)
-    states = [(path.stat().st_size, path.stat().st_mtime_ns) for path in _files(source)]
-    entry = cache_root() / "cifar10" / fingerprint(source=source)
-    kept = remember(entry, lambda: _parse(source, progress), fingerprint(states=states))
-    train, test = (Examples(kept[f"{part}_images"], kept[f"{part}_labels"]) for part in ("train", "test"))
-    return Dataset(train, test, CLASSES)
+    digests = [digest_of(path, MOST_BYTES) for path in _files(source)]
+    entry = cache_root() / "cifar10" / fingerprint(edition=EDITION, files=digests)
+    return _whole(remember(entry, lambda: _parse(source, progress), _whole))
+
+
+def _whole(arrays: Arrays) -> Dataset:
+    """The dataset of these arrays; ValueError where they are not its own."""
+    train, test = (Examples(arrays[f"{part}_images"], arrays[f"{part}_labels"]) for part in ("train", "test"))
+    data = check_dataset(Dataset(train, test, CLASSES))
+    if data.shape != SHAPE:
+        raise ValueError(f"images of {data.shape}")
+    return data
 
 
 def _places(folder: str | None) -> list[Path]:
@@ -89,30 +102,66 @@ def _parse(source: Path, progress: Progress) -> Arrays:
         for done, (name, data) in enumerate(_batches(source), start=1):
             records.append(_records(data, f"{source}/{name}"))
             progress("reading CIFAR-10", done, len(BATCHES))
-    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+    except (
+        OSError,
+        EOFError,
+        zlib.error,
+        tarfile.TarError,
+        ValueError,
+        LookupError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise DataUnavailable(f"{source}: cannot be read: {error}; fetch it again") from error
     train, test = np.concatenate(records[:-1]), records[-1]
     arrays: Arrays = {}
     for part, rows in (("train", train), ("test", test)):
         arrays[f"{part}_images"] = rows[:, 1:].reshape(-1, *SHAPE)
         arrays[f"{part}_labels"] = rows[:, 0].astype(np.int64)
+    trained, tested = ((arrays[f"{part}_images"], arrays[f"{part}_labels"]) for part in ("train", "test"))
+    refuse_overlap(trained, tested, str(source))
     return arrays
 
 
 def _batches(source: Path) -> Iterator[tuple[str, bytes]]:
-    """Each batch's name and bytes, one more byte than allowed at most, in the order of BATCHES."""
+    """Each batch's name and bytes, in the order of BATCHES."""
     if source.is_dir():
-        for name in BATCHES:
-            with (source / name).open("rb") as file:
-                yield name, file.read(LARGEST + 1)
+        yield from ((name, read_file(source / name, LARGEST)) for name in BATCHES)
         return
-    with tarfile.open(source, "r:*") as archive:
-        members = {Path(member.name).name: member for member in archive if member.isfile()}
-        for name in BATCHES:
-            member = archive.extractfile(members[name]) if name in members else None
-            if member is None:
-                raise DataUnavailable(f"{source}: holds no {name}; is it the binary version of CIFAR-10?")
-            yield name, member.read(LARGEST + 1)
+    with open_file(source, MOST_BYTES) as packed, gzip.GzipFile(fileobj=packed) as unpacked:
+        held = dict(_members(_Bounded(unpacked, MOST_BYTES, str(source))))
+    for name in BATCHES:
+        if name not in held:
+            raise DataUnavailable(f"{source}: holds no {name}; is it the binary version of CIFAR-10?")
+        yield name, held[name]
+
+
+def _members(stream: "_Bounded") -> Iterator[tuple[str, bytes]]:
+    """The batches of a tar archive as they come, of each one more byte than allowed at most."""
+    with tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload]
+        for member in archive:
+            file = archive.extractfile(member) if member.isfile() and Path(member.name).name in BATCHES else None
+            if file is not None:
+                yield Path(member.name).name, file.read(LARGEST + 1)
+
+
+class _Bounded:
+    """A stream that ends in a refusal after so many bytes, however few of them were packed into how small a file."""
+
+    def __init__(self, stream: gzip.GzipFile, most: int, name: str) -> None:
+        self._stream, self._left, self._name = stream, most, name
+        self._ends = 0
+
+    def read(self, size: int) -> bytes:
+        """The next bytes."""
+        data = self._stream.read(min(size, self._left + 1))
+        self._left -= len(data)
+        self._ends += not data
+        if self._left < 0:
+            raise DataUnavailable(f"{self._name}: unpacks to more than CIFAR-10 holds; fetch it again")
+        if self._ends > MOST_ENDS:
+            raise DataUnavailable(f"{self._name}: truncated; fetch it again")
+        return data
 
 
 def _records(data: bytes, name: str) -> NDArray[np.uint8]:

@@ -2,7 +2,8 @@
 
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedsim.cache import cache_root
-from fedsim.datasets.idx import parse_idx, read_idx
+from fedsim.datasets.idx import LARGEST, parse_idx, read_idx
 from fedsim.errors import DataUnavailable
+from fedsim.reading import digest_of, open_file
+
+END = 22 + 65_535 + 20  # bytes at the end of a zip archive in which its last records lie
+MOST_DIRECTORY = 1_000_000  # bytes of an archive's list of members, which is read whole
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 @dataclass(frozen=True)
@@ -27,20 +33,44 @@ class Found:
         return f"{self.path}:{self.member}" if self.member else str(self.path)
 
     @property
-    def state(self) -> tuple[int, int]:
-        """Changes when the file does."""
-        status = self.path.stat()
-        return status.st_size, status.st_mtime_ns
+    def digest(self) -> str:
+        """Changes when what is in the file does."""
+        return digest_of(self.path, LARGEST) + self.member
 
-    def read(self, dimensions: int) -> NDArray[np.uint8]:
-        """The array in it."""
+    def read(self, sides: tuple[int, ...], count: int | None = None) -> NDArray[np.uint8]:
+        """The (m, *sides) array in it, m being `count` where that is known."""
         if not self.member:
-            return read_idx(self.path, dimensions)
+            return read_idx(self.path, sides, count)
         try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
-                return parse_idx(file, archive.getinfo(self.member).file_size, self.name, dimensions)  # type: ignore[arg-type]
-        except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+            with _archive(self.path) as archive, archive.open(self.member) as file:
+                info = archive.getinfo(self.member)
+                if info.compress_type not in PACKINGS:
+                    raise DataUnavailable(f"{self.name}: neither stored nor deflated")
+                return parse_idx(file, info.file_size, self.name, sides, count)  # type: ignore[arg-type]
+        except (
+            OSError,
+            zipfile.BadZipFile,
+            zlib.error,
+            ValueError,
+            EOFError,
+            NotImplementedError,
+            RuntimeError,
+        ) as error:
             raise DataUnavailable(f"{self.name}: cannot be read: {error}") from error
+
+
+@contextmanager
+def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    """A zip archive with a list of members of ordinary length."""
+    with open_file(path, LARGEST) as file:
+        file.seek(max(0, path.stat().st_size - END))
+        tail = file.read(END)
+        at = tail.rfind(b"PK\5\6")
+        directory = int.from_bytes(tail[at + 12 : at + 16], "little")
+        if at >= 0 and (directory > MOST_DIRECTORY or b"PK\6\7" in tail):
+            raise DataUnavailable(f"{path}: lists more members than the archive of a data set can have")
+        with zipfile.ZipFile(file) as archive:
+            yield archive
 
 
 def places(name: str, folder: str | None, *usual: str) -> list[Path]:
@@ -70,9 +100,9 @@ def find_members(names: Sequence[str], archive: str, where: Sequence[Path]) -> l
         if not path.is_file():
             continue
         try:
-            with zipfile.ZipFile(path) as opened:
+            with _archive(path) as opened:
                 members = {Path(member).name.removesuffix(".gz"): member for member in opened.namelist()}
-        except (OSError, zipfile.BadZipFile) as error:
+        except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise DataUnavailable(f"{path}: not a readable zip archive ({error}); fetch it again") from error
         if all(name in members for name in names):
             return [Found(path, members[name]) for name in names]

@@ -8,7 +8,7 @@ from annotated_types import Ge
 
 from fedsim.arrays import Progress
 from fedsim.cache import Arrays, cache_root, fingerprint, remember
-from fedsim.datasets._family import Dataset, Examples, dataset
+from fedsim.datasets._family import Dataset, Examples, check_examples, dataset
 from fedsim.datasets.hands import CHARACTERS, SIDE, draw_hand, write
 from fedsim.streams import Stream
 
@@ -46,13 +46,24 @@ def glyphs(
         "key": stream.key.hex(),
     }
     name = fingerprint(**facts, writers=writers, samples=samples, test_writers=test_writers)
-    drawn = remember(cache_root(cache) / "glyphs" / name, lambda: _draw(addresses, samples, progress))
+    entry = cache_root(cache) / "glyphs" / name
+    drawn = remember(
+        entry, lambda: _draw(addresses, samples, progress), lambda kept: _check(kept, writers + test_writers, samples)
+    )
     border = writers * samples
     train, test = (
         Examples(drawn["images"][rows], drawn["labels"][rows], drawn["writers"][rows])
         for rows in (slice(0, border), slice(border, None))
     )
     return Dataset(train, test, classes=len(CHARACTERS))
+
+
+def _check(arrays: Arrays, writers: int, samples: int) -> None:
+    """The kept arrays are drawings by so many writers."""
+    drawn = check_examples(Examples(arrays["images"], arrays["labels"], arrays["writers"]), len(CHARACTERS), "glyphs")
+    expected = np.repeat(np.arange(writers), samples)
+    if drawn.images.shape != (writers * samples, 1, SIDE, SIDE) or not np.array_equal(arrays["writers"], expected):
+        raise ValueError("not the arrays of this dataset")
 
 
 def _draw(addresses: list[Stream], samples: int, progress: Progress) -> Arrays:

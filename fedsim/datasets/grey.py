@@ -8,12 +8,14 @@ import numpy as np
 
 from fedsim.arrays import Integers, Progress
 from fedsim.cache import Arrays, cache_root, fingerprint, remember
-from fedsim.datasets._family import Dataset, Examples, dataset
+from fedsim.datasets._family import Dataset, Examples, check_dataset, dataset
 from fedsim.datasets.fetching import Remote, fetch
 from fedsim.datasets.finding import Found, find_files, find_members, places
+from fedsim.datasets.overlap import refuse_overlap
 from fedsim.errors import DataUnavailable
 
 SIDE = 28
+EDITION = 1  # of the parsing: to be raised whenever the same files give something else
 PARTS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 DEBIAN_FASHION = "/usr/share/datasets/fashion-mnist"  # the package dataset-fashion-mnist
 EMNIST_ARCHIVE = Remote(
@@ -122,24 +124,30 @@ def _load(name: str, where: Sequence[Path], remotes: Sequence[Remote], progress:
 
 def _dataset(name: str, found: Sequence[Found], classes: int, *, upright: bool = True, first: int = 0) -> Dataset:
     """The dataset in these four files, parsed once and mapped into memory ever after."""
-    source = fingerprint(files=[file.name for file in found])
-    facts = fingerprint(states=[file.state for file in found])
-    kept = remember(cache_root() / name / source, lambda: _parse(found, classes, upright, first), facts)
-    train, test = (Examples(kept[f"{part}_images"], kept[f"{part}_labels"]) for part in ("train", "test"))
-    return Dataset(train, test, classes)
+    entry = cache_root() / name / fingerprint(edition=EDITION, files=[file.digest for file in found])
+    kept = remember(entry, lambda: _parse(found, classes, upright, first), lambda arrays: _whole(arrays, classes))
+    return _whole(kept, classes)
+
+
+def _whole(arrays: Arrays, classes: int) -> Dataset:
+    """The dataset of these arrays; ValueError where they are not its own."""
+    train, test = (Examples(arrays[f"{part}_images"], arrays[f"{part}_labels"]) for part in ("train", "test"))
+    data = check_dataset(Dataset(train, test, classes))
+    if data.shape != (1, SIDE, SIDE):
+        raise ValueError(f"images of {data.shape}")
+    return data
 
 
 def _parse(found: Sequence[Found], classes: int, upright: bool, first: int) -> Arrays:
     train_images, train_labels, test_images, test_labels = found
     arrays: Arrays = {}
     for part, images_file, labels_file in (("train", train_images, train_labels), ("test", test_images, test_labels)):
-        images, labels = images_file.read(3), labels_file.read(1)
-        if images.shape[1:] != (SIDE, SIDE) or len(images) == 0:
-            raise DataUnavailable(f"{images_file.name}: holds images of shape {images.shape}, not (m, {SIDE}, {SIDE})")
-        if len(images) != len(labels):
-            raise DataUnavailable(f"{labels_file.name}: {len(labels)} labels for {len(images)} images")
+        labels = labels_file.read(())
+        images = images_file.read((SIDE, SIDE), len(labels))
         arrays[f"{part}_images"] = np.ascontiguousarray(images if upright else images.swapaxes(1, 2))[:, None]
         arrays[f"{part}_labels"] = _from_zero(labels, classes, first, labels_file.name)
+    train, test = ((arrays[f"{part}_images"], arrays[f"{part}_labels"]) for part in ("train", "test"))
+    refuse_overlap(train, test, test_images.name)
     return arrays
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from fedsim.arrays import silent
+from fedsim.cache import checksum
 from fedsim.datasets import femnist as module
 from fedsim.datasets.femnist import femnist
 from fedsim.errors import DataUnavailable
@@ -79,21 +80,135 @@ def test_what_bytes_cannot_tell_is_kept_in_floats(root):
     np.testing.assert_allclose(by(data.train, 0)[0], np.float32(ANNA["x"]), rtol=1e-6)
 
 
-def test_parsed_once_and_mapped_ever_after(root, monkeypatch):
+def test_parsed_once_and_mapped_ever_after(root, monkeypatch, home):
     write_leaf(root / "train" / "a.json", {"anna": ANNA})
     write_leaf(root / "test" / "a.json", {"carl": CARL})
     load(root)
-    assert (root / ".fedsim" / "manifest.json").is_file()
+    assert list((home / "cache" / "fedsim" / "femnist").glob("*/manifest.json"))
+    assert not (root / ".fedsim").exists()
     monkeypatch.setattr(module, "read_writings", None)
     assert isinstance(load(root).train.images, np.memmap)
 
 
-def test_a_folder_that_cannot_be_written_uses_the_users_cache(root, monkeypatch, home):
-    write_leaf(root / "train" / "a.json", {"anna": ANNA, "bert": BERT})
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
+def test_what_lies_beside_foreign_data_is_not_looked_at(root):
+    write_leaf(root / "train" / "a.json", {"anna": ANNA})
+    write_leaf(root / "test" / "a.json", {"carl": CARL})
+    (root / ".fedsim").mkdir()
+    np.save(root / ".fedsim" / "images.npy", np.zeros((1, 1, 28, 28), np.uint8))
+    np.save(root / ".fedsim" / "labels.npy", np.full(9, 10**9))
+    assert len(load(root).train) == 5
+
+
+def forged(entry, **arrays):
+    """A kept entry with other arrays and a manifest that agrees with them."""
+    for name, array in arrays.items():
+        np.save(entry / f"{name}.npy", array)
+    sums = {path.stem: checksum(path) for path in entry.glob("*.npy")}
+    (entry / "manifest.json").write_text(json.dumps({"name": entry.name, "arrays": sums}))
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"images": np.zeros((3, 1, 28, 28), np.uint8)},
+        {"images": np.zeros((9, 1, 2, 2), np.uint8)},
+        {"images": np.zeros((9, 784), np.uint8)},
+        {"images": np.zeros((9, 1, 28, 28), np.float64)},
+        {"images": np.full((9, 1, 28, 28), np.nan, np.float32)},
+        {"images": np.asfortranarray(np.ones((9, 1, 28, 28), np.uint8))},
+        {"labels": np.full(9, 62)},
+        {"labels": np.full(9, -1)},
+        {"labels": np.zeros(9)},
+        {"labels": np.zeros((9, 1), np.int64)},
+        {"labels": np.zeros(8, np.int64)},
+        {"writers": np.zeros(10, np.int64)},
+        {"writers": np.full(9, -5)},
+        {"border": np.array([10])},
+        {"border": np.array([0])},
+        {"border": np.array([-3])},
+        {"border": np.array([], np.int64)},
+        {"more": np.zeros(3)},
+    ],
+    ids=str,
+)
+def test_a_forged_copy_is_made_anew(root, home, arrays):
+    write_leaf(root / "train" / "a.json", {"anna": ANNA})
+    write_leaf(root / "test" / "a.json", {"carl": CARL})
     load(root)
-    assert not (root / ".fedsim").exists()
-    assert list((home / "cache" / "fedsim" / "femnist").glob("*/manifest.json"))
+    (entry,) = (home / "cache" / "fedsim" / "femnist").iterdir()
+    forged(entry, **arrays)
+    if "more" in arrays:  # an array too many is nobody's harm
+        assert len(load(root).train) == 5
+        return
+    with pytest.warns(UserWarning, match="made anew"):
+        data = load(root)
+    np.testing.assert_array_equal(by(data.train, 0)[1], ANNA["y"])
+    np.testing.assert_array_equal(load(root).test.labels, CARL["y"])
+
+
+def test_num_samples_are_believed_only_when_true(root):
+    for numbers, complaint in (
+        ([4], "'anna': num_samples says 4, and there are 5"),
+        ([5, 5], "one number"),
+        (5, "one number"),
+    ):
+        content = {"users": ["anna"], "num_samples": numbers, "user_data": {"anna": ANNA}}
+        write_leaf(root / "test" / "a.json", {"carl": CARL})
+        (root / "train").mkdir(exist_ok=True)
+        (root / "train" / "a.json").write_text(json.dumps(content))
+        with pytest.raises(DataUnavailable, match=complaint):
+            load(root)
+
+
+def test_a_writer_stands_in_one_file_and_once(root):
+    write_leaf(root / "train" / "a.json", {"anna": ANNA})
+    write_leaf(root / "train" / "b.json", {"anna": BERT})
+    with pytest.raises(DataUnavailable, match=r"b.json: writer 'anna' stands in .*a.json already"):
+        load(root)
+    (root / "train" / "b.json").write_text(f'{{"user_data": {{"b": {json.dumps(BERT)}, "b": {json.dumps(BERT)}}}}}')
+    with pytest.raises(DataUnavailable, match="'b' is a key a second time"):
+        load(root)
+    (root / "train" / "b.json").write_text(f'{{"user_data": {{"b": {json.dumps(BERT)[:-1]}, "y": [1]}}}}}}')
+    with pytest.raises(DataUnavailable, match="a key stands twice"):
+        load(root)
+
+
+def test_a_writer_without_examples_is_refused(root):
+    write_leaf(root / "train" / "a.json", {"anna": ANNA, "bert": {"x": [], "y": []}})
+    with pytest.raises(DataUnavailable, match="writer 'bert': has no examples"):
+        load(root)
+
+
+@pytest.mark.parametrize("name", ["anna", "someone else"])
+def test_a_test_set_that_is_the_training_set_is_refused(root, name):
+    write_leaf(root / "train" / "a.json", {"anna": ANNA, "bert": BERT})
+    write_leaf(root / "test" / "a.json", {name: ANNA})
+    with pytest.raises(DataUnavailable, match="test: 5 of its 5 test examples are among the training examples"):
+        load(root)
+
+
+def test_one_example_of_few_is_too_many_to_share(root):
+    write_leaf(root / "train" / "a.json", {"anna": ANNA})
+    shared = {key: ANNA[key][:1] + CARL[key] for key in ("x", "y")}
+    write_leaf(root / "test" / "a.json", {"carl": shared})
+    with pytest.raises(DataUnavailable, match="1 of its 5 test examples"):
+        load(root)
+
+
+@pytest.mark.parametrize(
+    ("test", "words"),
+    [
+        ({"anna": CARL}, "other examples by the writers trained on"),
+        ({"carl": CARL}, "other writers than those trained on"),
+        ({"anna": CARL, "dora": examples(2, 8)}, "other examples by 2 writers, 1 of them trained on"),
+        (None, "other writers than those trained on"),
+    ],
+)
+def test_it_is_said_what_an_accuracy_means(root, test, words):
+    write_leaf(root / "train" / "a.json", {"anna": ANNA, "bert": BERT})
+    if test:
+        write_leaf(root / "test" / "a.json", test)
+    assert load(root).tested_on == words
 
 
 @pytest.mark.parametrize("change", ["content", "added", "removed"])
@@ -103,10 +218,10 @@ def test_a_stale_copy_is_parsed_again(root, change):
     write_leaf(root / "test" / "a.json", {"carl": CARL})
     before = len(load(root).train)
     if change == "content":
-        write_leaf(root / "train" / "b.json", {"bert": CARL})
+        write_leaf(root / "train" / "b.json", {"bert": examples(4, 7)})
         os.utime(root / "train" / "b.json", ns=(1, 1))
     elif change == "added":
-        write_leaf(root / "train" / "c.json", {"carl": CARL})
+        write_leaf(root / "train" / "c.json", {"dora": examples(4, 8)})
     else:
         (root / "train" / "b.json").unlink()
     assert len(load(root).train) - before == {"content": 1, "added": 4, "removed": -3}[change]
@@ -135,32 +250,36 @@ def leaf(**changes):
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("", "no readable JSON"),
+        ("", "holds no JSON object"),
         ("{", "no readable JSON"),
-        ("[" * 100_000, "no readable JSON"),
+        ("[" * 100_000, "holds no JSON object"),
+        ('{"x": ' + "[" * 100_000, "no readable JSON"),
+        ('{"x": [[' + "9" * 90_000 + "]]}", "no readable JSON"),
+        ('{"user_data": {}} {}', "more text after its end"),
         (b"\xff\xfe\x00", "no readable JSON"),
         ("[1, 2]", "holds no JSON object"),
-        ("{}", "writer bad: needs x .images. and y .labels."),
+        ("{}", "writer 'bad': needs x .images. and y .labels."),
         (leaf(user_data=[1]), "its user_data is no object"),
+        (leaf(users=["a", "a"]), "its users are not those of its user_data"),
         (leaf(users=["a", "b"]), "its users are not those of its user_data"),
         (leaf(users=3), "its users are not those"),
-        (leaf(user_data={"a": {"x": []}}), "writer a: needs x"),
-        (leaf(user_data={"a": {"x": [[0.5] * 784], "y": [1, 2]}}), "writer a: x and y are not of one length"),
+        (leaf(user_data={"a": {"x": []}}), "writer 'a': needs x"),
+        (leaf(user_data={"a": {"x": [[0.5] * 784], "y": [1, 2]}}), "writer 'a': x and y are not of one length"),
         (leaf(user_data={"a": {"x": [[0.5] * 783], "y": [1]}}), "an image has 783 values, not 784"),
-        (leaf(user_data={"a": {"x": [[0.5] * 784, [0.5]], "y": [1, 1]}}), "x is ragged"),
+        (leaf(user_data={"a": {"x": [[0.5] * 784, [0.5]], "y": [1, 1]}}), "an image has 1 values, not 784"),
         (leaf(user_data={"a": {"x": [["0"] * 784], "y": [1]}}), "x holds something other than numbers"),
-        (leaf(user_data={"a": {"x": [[10**400] + [0] * 783], "y": [1]}}), "x holds something other than numbers"),
+        (leaf(user_data={"a": {"x": [[10**400] + [0] * 783], "y": [1]}}), "out of all bounds"),
         (leaf(user_data={"a": {"x": [[1.5] * 784], "y": [1]}}), "not all between 0 and 1"),
         (leaf(user_data={"a": {"x": [[float("nan")] * 784], "y": [1]}}), "not all between 0 and 1"),
         (leaf(user_data={"a": {"x": [[0.5] * 784], "y": [62]}}), "whole numbers from 0 to 61"),
         (leaf(user_data={"a": {"x": [[0.5] * 784], "y": [1.5]}}), "whole numbers from 0 to 61"),
         (leaf(user_data={"a": {"x": [[0.5] * 784], "y": [float("nan")]}}), "whole numbers from 0 to 61"),
-        (leaf(user_data={"a": {"x": 3, "y": 4}}), "writer a: x and y are not of one length"),
-        (leaf(users=[], user_data={}), "hold no examples"),
+        (leaf(user_data={"a": {"x": 3, "y": 4}}), "writer 'a': x and y are not of one length"),
+        (leaf(users=[], num_samples=[], user_data={}), "hold no examples"),
     ],
 )
 def test_hostile_files_are_refused_by_name(root, content, complaint):
-    write_leaf(root / "train" / "good.json", {})
+    (root / "train").mkdir(parents=True)
     text = json.dumps(content) if isinstance(content, dict) else content
     (root / "train" / "bad.json").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(DataUnavailable, match=complaint) as caught:
@@ -173,5 +292,5 @@ def test_a_file_too_large_to_parse_is_refused(root, monkeypatch):
 
     write_leaf(root / "train" / "a.json", {"anna": ANNA})
     monkeypatch.setattr(reader, "LARGEST", 100)
-    with pytest.raises(DataUnavailable, match="larger than 100 bytes"):
+    with pytest.raises(DataUnavailable, match="at most 100 are read"):
         load(root)

@@ -82,7 +82,8 @@ def test_a_damaged_copy_is_drawn_again(tmp_path, damage):
     content = bytearray(kept.read_bytes())
     content[-1] ^= 1
     kept.write_bytes(content if damage is None else damage)
-    again = glyphs(STREAM, silent, **SMALL, cache=str(tmp_path)).train.images
+    with pytest.warns(UserWarning, match="made anew"):
+        again = glyphs(STREAM, silent, **SMALL, cache=str(tmp_path)).train.images
     np.testing.assert_array_equal(first, again)
     assert isinstance(again, np.memmap)
 

@@ -78,7 +78,7 @@ def test_changed_files_are_read_again(tmp_path):
     [
         (0, np.zeros((30, 28, 27)), r"train-images-.*shape \(30, 28, 27\)"),
         (0, np.zeros((0, 28, 28)), r"shape \(0, 28, 28\)"),
-        (1, np.zeros(29), "train-labels-.*29 labels for 30 images"),
+        (1, np.zeros(29), "train-images-.*30 images for 29 labels"),
         (3, np.full(12, 10), "t10k-labels-.*labels 10 to 10; 0 to 9 are possible"),
     ],
 )
@@ -160,3 +160,22 @@ def answer(content):
     response = io.BytesIO(content)
     response.headers = {}
     return response
+
+
+def test_a_test_set_that_is_the_training_set_is_refused(tmp_path):
+    images, labels, _, _ = grey_arrays()
+    write_grey(tmp_path, (images, labels, images, labels), PARTS)
+    with pytest.raises(DataUnavailable, match="30 of its 30 test examples are among the training examples"):
+        mnist(silent, folder=str(tmp_path))
+
+
+def test_other_content_of_the_same_size_and_time_is_seen(tmp_path):
+    states = []
+    for seed in (0, 5):
+        arrays = (pictures(30, seed), *grey_arrays()[1:])
+        write_grey(tmp_path, arrays, PARTS, zipped=False)
+        for path in tmp_path.iterdir():
+            os.utime(path, ns=(1, 1))
+        states.append([(path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(tmp_path.iterdir())])
+        np.testing.assert_array_equal(mnist(silent, folder=str(tmp_path)).train.images[:, 0], arrays[0])
+    assert states[0] == states[1]
