@@ -2,12 +2,12 @@
 
 import hashlib
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from fedsim.errors import DataUnavailable
+from fedsim.files import open_plain
 
 CHUNK = 1 << 20
 
@@ -15,17 +15,14 @@ CHUNK = 1 << 20
 def open_file(path: Path, most: int) -> BinaryIO:
     """A regular file of at most `most` bytes, open for reading; a device, a pipe or a larger file is refused."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe nobody writes to does not wait
+        file = open_plain(path, follow=True)
     except OSError as error:
         raise DataUnavailable(f"{path}: cannot be read: {error.strerror or error}") from error
-    file = os.fdopen(descriptor, "rb")
-    status = os.fstat(descriptor)
-    if stat.S_ISREG(status.st_mode) and status.st_size <= most:
-        return file
-    file.close()
-    if not stat.S_ISREG(status.st_mode):
-        raise DataUnavailable(f"{path}: is no regular file")
-    raise DataUnavailable(f"{path}: holds {status.st_size:,} bytes; at most {most:,} are read")
+    size = os.fstat(file.fileno()).st_size
+    if size > most:
+        file.close()
+        raise DataUnavailable(f"{path}: holds {size:,} bytes; at most {most:,} are read")
+    return file
 
 
 def read_file(path: Path, most: int) -> bytes:

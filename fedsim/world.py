@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from fedsim.arrays import Array, Integers, Progress, silent
-from fedsim.datasets._family import Dataset, Examples, datasets
+from fedsim.datasets._family import Dataset, Examples, check_dataset, datasets
 from fedsim.errors import Problem, ScenarioError
 from fedsim.fitting import fitted
 from fedsim.holders import Holder, drawn_holders
 from fedsim.modules import ModelKind
-from fedsim.partitions._family import Shares, partitions
+from fedsim.partitions._family import Shares, check_shares, partitions
 from fedsim.rehearsal import attackers_wanted
 from fedsim.scenario import Scenario
 from fedsim.streams import Stream
@@ -77,7 +77,7 @@ def _dataset(scenario: Scenario, stream: Stream, progress: Progress) -> Dataset:
     entry = datasets[scenario.data.name]
     given: Mapping[str, Any] = {"stream": stream, "progress": progress}
     try:
-        data: Dataset = entry.call(given, scenario.data.settings)
+        data = check_dataset(entry.call(given, scenario.data.settings))
     except ValueError as error:
         raise ScenarioError([Problem(("data",), str(error))], scenario.name) from error
     return data
@@ -105,6 +105,7 @@ def _divide(scenario: Scenario, data: Dataset, held: Integers, stream: Stream) -
     }
     try:
         shares: Shares = entry.call(given, scenario.partition.settings)
+        check_shares(shares, len(held), shared="partition" in entry.breaks)
     except ValueError as error:
         raise ScenarioError([Problem(("partition",), str(error))], scenario.name) from error
     return shares

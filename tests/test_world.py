@@ -9,6 +9,7 @@ import pytest
 
 from fedsim.engine import simulate
 from fedsim.errors import ScenarioError
+from fedsim.loading import parse_scenario
 from fedsim.pool import Pool
 from fedsim.world import build_world
 
@@ -122,3 +123,36 @@ def test_no_attackers_at_all():
     assert played(scenario(DIGITS, *EVERYONE))[0].byzantine == 0
     rest = '\n[[attacks]]\nname = "zero"\nfraction = 0.01\n'
     assert played(scenario(DIGITS, *EVERYONE, rest=rest))[0].byzantine == 0
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        ([0, 1, 1], "no partition"),
+        ([0, 1], "no partition"),
+        ([0, 1, 3], "not among 0 to 2"),
+        ([0.5, 1, 2], "not among"),
+    ],
+)
+def test_a_split_that_is_no_partition_is_refused(order, words):
+    from fedsim.partitions._family import Split, check_shares
+
+    split = Split(np.array(order), np.array([0, len(order)]))
+    with pytest.raises(ValueError, match=words):
+        check_shares(split, 3, shared=False)
+
+
+def test_a_dataset_with_fewer_images_than_labels_is_refused_in_words(monkeypatch):
+    from fedsim.datasets._family import Dataset, Examples, dataset, datasets
+
+    datasets.names()
+    monkeypatch.setattr(datasets, "_entries", dict(datasets._entries))
+
+    @dataset("short")
+    def short(stream):
+        """Labels without images."""
+        whole = Examples(np.zeros((9, 1, 8, 8), np.uint8), np.zeros(9, np.int64))
+        return Dataset(Examples(whole.images[:5], whole.labels), whole, 10)
+
+    with pytest.raises(ScenarioError, match="train labels"):
+        build_world(parse_scenario('data = "short"\nroot.size = 1\nevaluation.validation = 1\nclients.sampled = 2'))

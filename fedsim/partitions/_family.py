@@ -58,6 +58,20 @@ class Split:
         return self.order[self.offsets[client] : self.offsets[client + 1]]
 
 
+def check_shares(shares: Shares, examples: int, *, shared: bool) -> None:
+    """ValueError where a split is none: every example belongs to one client, unless the partition confesses to share.
+
+    Shares that are drawn when they are asked for cannot be looked through beforehand.
+    """
+    if not isinstance(shares, Split):
+        return
+    order = np.asarray(shares.order)
+    if order.dtype.kind not in "iu" or (len(order) and not 0 <= order.min() <= order.max() < examples):
+        raise ValueError(f"the split names examples that are not among 0 to {examples - 1}")
+    if not shared and (np.bincount(order, minlength=examples) != 1).any():
+        raise ValueError("the split is no partition: some example belongs to nobody, or to more than one client")
+
+
 partitions = Registry("partitions", "partition", "fedsim.partitions", SUPPLIES)
 
 

@@ -112,9 +112,9 @@ def test_what_is_no_regular_file_or_too_large_is_refused_and_not_waited_for(tmp_
     with (tmp_path / "holes").open("wb") as file:
         file.truncate(30 * 10**9)
     for name, complaint in (
-        ("pipe", "no regular file"),
+        ("pipe", "not a file"),
         ("holes", "30,000,000,000 bytes"),
-        ("/dev/zero", "no regular"),
+        ("/dev/zero", "not a file"),
     ):
         with watched(name), pytest.raises(DataUnavailable, match=complaint):
             read_idx(tmp_path / name, (28, 28))
