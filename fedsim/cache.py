@@ -30,6 +30,7 @@ Arrays = dict[str, NDArray[Any]]
 Check = Callable[[Arrays], object]
 """Raises ValueError or KeyError where the arrays are not what the dataset keeps."""
 
+FORMAT = 2  # of an entry: to be raised whenever its files come to mean something else
 MANIFEST = "manifest.json"
 MOST_MANIFEST = 100_000  # bytes
 LARGEST = 2**36  # bytes of one array's file
@@ -51,7 +52,7 @@ def cache_root(override: str | None = None) -> Path:
 
 def fingerprint(**facts: object) -> str:
     """A short name for everything an entry depends on: other facts, other name."""
-    text = json.dumps(facts, sort_keys=True, default=str)
+    text = json.dumps({"format": FORMAT} | facts, sort_keys=True, default=str)
     return blake2b(text.encode(), digest_size=10).hexdigest()
 
 

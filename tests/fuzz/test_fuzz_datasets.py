@@ -7,6 +7,7 @@ import os
 import tarfile
 import tracemalloc
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,7 +119,7 @@ def test_what_is_no_regular_file_or_too_large_is_refused_and_not_waited_for(tmp_
     ):
         with watched(name), pytest.raises(DataUnavailable, match=complaint):
             read_idx(tmp_path / name, (28, 28))
-        folder = tmp_path / f"leaf-{len(complaint)}"
+        folder = tmp_path / f"leaf-{Path(name).name}"
         folder.mkdir()
         (folder / "all.json").symlink_to(tmp_path / name)
         with watched(name), pytest.raises(DataUnavailable, match=complaint):
