@@ -11,8 +11,8 @@ from fedsim.aggregators._family import Condition, aggregators
 from fedsim.composing import families
 from fedsim.events import RunStarted
 from fedsim.guarantees import guarantees
-from fedsim.rehearsal import attackers_wanted, rows_seen
-from fedsim.scenario import Attack, Choice, Scenario
+from fedsim.rehearsal import rows_seen
+from fedsim.scenario import Attack, Choice, Scenario, attackers_wanted
 
 LABEL = 10
 LEFT = 35

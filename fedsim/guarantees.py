@@ -11,8 +11,8 @@ from typing import Literal
 
 from fedsim.aggregators._family import Condition, aggregators
 from fedsim.preaggregators._family import preaggregators
-from fedsim.rehearsal import attackers_wanted, rows_seen
-from fedsim.scenario import Attack, Scenario
+from fedsim.rehearsal import rows_seen
+from fedsim.scenario import Attack, Scenario, attackers_wanted
 
 MOST_ROUNDS = 100_000
 """Schedules of attacks are counted round by round up to here, and taken to go on in the same proportions."""

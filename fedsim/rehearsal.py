@@ -18,7 +18,7 @@ from fedsim.errors import Problem
 from fedsim.latencies._family import latencies
 from fedsim.preaggregators._family import Mixed, preaggregators
 from fedsim.registry import Entry, Registry
-from fedsim.scenario import Attack, Choice, Scenario
+from fedsim.scenario import Attack, Choice, Scenario, attackers_wanted
 from fedsim.streams import Stream
 
 Path = tuple[str | int, ...]
@@ -156,13 +156,6 @@ def _shared_ids(scenario: Scenario) -> list[Problem]:
                 message = f"client {client} belongs to attacks[{owner[client]}] already"
                 return [Problem(("attacks", place, "ids"), message, plan.ids)]
     return []
-
-
-def attackers_wanted(plan: Attack, population: int) -> int:
-    """How many clients an attack holds in a population."""
-    if plan.ids is not None:
-        return len(plan.ids)
-    return plan.count if plan.count is not None else int((plan.fraction or 0) * population)
 
 
 def rows_seen(scenario: Scenario) -> list[int]:

@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import dataclass_transform
 
+from fedsim.portions import portion
 from fedsim.settings import PLAIN_PATH, PLAIN_WORD, STRICT
 
 
@@ -215,6 +216,13 @@ class Scenario:
     """How it is computed."""
     output: Output = Output()
     """What is kept."""
+
+
+def attackers_wanted(plan: Attack, population: int) -> int:
+    """How many clients an attack holds in a population."""
+    if plan.ids is not None:
+        return len(plan.ids)
+    return plan.count if plan.count is not None else int(portion(plan.fraction or 0, population))
 
 
 def attackers(scenario: Scenario, round: int) -> Iterable[tuple[int, Attack]]:

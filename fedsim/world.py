@@ -17,8 +17,7 @@ from fedsim.fitting import fitted
 from fedsim.holders import Holder, drawn_holders
 from fedsim.modules import ModelKind
 from fedsim.partitions._family import Shares, check_shares, partitions
-from fedsim.rehearsal import attackers_wanted
-from fedsim.scenario import Scenario
+from fedsim.scenario import Scenario, attackers_wanted
 from fedsim.streams import Stream
 from fedsim.vectors import Layout
 

@@ -19,7 +19,7 @@ FLOORS = {
     "ground": (
         [],
         "errors arrays events files cache leaving shared clock streams registry kernels kernels.* gram "
-        "screening kinds reading",
+        "screening kinds reading portions",
     ),
     "contracts": (["ground"], " ".join(f"{family}._family" for family in FAMILIES)),
     "families": (["ground", "contracts"], " ".join(f"{family} {family}.*" for family in FAMILIES)),

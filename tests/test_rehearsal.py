@@ -4,8 +4,8 @@ import pytest
 
 from fedsim.errors import ScenarioError
 from fedsim.loading import parse_scenario
-from fedsim.rehearsal import attackers_wanted, rows_seen
-from fedsim.scenario import Attack, Choice
+from fedsim.rehearsal import rows_seen
+from fedsim.scenario import Attack, Choice, attackers_wanted
 
 
 def problems(text):
@@ -127,6 +127,14 @@ def test_rows_that_each_step_sees(text, rows):
 @pytest.mark.parametrize(("share", "held"), [({"count": 3}, 3), ({"fraction": 0.29}, 2), ({"ids": (4, 5)}, 2)])
 def test_how_many_an_attack_holds(share, held):
     assert attackers_wanted(Attack(attack=Choice("noise"), **share), 10) == held
+
+
+@pytest.mark.parametrize("percent", range(101))
+def test_a_fraction_is_the_one_that_is_written(percent):
+    plan = Attack(attack=Choice("noise"), fraction=float(f"0.{percent:02}") if percent < 100 else 1.0)
+    assert attackers_wanted(plan, 100) == percent
+    assert attackers_wanted(plan, 1000) == 10 * percent
+    assert attackers_wanted(plan, 50) == percent // 2
 
 
 def test_what_hangs_on_a_wrong_key_is_passed_over_and_the_rest_is_rehearsed():

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fedsim.arrays import Integers
 from fedsim.datasets._family import Dataset, Examples, dataset
+from fedsim.portions import portion
 from fedsim.streams import Stream
 
 DEPTH = 16  # grey levels of the originals above black
@@ -42,6 +43,6 @@ def held_out(labels: Integers, fraction: float, stream: Stream) -> NDArray[np.bo
     held = np.zeros(len(labels), np.bool_)
     for label in np.unique(labels):
         members = stream.at("class", int(label)).numpy().permutation(np.flatnonzero(labels == label))
-        count = min(max(round(fraction * len(members)), 1), len(members) - 1)
+        count = min(max(round(portion(fraction, len(members))), 1), len(members) - 1)
         held[members[:count]] = True
     return held

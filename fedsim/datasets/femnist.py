@@ -14,6 +14,7 @@ from fedsim.datasets._family import Dataset, Examples, check_examples, dataset
 from fedsim.datasets.leaf import LARGEST, Writing, json_files, read_writings
 from fedsim.datasets.overlap import refuse_overlap
 from fedsim.errors import DataUnavailable
+from fedsim.portions import portion
 from fedsim.reading import digest_of
 from fedsim.streams import Stream
 
@@ -130,7 +131,7 @@ def _held_out(writers: Integers, share: float, stream: Stream) -> NDArray[np.boo
     names = np.unique(writers)
     if len(names) < 2:  # noqa: PLR2004 - one to train on and one to test on
         raise DataUnavailable("femnist: one writer alone cannot be held out for the test: a test/ folder is needed")
-    count = min(max(round(share * len(names)), 1), len(names) - 1)
+    count = min(max(round(portion(share, len(names))), 1), len(names) - 1)
     return np.isin(writers, stream.numpy().choice(names, count, replace=False))
 
 

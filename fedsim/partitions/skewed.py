@@ -8,6 +8,7 @@ from annotated_types import Ge, Le
 from fedsim.arrays import Integers
 from fedsim.partitions._family import Split, partition
 from fedsim.partitions.dealing import offsets, population
+from fedsim.portions import portion
 from fedsim.streams import Stream
 
 
@@ -64,7 +65,7 @@ def gamma(
     """
     clients = population(clients, len(labels))
     order = stream.at("choose").numpy().permutation(len(labels))
-    border = round(similarity * len(labels))
+    border = round(portion(similarity, len(labels)))
     alike, rest = order[:border], order[border:]
     rest = rest[np.argsort(labels[rest], kind="stable")]
     mixed, apart = np.array_split(alike, clients), np.array_split(rest[::-1], clients)[::-1]
