@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 
 from fedsim.arrays import Array
+from fedsim.batches import batches
 from fedsim.convnet_plans import Layer, Plan, plan_of
+from fedsim.examples import Reader
 from fedsim.kernels.images import Kernel, aligned, close_gate, correlate, gather_gradient, open_gate
 from fedsim.kernels.images_source import Field, Taps
-from fedsim.local import ClientJob, Site, Stepper, batches, client_examples, pull_back
+from fedsim.local import ClientJob, Site, Stepper, pull_back
 from fedsim.modules import ModelKind, Workplaces, flat_model
 
 WIDEST = 256
@@ -40,14 +42,14 @@ def _train(plan: Plan, site: Site, job: ClientJob) -> float:
     vector = start.clone()
     parameters = _views(site.kind, vector)
     anchors = _views(site.kind, start) if site.training.proximal else None
-    images, labels = client_examples(site, job)
-    steps = list(batches(len(labels), site.training, job.stream))
+    steps = list(batches(len(job.examples), site.training, job.turn))
+    reader = Reader(site, job, sum(map(len, steps)))
     step, total, seen = Stepper(site.optimizer, len(parameters)), 0.0, 0
     network = _network(plan, _width(max(map(len, steps), default=1)))
     for chosen in steps:
-        picked = torch.from_numpy(chosen)
-        network.load(images[picked])
-        loss, found = network.gradients(parameters, labels[picked])
+        images, labels = reader.read(chosen)
+        network.load(images)
+        loss, found = network.gradients(parameters, labels)
         gradients: list[Tensor | None] = [*found]
         pull_back(parameters, gradients, anchors, site.training.proximal)
         step(parameters, gradients)

@@ -18,6 +18,7 @@ from fedsim.arrays import Array, Progress, silent
 from fedsim.errors import RunFailed
 from fedsim.events import Aggregated, BatchTrained, Event, RoundEnded, RoundStarted, RunEnded, RunStarted, UpdatesForged
 from fedsim.intake import measure, receive
+from fedsim.leaving import close_at_exit
 from fedsim.loading import scenario_digest
 from fedsim.modules import flat_model
 from fedsim.pool import Pool
@@ -53,6 +54,7 @@ class Simulation(Iterator[Event]):
         self.world: World | None = None  # once RunStarted is out
         self._pool, self._progress = pool, progress
         self._events = self._run()
+        close_at_exit(self)
 
     def __next__(self) -> Event:
         with repeatable():
@@ -131,7 +133,7 @@ class Round:
             self.counts |= zip(done.clients, done.counts, strict=True)
             yield BatchTrained(self.state.time, self.number, done.clients, done.losses, done.counts, done.seconds)
         idle = [client for client in cohort.answering if client not in self.counts]
-        self.counts |= {client: len(self.world.examples_of(client)) for client in idle}
+        self.counts |= {client: len(self.world.shares[client]) for client in idle}
         self._remember(clients, rows)
         self.seconds["training"] = time.perf_counter() - begin
 

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from fedsim.arrays import Array
+from fedsim.batches import Turn, batches
 from fedsim.drawing import drawing_from
 from fedsim.errors import Problem, ScenarioError
 from fedsim.inference import module_outputs
-from fedsim.local import batches
 from fedsim.modules import UNNAMED, ModelKind
 from fedsim.partitions._family import Shares, Split
 from fedsim.scenario import Scenario
@@ -79,5 +79,5 @@ def _has_batch_of_one(scenario: Scenario, shares: Shares) -> bool:
         return scenario.training.batch_size == 1
     sizes = map(int, np.unique(np.diff(shares.offsets)))
     # how long batches are does not depend on what is drawn
-    plans = (islice(batches(size, scenario.training, UNNAMED), size) for size in sizes)
+    plans = (islice(batches(size, scenario.training, Turn(UNNAMED, UNNAMED)), size) for size in sizes)
     return any(len(batch) == 1 for plan in plans for batch in plan)

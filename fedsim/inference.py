@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fedsim.convnets import run_convnet
+from fedsim.examples import as_floats
 from fedsim.linears import run_linear
-from fedsim.local import as_floats
 from fedsim.modules import ModelKind, flat_model
 
 AT_ONCE = 100

@@ -1,13 +1,16 @@
-"""What must be undone where a process is left at once: its workers ended, its named files removed.
+"""What must be undone where a process ends: its workers ended, its named files removed, its simulations closed.
 
 A process that is told to end now cannot trust what it was in the middle of, so it does not unwind: it undoes what would
 outlive it and is gone. Where all ends in its own time, each owner undoes its own.
 """
 
+import atexit
 import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
+from weakref import WeakSet
 
 _undoing: dict[int, tuple[int, Callable[[], None]]] = {}
 
@@ -48,3 +51,25 @@ def wait_for(process: int, seconds: float) -> None:
     with suppress(ChildProcessError):
         while os.waitpid(process, os.WNOHANG)[0] == 0 and time.monotonic() < limit:
             time.sleep(0.002)
+
+
+class Closable(Protocol):
+    """What can be closed, and closed again."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+_open: WeakSet[Closable] = WeakSet()
+
+
+def close_at_exit(owner: Closable) -> None:
+    """Close this, if it is still there, before the interpreter takes down the modules that closing needs."""
+    _open.add(owner)
+
+
+@atexit.register
+def _close_all() -> None:
+    for owner in list(_open):
+        with suppress(Exception):  # another thread may be in the middle of it
+            owner.close()

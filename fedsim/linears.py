@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fedsim.arrays import Array, Integers
+from fedsim.batches import batches
+from fedsim.examples import Reader, as_floats
 from fedsim.kernels import llvm
 from fedsim.kernels.images import aligned
 from fedsim.kernels.linear import ASKED, Room, stored
 from fedsim.kernels.linear_sizes import Linear
-from fedsim.local import ClientJob, Site, Stepper, as_floats, batches, pull_back, taken
+from fedsim.local import ClientJob, Site, Stepper, pull_back
 from fedsim.modules import ModelKind, Workplaces, flat_model, linear_layers, parts_in_line
 
 LARGE = 4_000_000
@@ -75,15 +77,15 @@ def _train(net: Linear, start: Array, site: Site, job: ClientJob) -> float:
 
 
 def _work(site: Site, job: ClientJob) -> _Work:
-    images, where, labels = taken(site, job)
+    plan = list(batches(len(job.examples), site.training, job.turn))
+    chosen = np.concatenate(plan) if plan else np.empty(0, np.int64)
+    images, rows, labels = Reader(site, job, len(chosen)).located(chosen)
     if len(labels) and not 0 <= labels.min() <= labels.max() < site.kind.classes:
         raise ValueError(f"labels must lie from 0 to {site.kind.classes - 1}")
-    plan = list(batches(len(labels), site.training, job.stream))
-    chosen = np.concatenate(plan) if plan else np.empty(0, np.int64)
     bounds = np.cumsum([0, *map(len, plan)])
     if not _readable(images):
-        images, where = as_floats(images[where]).numpy(), np.arange(len(where))
-    return _Work(images, where[chosen].astype(np.int64), labels[chosen].astype(np.int64), bounds)
+        images, rows = as_floats(images[rows]).numpy(), np.arange(len(rows))
+    return _Work(images, rows.astype(np.int64, copy=False), labels.astype(np.int64, copy=False), bounds)
 
 
 def _readable(images: NDArray[Any]) -> bool:

@@ -1,15 +1,15 @@
-"""What the local work of a client is made of, however it is done: its examples, its batches and its steps."""
+"""What the local work of a client is made of, however it is done: where its data lie, its job and its steps."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from fedsim.arrays import Integers
+from fedsim.batches import Turn
 from fedsim.modules import ModelKind
 from fedsim.optimizers._family import optimizers
 from fedsim.registry import Bound
@@ -46,6 +46,23 @@ class Poison:
 
     attack: Sent[Bound]
     stream: Stream
+    apart: bool = False  # whether it treats each example by itself
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of a shared array: sent with a job in the place of the numbers themselves."""
+
+    whole: Shared
+    begin: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.begin
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """The numbers, where they lie."""
+        return np.asarray(self.whole.open()[self.begin : self.end], dtype=dtype, copy=copy)
 
 
 @dataclass(frozen=True)
@@ -54,8 +71,8 @@ class ClientJob:
 
     client: int
     row: int  # of `Site.rows`, where its difference goes
-    examples: Integers  # which of `Site.images` are its own
-    stream: Stream  # the client's randomness in this round
+    examples: Integers | Stretch  # which of `Site.images` are its own
+    turn: Turn
     poisons: tuple[Poison, ...] = ()
 
 
@@ -80,56 +97,3 @@ def pull_back(
     for place, anchor in enumerate(anchors or ()):
         pull, gradient = parameters[place] - anchor, gradients[place]
         gradients[place] = pull.mul_(weight) if gradient is None else gradient.add_(pull, alpha=weight)
-
-
-def batches(count: int, training: Training, stream: Stream) -> Iterator[NDArray[np.int64]]:
-    """Positions of the examples of each step, in shuffled passes over the client's own data."""
-    size = min(training.batch_size, count)
-    if size == 0:
-        return
-    whole = training.drop_last or training.steps is not None
-    steps_a_pass = count // size if whole else -(-count // size)
-    steps = 1 if training.algorithm == "fedsgd" else training.steps or training.epochs * steps_a_pass
-    generator = stream.at("batches").numpy()
-    order = np.empty(0, np.int64)
-    for step in range(steps):
-        place = step % steps_a_pass
-        if place == 0:
-            order = generator.permutation(count)
-        yield order[place * size : (place + 1) * size]
-
-
-def client_examples(site: Site, job: ClientJob) -> tuple[Tensor, Tensor]:
-    """The client's images as floats and its labels, poisoned where an attack holds it."""
-    images, where, labels = taken(site, job)
-    return as_floats(images[where]), torch.from_numpy(labels)
-
-
-def taken(site: Site, job: ClientJob) -> tuple[NDArray[Any], Integers, Integers]:
-    """Images, which of them are the client's own, and its labels; poisoned where an attack holds it."""
-    images, labels = site.images.open(), site.labels.open()[job.examples]
-    if not job.poisons:
-        return images, job.examples, labels
-    images = images[job.examples]
-    for poison in job.poisons:
-        images, labels = _poisoned(poison, images, labels, site.kind.classes)
-    return images, np.arange(len(labels)), labels
-
-
-def _poisoned(
-    poison: Poison, images: NDArray[Any], labels: Integers, classes: int
-) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    attack = poison.attack.thing
-    answer = attack(images=images, labels=labels, classes=classes, stream=poison.stream)
-    poisoned, labels = answer if isinstance(answer, tuple) else (images, answer)
-    if poisoned.shape != images.shape or labels.shape != images.shape[:1]:
-        found = f"{poisoned.shape} and {labels.shape}"
-        raise ValueError(f"{attack.name} must leave images and labels their shapes: got {found}")
-    return poisoned, np.ascontiguousarray(labels, np.int64)
-
-
-def as_floats(images: NDArray[Any]) -> Tensor:
-    """Images as torch's default kind of float: bytes become value / 255, floats stay."""
-    owned = np.array(images) if not images.flags.writeable else np.ascontiguousarray(images)
-    tensor, kind = torch.from_numpy(owned), torch.get_default_dtype()
-    return tensor.to(kind).div_(255) if tensor.dtype == torch.uint8 else tensor.to(kind)

@@ -124,6 +124,7 @@ def _try_attack(choice: Choice) -> str:
         "stream": Stream.root(0),
         "images": np.zeros((4, 1, 8, 8), np.uint8),
         "labels": np.arange(4),
+        "places": np.arange(4),
         "classes": 62,
     }
     return _refusal(attacks[choice.name], stand_ins, choice)

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from fedsim.batches import batches
 from fedsim.convnets import train_convnets
+from fedsim.examples import Reader
 from fedsim.linears import train_linears
-from fedsim.local import ClientJob, Site, Stepper, batches, client_examples, pull_back
+from fedsim.local import ClientJob, Site, Stepper, pull_back
 from fedsim.modules import flat_model, own_draws
 from fedsim.vectors import Flat
 
@@ -67,16 +69,16 @@ def train_client(site: Site, job: ClientJob) -> float:
 
 
 def _descend(flat: Flat, site: Site, job: ClientJob) -> float:
-    images, labels = client_examples(site, job)
+    steps = list(batches(len(job.examples), site.training, job.turn))
+    reader, total, seen = Reader(site, job, sum(map(len, steps))), 0.0, 0
     anchors = [p.detach().clone() for p in flat.parameters] if site.training.proximal else None
-    step, draws = Stepper(site.optimizer, len(flat.parameters)), own_draws(site.kind, job.stream.at("module"))
-    total, seen = 0.0, 0
+    step, draws = Stepper(site.optimizer, len(flat.parameters)), own_draws(site.kind, job.turn.stream.at("module"))
     flat.module.train()
-    for chosen in batches(len(labels), site.training, job.stream):
-        picked = torch.from_numpy(chosen)
+    for chosen in steps:
+        images, labels = reader.read(chosen)
         with draws:
-            logits = outputs_of(flat.module, images[picked])
-        loss = cross_entropy(logits, labels[picked])
+            logits = outputs_of(flat.module, images)
+        loss = cross_entropy(logits, labels)
         gradients = _gradients(loss, flat.parameters)
         with torch.no_grad():
             pull_back(flat.parameters, gradients, anchors, site.training.proximal)

@@ -1,6 +1,6 @@
 """Where a run's work is sent out: the shared arrays, and the jobs that read and write them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import TypeVar
@@ -9,12 +9,14 @@ import numpy as np
 
 from fedsim.arrays import Array, Integers
 from fedsim.attacks._family import attacks
+from fedsim.batches import Turn
 from fedsim.datasets._family import Examples
 from fedsim.errors import ClientFailed
 from fedsim.evaluation import Exam, Questions, Score, answer, evaluate, total
-from fedsim.local import ClientJob, Poison, Site
+from fedsim.local import ClientJob, Poison, Site, Stretch
+from fedsim.partitions._family import Split
 from fedsim.pool import JobFailed, Pool, WorkersDied
-from fedsim.scenario import Scenario
+from fedsim.recent import Recent
 from fedsim.sending import Sent
 from fedsim.shared import Arena
 from fedsim.training import BatchResult, ClientBatch, train_batch
@@ -22,6 +24,9 @@ from fedsim.world import World
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+
+MOST_BYTES = 64 * 2**20
+"""Of clients' drawn examples that are kept rather than drawn again."""
 
 
 class Workshop:
@@ -33,11 +38,16 @@ class Workshop:
         parameters, self._parameters = arena.empty((size,))
         rows, self.rows = arena.empty((capacity, size))  # one for each sampled client and one for the server itself
         images, labels = arena.of(world.train.images), arena.of(world.train.labels)
+        self._own = _examples(world, arena)
         self._site = Site(world.kind, world.scenario.training, images, labels, parameters, rows)
-        self._poisoners = {  # attacks on the data by their place in the scenario
-            place: Sent(attacks[plan.attack.name].bound(plan.attack.settings))
+        data_attacks = {  # by their place in the scenario
+            place: attacks[plan.attack.name]
             for place, plan in enumerate(world.scenario.attacks)
             if attacks[plan.attack.name].traits["poisons"] == "data"
+        }
+        self._poisoners = {
+            place: (Sent(entry.bound(world.scenario.attacks[place].attack.settings)), bool(entry.traits["apart"]))
+            for place, entry in data_attacks.items()
         }
         self._test = self._exam(arena, world.test)
         self._validation = self._exam(arena, _chosen(world.train, world.validation))
@@ -53,24 +63,22 @@ class Workshop:
 
     def train(self, round: int, clients: Sequence[int], rows: Sequence[int]) -> Iterator[BatchResult]:
         """Local work of these clients, each written to its row, in fixed batches and in order."""
-        scenario, stream = self._world.scenario, self._world.stream.at("round", round)
         jobs = [
-            ClientJob(
-                client,
-                row,
-                self._world.examples_of(client),
-                stream.at("client", client),
-                self._poisons(round, client, scenario),
-            )
+            ClientJob(client, row, self._own(client), self.turn(round, "client", client), self._poisons(round, client))
             for client, row in zip(clients, rows, strict=True)
         ]
         return self._sent(round, jobs)
 
+    def turn(self, round: int, *who: str | int) -> Turn:
+        """The turn in this round of the client, or of the server, at this address."""
+        stream = self._world.stream
+        return Turn(stream.at("round", round, *who), stream.at("passes", *who), round - 1)
+
     def trusted(self, round: int) -> Array:
         """The server's own update, (d,): the same local work on the root data."""
         if self._trusted is None or self._trusted[0] != round:
-            row, stream = len(self.rows) - 1, self._world.stream.at("round", round, "server")
-            for _ in self._sent(round, [ClientJob(-1, row, self._world.root, stream)]):
+            row = len(self.rows) - 1
+            for _ in self._sent(round, [ClientJob(-1, row, self._world.root, self.turn(round, "server"))]):
                 pass
             self._trusted = round, self.rows[row].copy()
         return self._trusted[1]
@@ -99,12 +107,13 @@ class Workshop:
         images, labels = arena.of(examples.images), arena.of(examples.labels)
         return Exam(self._world.kind, self._site.parameters, images, labels)
 
-    def _poisons(self, round: int, client: int, scenario: Scenario) -> tuple[Poison, ...]:
+    def _poisons(self, round: int, client: int) -> tuple[Poison, ...]:
         """Data attacks that hold this client and act in this round."""
         return tuple(
-            Poison(attack, self._world.stream.at("attack", place, "client", client))
-            for place, attack in self._poisoners.items()
-            if scenario.attacks[place].acts(round) and self._world.holders[place].among(np.array([client])).all()
+            Poison(attack, self._world.stream.at("attack", place, "client", client), apart)
+            for place, (attack, apart) in self._poisoners.items()
+            if self._world.scenario.attacks[place].acts(round)
+            and self._world.holders[place].among(np.array([client])).all()
         )
 
     def _sent(self, round: int, jobs: Sequence[ClientJob]) -> Iterator[BatchResult]:
@@ -125,6 +134,16 @@ def grouped(jobs: Sequence[ClientJob], most: int) -> list[tuple[ClientJob, ...]]
     count = min(len(jobs), count + count % 2) if len(jobs) > 1 else count
     edges = np.linspace(0, len(jobs), count + 1).astype(int)
     return [tuple(jobs[begin:end]) for begin, end in pairwise(edges)]
+
+
+def _examples(world: World, arena: Arena) -> Callable[[int], Integers | Stretch]:
+    """What tells which examples are a client's: of a true partition their place, of draws those drawn lately."""
+    shares = world.shares
+    if isinstance(shares, Split):
+        order, ends = arena.of(world.held[shares.order]), shares.offsets
+        return lambda client: Stretch(order, int(ends[client]), int(ends[client + 1]))
+    recent = Recent(MOST_BYTES)
+    return lambda client: recent.of(client, lambda: world.examples_of(client))
 
 
 def _chosen(examples: Examples, indices: Integers) -> Examples:

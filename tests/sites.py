@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from fedsim.local import ClientJob, Site, batches
+from fedsim.batches import Turn, batches
+from fedsim.local import ClientJob, Site
 from fedsim.modules import ModelKind, flat_model
 from fedsim.scenario import Choice, Training
 from fedsim.shared import Arena
@@ -24,6 +25,11 @@ ADAM: dict[str, Any] = {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8
 def choice(name: str, **changes: Any) -> Choice:
     """An optimizer with all its settings."""
     return Choice(name, (SGD if name == "sgd" else ADAM) | changes)
+
+
+def turn_of(client: int, before: int = 0) -> Turn:
+    """A client's turn after so many rounds."""
+    return Turn(STREAM.at("round", before, "client", client), STREAM.at("passes", client), before)
 
 
 def kind_of(name: str, shape: tuple[int, int, int] = (1, 12, 12), classes: int = 5, **settings: Any) -> ModelKind:
@@ -59,7 +65,7 @@ class Clients:
         """One job a client, each with its own stretch of the examples."""
         edges = np.cumsum([0, *self.sizes])
         return [
-            ClientJob(client, client, np.arange(edges[client], edges[client + 1]), STREAM.at("client", client))
+            ClientJob(client, client, np.arange(edges[client], edges[client + 1]), turn_of(client))
             for client in range(len(self.sizes))
         ]
 
@@ -74,8 +80,8 @@ class Clients:
         images = torch.tensor(site.images.open()[job.examples]).to(torch.get_default_dtype()) / 255
         labels, losses, seen = torch.tensor(site.labels.open()[job.examples]), 0.0, 0
         module.train()
-        torch.manual_seed(job.stream.at("module").seed)
-        for chosen in batches(len(labels), training, job.stream):
+        torch.manual_seed(job.turn.stream.at("module").seed)
+        for chosen in batches(len(labels), training, job.turn):
             optimizer.zero_grad()
             loss = cross_entropy(module(images[chosen]), labels[chosen])
             losses, seen = losses + loss.item() * len(chosen), seen + len(chosen)
@@ -101,4 +107,4 @@ def forget_models() -> None:
     modules._modules.flats.clear()
 
 
-__all__ = ["SIZES", "STREAM", "Clients", "choice", "flat_model", "forget_models", "kind_of"]
+__all__ = ["SIZES", "STREAM", "Clients", "choice", "flat_model", "forget_models", "kind_of", "turn_of"]

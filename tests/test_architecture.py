@@ -19,7 +19,7 @@ FLOORS = {
     "ground": (
         [],
         "errors arrays events files cache leaving shared clock streams registry kernels kernels.* gram "
-        "screening kinds reading portions",
+        "screening kinds reading portions recent",
     ),
     "contracts": (["ground"], " ".join(f"{family}._family" for family in FAMILIES)),
     "families": (["ground", "contracts"], " ".join(f"{family} {family}.*" for family in FAMILIES)),
@@ -30,8 +30,9 @@ FLOORS = {
     "door": (["ground", "contracts", "plan"], "door"),
     "work": (
         ["ground", "contracts", "plan"],
-        "arithmetic torch_settings drawing vectors rewriting modules local training linears convnet_plans convnets "
-        "inference evaluation fitting server workers pool sending holders world state workshop intake rounds engine",
+        "arithmetic torch_settings drawing vectors rewriting modules batches local examples training linears "
+        "convnet_plans convnets inference evaluation fitting server workers pool sending holders world state workshop "
+        "intake rounds engine",
     ),
     "archive": (
         ["ground", "plan", "work"],

@@ -34,7 +34,7 @@ def test_a_rule_gets_what_it_asks_for(rule):
 
 
 def test_root_logits_are_those_of_each_clients_model_on_the_root_examples(rule):
-    from fedsim.local import as_floats
+    from fedsim.examples import as_floats
     from fedsim.world import build_world
 
     given = scenario(DIGITS, *EVERYONE, 'aggregator="witness"', "rounds=1", "root.size=7")

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from fedsim.arithmetic import repeatable
-from fedsim.local import batches
+from fedsim.batches import batches
 from fedsim.models._family import model, models
 from fedsim.scenario import Training
 from fedsim.shared import Arena
 from fedsim.training import ClientBatch, train_batch, train_client
 
 from .driving import registered
-from .sites import STREAM, Clients, choice, forget_models, kind_of
+from .sites import Clients, choice, forget_models, kind_of, turn_of
 
 WORK = {
     "plain": Training(optimizer=choice("sgd"), batch_size=16),
@@ -113,22 +113,22 @@ def test_a_class_that_nobody_has(arena):
         (10, {"batch_size": 4}, [4, 4, 2]),
         (10, {"batch_size": 4, "drop_last": True}, [4, 4]),
         (10, {"batch_size": 4, "epochs": 2}, [4, 4, 2] * 2),
-        (10, {"batch_size": 4, "steps": 5}, [4] * 5),
+        (10, {"batch_size": 4, "steps": 5}, [4, 4, 2, 4, 4]),
         (3, {"batch_size": 4, "drop_last": True}, [3]),
         (10, {"batch_size": 4, "algorithm": "fedsgd", "epochs": 5}, [4]),
         (0, {"batch_size": 4, "steps": 5}, []),
     ],
 )
 def test_batches(count, changes, lengths):
-    found = list(batches(count, Training(**changes), STREAM))
+    found = list(batches(count, Training(**changes), turn_of(0)))
     assert [len(batch) for batch in found] == lengths
     whole = Training(batch_size=4)
-    one_pass = np.concatenate([*batches(count, whole, STREAM), []])
+    one_pass = np.concatenate([*batches(count, whole, turn_of(0)), []])
     assert sorted(one_pass) == list(range(count))
 
 
 def test_passes_are_shuffled_anew():
-    first, second = batches(20, Training(batch_size=20, epochs=2), STREAM)
+    first, second = batches(20, Training(batch_size=20, epochs=2), turn_of(0))
     assert sorted(first) == sorted(second)
     assert first.tolist() != second.tolist()
 

@@ -39,7 +39,7 @@ def measured(name: str, images: int, repeats: int) -> Row:
     import torch
     from torch.utils.data import TensorDataset
 
-    from fedsim.local import as_floats
+    from fedsim.examples import as_floats
     from fedsim.pool import Pool
     from fedsim.shared import Arena
     from fedsim.workshop import Workshop

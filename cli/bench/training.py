@@ -84,7 +84,7 @@ class Sides:
         import torch
         from torch.utils.data import TensorDataset
 
-        from fedsim.local import as_floats
+        from fedsim.examples import as_floats
         from fedsim.pool import Pool
         from fedsim.shared import Arena
         from fedsim.workshop import Workshop
@@ -115,12 +115,12 @@ class Sides:
 
     def plain(self) -> Array:
         """The same by the plain loop."""
-        from fedsim.local import batches
+        from fedsim.batches import batches
 
         rows, training = [], self.world.scenario.training
         for client, data in enumerate(self.data):
-            stream = self.world.stream.at("round", 1).at("client", client)
-            order = [chosen.tolist() for chosen in batches(len(data), training, stream)]
+            turn = self.workshop.turn(1, "client", client)
+            order = [chosen.tolist() for chosen in batches(len(data), training, turn)]
             rows.append(
                 usual.train(self.module, self.parameters, data, order, self.workload.lr, self.workload.momentum)
             )

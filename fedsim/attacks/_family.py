@@ -11,6 +11,10 @@ A data attack poisons the examples of one of its clients, which then trains hone
     def label_flip(labels, classes, *, mode: ... = "mirror") -> Integers    # new labels
     def some_trigger(images, labels, classes, stream, *, ...) -> tuple[images, labels]
 
+With `@data_attack(..., apart=True)` it says that what becomes of an example depends on that example, on its place among
+the client's own and on the stream alone, never on which others are asked about with it. Then only the examples that
+a round's steps draw are read and poisoned; otherwise the client's whole data are, in every round.
+
 Neither ever writes to its inputs. An attack that asks for `honest` is called with at least one row of it.
 """
 
@@ -36,6 +40,7 @@ UPDATE_SUPPLIES = {
 DATA_SUPPLIES = {
     "images": "(m, channels, height, width) the client's images as stored",
     "labels": "(m,) the client's labels",
+    "places": "(m,) the place of each example among the client's own, from 0: address its draws below the stream by it",
     "classes": "number of classes",
     "stream": "the client's own randomness for this attack, the same every round",
 }
@@ -58,10 +63,13 @@ def attack(
 
 
 def data_attack(
-    name: str, *, aliases: tuple[str, ...] = (), breaks: Mapping[str, str] | None = None
+    name: str, *, aliases: tuple[str, ...] = (), breaks: Mapping[str, str] | None = None, apart: bool = False
 ) -> Callable[[Function], Function]:
-    """Register an attack on the training data; it returns new labels, or (images, labels) if it takes `images`."""
-    return _decorator(name, "data", DATA_SUPPLIES, aliases, breaks)
+    """Register an attack on the training data; it returns new labels, or (images, labels) if it takes `images`.
+
+    `apart` says that each example is treated by itself, so that only the drawn ones need be.
+    """
+    return _decorator(name, "data", DATA_SUPPLIES, aliases, breaks, apart=apart)
 
 
 def _decorator(

@@ -10,7 +10,7 @@ from fedsim.attacks._family import data_attack
 from fedsim.streams import Stream
 
 
-@data_attack("label_flip", aliases=("data",))
+@data_attack("label_flip", aliases=("data",), apart=True)
 def label_flip(
     labels: Integers,
     classes: int,
