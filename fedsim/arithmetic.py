@@ -83,7 +83,7 @@ def _enter() -> int:
 
 
 def _leave() -> None:
-    if _lock is None or _process is None:  # the interpreter is being taken down, and all it set goes with it
+    if sys is None or sys.is_finalizing():  # the interpreter is being taken down, and all it set goes with it
         return
     with _lock:
         _process.inside -= 1

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from fedsim.aggregators._family import aggregators
 from fedsim.arrays import Array, Integers
-from fedsim.attacks._family import attacks
+from fedsim.attacks._family import attacks, forged_rows
 from fedsim.errors import did_you_mean
 from fedsim.kinds import Reading, read
 from fedsim.preaggregators._family import preaggregators
@@ -100,7 +100,8 @@ def attack(
     own = {"honest": reading.array, "count": operator.index(count), "stream": _stream(stream, seed)}
     settings = _settings(entry, own, given)
     items = _items(entry, own, given, count, reading.array)
-    answer: Matrix = reading.answer(entry.function(*items, **settings))
+    rows = forged_rows(entry.name, entry.function(*items, **settings), operator.index(count), reading.array.shape[1])
+    answer: Matrix = reading.answer(rows)
     return answer
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from fedsim.aggregators._family import Aggregate
 from fedsim.arithmetic import repeatable
 from fedsim.arrays import Array, Progress, silent
-from fedsim.errors import RunFailed
+from fedsim.errors import RowsDoNotSuffice, RunFailed
 from fedsim.events import Aggregated, BatchTrained, Event, RoundEnded, RoundStarted, RunEnded, RunStarted, UpdatesForged
 from fedsim.intake import measure, receive
 from fedsim.leaving import close_at_exit
@@ -189,7 +189,7 @@ class Round:
             return None, "no usable update arrived"
         try:
             return self._judge(inputs), ""
-        except ValueError as error:
+        except RowsDoNotSuffice as error:
             return None, str(error)
 
     def _step(self, verdict: Aggregate) -> bool:

@@ -9,7 +9,8 @@
     │   └── StorageFailed    ... because the disk did not take a file
     └── ResultsConflict      a results folder that is taken, locked or broken      exit code 1
 
-The terminal catches `FedsimError` and nothing wider.
+The terminal catches `FedsimError` and nothing wider. `RowsDoNotSuffice` is no failure and no member of the tree: a rule
+raises it where this round's rows are too few for it, and the round is skipped.
 """
 
 from collections.abc import Iterable, Sequence
@@ -88,6 +89,13 @@ class DataUnavailable(FedsimError):
 
 class RunFailed(FedsimError):
     """A run that began and could not go on."""
+
+
+class RowsDoNotSuffice(ValueError):
+    """A rule cannot be applied to these rows: the round changes nothing and says why, and the run goes on.
+
+    Every other exception of an algorithm ends the run.
+    """
 
 
 class ClientFailed(RunFailed):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fedsim.aggregators._family import Aggregate
 from fedsim.arrays import Array, Integers
 from fedsim.clock import Arrival
+from fedsim.kernels import distances_to
 from fedsim.rounds import Cohort
 from fedsim.screening import screen
 from fedsim.state import State, Travelling
@@ -82,7 +83,7 @@ def measure(intake: Intake, verdict: Aggregate | None) -> Measures:
     """How far the attackers got."""
     if verdict is None:
         return Measures(0.0, 0.0, math.nan)
-    byzantine, norm = float(verdict.weights[intake.byzantine].sum()), float(np.linalg.norm(verdict.update))
+    byzantine, norm = float(verdict.weights[intake.byzantine].sum()), _length(verdict.update)
     return Measures(byzantine, norm, _distance_to_honest(intake, verdict.update))
 
 
@@ -91,4 +92,14 @@ def _distance_to_honest(intake: Intake, update: Array) -> float:
         return math.nan
     n = len(intake.matrix)
     weights = ~intake.byzantine / np.float32(n - intake.byzantine.sum())
-    return float(np.linalg.norm(update - weights.astype(intake.matrix.dtype) @ intake.matrix))
+    mean = weights.astype(intake.matrix.dtype) @ intake.matrix
+    return _length(update, mean)
+
+
+def _length(update: Array, point: Array | None = None) -> float:
+    """Of the update, or of its gap to a point; in float64 where its squares are beyond single precision."""
+    with np.errstate(over="ignore"):
+        length = float(np.linalg.norm(update if point is None else update - point))
+    if 0 < length < math.inf:
+        return length
+    return float(distances_to(np.zeros_like(update) if point is None else point, update[None])[0])

@@ -5,6 +5,7 @@ coordinates, and what it says is the problem's message.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from math import ceil
 from typing import Any
@@ -13,7 +14,8 @@ import numpy as np
 
 from fedsim.aggregators._family import Aggregate, Condition, aggregators, check_condition
 from fedsim.arrays import Array
-from fedsim.attacks._family import attacks
+from fedsim.attacks._family import attacks, forged_rows
+from fedsim.border import refusal
 from fedsim.errors import Problem
 from fedsim.latencies._family import latencies
 from fedsim.preaggregators._family import Mixed, preaggregators
@@ -133,9 +135,11 @@ def _try_attack(choice: Choice) -> str:
 def _refusal(entry: Entry, stand_ins: Mapping[str, Any], choice: Choice) -> str:
     """What the algorithm says against its settings, or nothing."""
     try:
-        entry.call(stand_ins, choice.settings)
-    except ValueError as error:
-        return str(error)
+        answer = entry.call(stand_ins, choice.settings)
+        if entry.traits.get("poisons") == "updates":
+            forged_rows(entry.name, answer, stand_ins["count"], WIDTH)
+    except Exception as error:
+        return refusal(error, entry.name, entry.function)
     return ""
 
 
@@ -207,12 +211,14 @@ def _played(scenario: Scenario, n: int) -> list[Problem]:
     for place, choice in enumerate(scenario.preaggregators):
         try:
             rows = mix(choice, rows).updates
-        except ValueError as error:
-            return [_unfit(("preaggregators", place), choice, str(error), lambda c, r=rows: mix(c, r))]
+        except Exception as error:
+            words = refusal(error, choice.name, preaggregators[choice.name].function)
+            return [_unfit(("preaggregators", place), choice, words, lambda c, r=rows: mix(c, r))]
     try:
         play(scenario.aggregator, rows)
-    except ValueError as error:
-        return [_unfit(("aggregator",), scenario.aggregator, str(error), lambda c: play(c, rows))]
+    except Exception as error:
+        words = refusal(error, scenario.aggregator.name, aggregators[scenario.aggregator.name].function)
+        return [_unfit(("aggregator",), scenario.aggregator, words, lambda c: play(c, rows))]
     return []
 
 
@@ -229,11 +235,9 @@ def _unfit(path: tuple[str | int, ...], choice: Choice, message: str, attempt: A
     if not isinstance(f, int):
         return Problem((*path, "name"), message, choice.name)
     for smaller in range(min(f, MOST_ROWS) - 1, -1, -1):
-        try:
+        with suppress(Exception):
             attempt(Choice(choice.name, {**choice.settings, "f": smaller}))
-        except ValueError:
-            continue
-        return Problem((*path, "f"), f"{message}; here f is at most {smaller}", f)
+            return Problem((*path, "f"), f"{message}; here f is at most {smaller}", f)
     return Problem((*path, "f"), f"{message}; no f will do with so few rows", f)
 
 

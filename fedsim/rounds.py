@@ -8,12 +8,11 @@ import numpy as np
 
 from fedsim.aggregators._family import Aggregate, aggregators
 from fedsim.arrays import Array, Defence, Integers
-from fedsim.attacks._family import attacks
+from fedsim.attacks._family import attacks, forged_rows
+from fedsim.border import blamed, floats
 from fedsim.clock import Arrival, Closing, close_round
-from fedsim.errors import RunFailed
 from fedsim.latencies._family import latencies
 from fedsim.preaggregators._family import preaggregators
-from fedsim.registry import Entry
 from fedsim.scenario import Choice, attackers
 from fedsim.screening import screen
 from fedsim.state import State
@@ -71,7 +70,10 @@ def _delays(world: World, clients: Integers, round: int) -> Array:
     choice = world.scenario.clients.latency
     entry = latencies[choice.name]
     given = {"clients": clients, "round": round, "stream": world.stream.at("latency")}
-    delays: Array = entry.call(given, choice.settings)
+    with blamed("latency law", entry.name, entry.function, round):
+        delays = floats(f"latency law `{entry.name}`: seconds", entry.call(given, choice.settings), (len(clients),))
+        if not (np.isfinite(delays).all() and (delays >= 0).all()):
+            raise ValueError(f"seconds must be finite and not negative: got {delays.min():.6g} to {delays.max():.6g}")
     return delays
 
 
@@ -116,19 +118,14 @@ def forge(world: World, state: State, cohort: Cohort, place: int, matrix: Array,
             given["own"] = matrix[rows]
         if "honest" in entry.supplied:
             given["honest"] = matrix[honest if plan.knowledge == "all" and honest.any() else rows]
-        forged.append(_rows_of(entry, [given[item] for item in entry.supplied], plan.attack.settings))
+        with (
+            blamed("attack", entry.name, entry.function, state.round + 1),
+            np.errstate(over="ignore", invalid="ignore"),
+        ):
+            rows_made = entry.call(given, plan.attack.settings)
+            forged.append(forged_rows(entry.name, rows_made, len(rows), matrix.shape[1]))
     matrix[mine] = np.concatenate(forged)
     return tuple(cohort.answering[row] for row in mine)
-
-
-def _rows_of(entry: Entry, given: Sequence[Any], settings: Mapping[str, Any]) -> Array:
-    """What the attack makes; numbers that overflow are its own affair, rows that do not fit end the run."""
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):
-            rows: Array = entry.function(*given, **settings)
-    except ValueError as error:
-        raise RunFailed(f"attack {entry.name}: {error}") from error
-    return rows
 
 
 @dataclass(frozen=True)
@@ -150,14 +147,15 @@ class Inputs:
 def judge(world: World, state: State, round: int, inputs: Inputs, extras: Mapping[str, Any]) -> Aggregate:
     """Pre-aggregators in turn, then the rule; weights are those of the clients' rows.
 
-    `extras` maps the expensive items to functions that make them, called only when the rule asks. ValueError where
-    the rows do not suffice for the rule.
+    `extras` maps the expensive items to functions that make them, called only when the rule asks. RowsDoNotSuffice
+    where they do not suffice for it; RunFailed where it fails in any other way.
     """
     stream, rows = world.stream.at("round", round), inputs.matrix
     shares = np.eye(len(rows))
     for place, choice in enumerate(world.scenario.preaggregators):
         entry, given = preaggregators[choice.name], {"updates": rows, "stream": stream.at("preaggregator", place)}
-        mixed = entry.call(given, lowered(choice, inputs.caught))
+        with blamed("pre-aggregator", entry.name, entry.function, round):
+            mixed = entry.call(given, lowered(choice, inputs.caught))
         rows, shares = mixed.updates, mixed.shares @ shares
     choice = world.scenario.aggregator
     entry = aggregators[choice.name]
@@ -171,7 +169,8 @@ def judge(world: World, state: State, round: int, inputs: Inputs, extras: Mappin
         "stream": stream.at("aggregator"),
     }
     given = {item: available[item] if item in available else extras[item](rows) for item in entry.supplied}
-    verdict: Aggregate = entry.function(*given.values(), **lowered(choice, inputs.caught))
+    with blamed("rule", entry.name, entry.function, round):
+        verdict: Aggregate = entry.function(*given.values(), **lowered(choice, inputs.caught))
     return verdict._replace(weights=verdict.weights @ shares)
 
 

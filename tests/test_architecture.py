@@ -18,7 +18,7 @@ FAMILIES = ["aggregators", "preaggregators", "attacks", "datasets", "partitions"
 FLOORS = {
     "ground": (
         [],
-        "errors arrays events files cache leaving shared clock streams registry kernels kernels.* gram "
+        "errors arrays border events files cache leaving shared clock streams registry kernels kernels.* gram "
         "screening kinds reading portions recent",
     ),
     "contracts": (["ground"], " ".join(f"{family}._family" for family in FAMILIES)),

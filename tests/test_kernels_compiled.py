@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from fedsim.kernels import (
+    distances_to,
     llvm,
     mean_of_ranks,
     measures,
     ranks_compiled,
-    squared_distances_to,
     sums,
     weighted_sum,
     weighted_sums,
@@ -131,10 +131,10 @@ def test_compiled_distances_have_the_bits_of_numpys(n, d, monkeypatch):
     draw = np.random.default_rng(n)
     wide, point = draw.standard_normal((n, 2 * d)).astype(np.float32), draw.standard_normal(d).astype(np.float32)
     views = (wide[:, :d], wide[::-1, d:])
-    found = [squared_distances_to(point, rows) for rows in views]
+    found = [distances_to(point, rows) for rows in views]
     monkeypatch.setattr(llvm, "available", lambda: False)
     for rows, answer in zip(views, found, strict=True):
-        np.testing.assert_array_equal(answer, squared_distances_to(point, rows))
+        np.testing.assert_array_equal(answer, distances_to(point, rows))
 
 
 @pytest.mark.usefixtures("eager")

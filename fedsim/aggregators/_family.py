@@ -3,8 +3,9 @@
     @aggregator("krum", needs="n ≥ 2f + 3")
     def krum(updates, *, f: F, variant: ... = "blanchard2017") -> Aggregate: ...
 
-`needs` is checked before the rule is called, so a rule's body is its formula. A rule never writes to its inputs,
-breaks exact ties by the lowest index, and returns the dtype it was given.
+`needs` is checked before the rule is called, so a rule's body is its formula. A rule cannot write to its inputs,
+breaks exact ties by the lowest index, and returns the dtype it was given. Where only the rows at hand show that they do
+not suffice it raises RowsDoNotSuffice, and the round is skipped; any other exception ends the run.
 """
 
 import functools
@@ -17,6 +18,8 @@ import numpy as np
 from annotated_types import Ge
 
 from fedsim.arrays import Array
+from fedsim.border import floats, guarded, memory, shares
+from fedsim.errors import RowsDoNotSuffice
 from fedsim.registry import Registry
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
@@ -90,10 +93,7 @@ def aggregator(
             rows = as_rows(updates)
             f = settings.get("f", default.default if default else 0)
             check_condition(name, condition, needs, len(rows), f if isinstance(f, int) else 0)
-            verdict = rule(rows, *supplied, **settings)
-            if not isinstance(verdict, Aggregate):
-                raise TypeError(f"rule `{name}` returned {type(verdict).__name__}, not Aggregate(update, weights)")
-            return verdict
+            return _checked(name, rule(guarded(rows), *map(guarded, supplied), **settings), rows)
 
         aggregators.register(name, checked, aliases=aliases, needs=needs, breaks=breaks)
         return checked  # type: ignore[return-value]
@@ -101,12 +101,22 @@ def aggregator(
     return decorate
 
 
+def _checked(name: str, verdict: Any, rows: Array) -> Aggregate:
+    """The verdict, if it is one on these rows."""
+    if not isinstance(verdict, Aggregate):
+        raise TypeError(f"rule `{name}` returned {type(verdict).__name__}, not Aggregate(update, weights)")
+    floats(f"rule `{name}`: update", verdict.update, rows.shape[1:])
+    shares(f"rule `{name}`: weights", verdict.weights, rows.shape[:1])
+    memory(f"rule `{name}`: memory", verdict.memory)
+    return verdict
+
+
 def check_condition(name: str, condition: Condition, needs: str, n: int, f: int) -> None:
-    """Raise ValueError when n rows do not suffice for f."""
+    """Raise RowsDoNotSuffice when n rows do not suffice for f."""
     if f < 0:
         raise ValueError(f"{name} needs f ≥ 0: got f = {f}")
     if not condition.holds(n, f):
-        raise ValueError(f"{name} needs {needs}: got n = {n}" + (f", f = {f}" if condition.slope else ""))
+        raise RowsDoNotSuffice(f"{name} needs {needs}: got n = {n}" + (f", f = {f}" if condition.slope else ""))
 
 
 def as_rows(updates: Array) -> Array:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedsim.arrays import Array
+from fedsim.errors import RowsDoNotSuffice
 
 EPSILON = 1e-10
 BUDGET = 2**20
@@ -15,7 +16,7 @@ def mean_information(logits: Array, n: int) -> NDArray[np.float64]:
     _check(logits, n)
     finite = np.isfinite(logits).all(axis=(1, 2))
     if finite.sum() < 2:  # noqa: PLR2004 - information is between two
-        raise ValueError(f"root_logits are finite for {finite.sum()} of {n} clients: at least 2 are needed")
+        raise RowsDoNotSuffice(f"root_logits are finite for {finite.sum()} of {n} clients: at least 2 are needed")
     shared = _pairwise(logits[finite])
     scores = np.full(n, np.nan)
     scores[finite] = (shared.sum(axis=1) - shared.diagonal()) / (len(shared) - 1)

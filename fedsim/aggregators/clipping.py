@@ -7,7 +7,7 @@ from annotated_types import Ge, Gt
 
 from fedsim.aggregators._family import Aggregate, aggregator
 from fedsim.arrays import Array
-from fedsim.kernels import squared_distances_to, weighted_sum
+from fedsim.kernels import distances_to, weighted_sum
 
 
 @aggregator(
@@ -43,7 +43,7 @@ def centered_clip(
     """
     centre = np.asarray(previous, updates.dtype)
     for _ in range(steps):
-        factors = within(radius, np.sqrt(squared_distances_to(centre, updates)))
+        factors = within(radius, distances_to(centre, updates))
         centre = weighted_sum(factors / len(factors), updates, centre, 1 - factors.mean())
     return Aggregate(centre, factors / factors.sum())
 

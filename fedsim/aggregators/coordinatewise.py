@@ -18,7 +18,7 @@ def median(updates: Array) -> Aggregate:
         ⌈n/2⌉ − 1 rows: with fewer than half of the rows bad, every coordinate stays between honest values.
     Cost:
         One pass over the matrix. Weights are shares of survived coordinates, in which tied rows share alike;
-        beyond 4,096 coordinates they are counted on 4,096 evenly spread ones.
+        beyond half a million numbers they are counted on as many, spread evenly.
     Differs:
         torch.median, and with it byzpy, takes the lower of the two middle values for an even n.
     Source:
@@ -42,7 +42,7 @@ def trimmed_mean(updates: Array, *, f: F) -> Aggregate:
         f rows: with no more of them, every coordinate stays between honest values.
     Cost:
         One pass over the matrix. Weights are shares of survived coordinates, in which tied rows share alike;
-        beyond 4,096 coordinates they are counted on 4,096 evenly spread ones.
+        beyond half a million numbers they are counted on as many, spread evenly.
     Differs:
         The kept values are summed directly; total minus extremes, as some do, cancels when the extremes are
         huge.

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fedsim.aggregators._family import Aggregate, F, aggregator
 from fedsim.arrays import Array
+from fedsim.errors import RowsDoNotSuffice
 from fedsim.gram import squared_distances
 from fedsim.kernels import weighted_sum
 
@@ -70,7 +71,7 @@ def multi_krum(
     n = len(updates)
     kept = n - f if m is None else m
     if not 1 <= kept <= n:
-        raise ValueError(f"multi_krum needs 1 ≤ m ≤ n: got m = {kept}, n = {n}")
+        raise RowsDoNotSuffice(f"multi_krum needs 1 ≤ m ≤ n: got m = {kept}, n = {n}")
     chosen = np.argsort(krum_scores(squared_distances(updates), f, variant), kind="stable")[:kept]
     weights = np.zeros(n)
     weights[chosen] = 1 / kept

@@ -7,10 +7,10 @@ import numpy as np
 from annotated_types import Ge, Gt
 
 from fedsim.aggregators._family import Aggregate, aggregator
-from fedsim.aggregators._weiszfeld import Matrix, Vector, automatic_weights, distances_to_mix, weiszfeld
+from fedsim.aggregators._weiszfeld import Vector, automatic_weights, distances_to_mix, weiszfeld
 from fedsim.arrays import Array, Integers
-from fedsim.gram import central_row
-from fedsim.kernels import products_about, weighted_sum
+from fedsim.gram import Products, central_row, products
+from fedsim.kernels import weighted_sum
 
 Tolerance = Annotated[float, Gt(0), "movement that counts as none, as a share of the mean distance to the rows"]
 
@@ -52,8 +52,8 @@ def geometric_median(
     """
     pulls = np.ones(len(updates)) if weighting == "rows" else _amounts(counts, len(updates))
 
-    def solve(products: Matrix) -> Vector:
-        return weiszfeld(products, pulls, tolerance, steps)
+    def solve(found: Products) -> Vector:
+        return weiszfeld(found.matrix, pulls, tolerance, steps)
 
     weights = _solved(updates, solve)
     return Aggregate(weighted_sum(weights, updates), weights)
@@ -86,34 +86,46 @@ def autogm(
         Transactions on Industrial Informatics 2023, algorithm 1.
     """
 
-    def solve(products: Matrix) -> Vector:
-        return _alternate(products, penalty, tolerance)
+    def solve(found: Products) -> Vector:
+        return _alternate(found, penalty, tolerance)
 
     weights = _solved(updates, solve)
     return Aggregate(weighted_sum(weights, updates), weights)
 
 
-def _alternate(products: Matrix, penalty: float, tolerance: float) -> Vector:
-    alphas = np.full(len(products), 1 / len(products))
+def _alternate(found: Products, penalty: float, tolerance: float) -> Vector:
+    n = len(found.matrix)
+    alphas = np.full(n, 1 / n)
     for _ in range(TURNS):
-        weights = weiszfeld(products, alphas, tolerance)
-        following = automatic_weights(distances_to_mix(products, weights), penalty)
+        weights = weiszfeld(found.matrix, alphas, tolerance)
+        with np.errstate(over="ignore"):
+            distances = distances_to_mix(found.matrix, weights) / found.shrunk
+        following = automatic_weights(distances, penalty / found.unit)
         if np.abs(following - alphas).max() <= tolerance:
             break
         alphas = following
     return weights
 
 
-def _solved(updates: Array, solve: Callable[[Matrix], Vector]) -> Vector:
+def _solved(updates: Array, solve: Callable[[Products], Vector]) -> Vector:
     """The weights that `solve` finds; measured again from the nearest row when they all but meet it."""
-    centre = central_row(updates)
-    products = products_about(updates, centre)
-    weights = solve(products)
-    distances = distances_to_mix(products, weights)
+    everyone = np.arange(len(updates))
+    found = products(updates, central_row(updates), everyone)
+    weights = solve(found)
+    distances = distances_to_mix(found.matrix, weights)
     nearest = int(distances.argmin())
-    if distances[nearest] ** 2 >= TOUCHING * products[nearest, nearest]:
+    if distances[nearest] ** 2 < TOUCHING * found.matrix[nearest, nearest]:
+        found = products(updates, nearest, everyone)
+        weights = solve(found)
+    return _of_the_rows(weights, found.shrunk)
+
+
+def _of_the_rows(weights: Vector, shrunk: Vector) -> Vector:
+    """Weights of the rows themselves, from those of rows of which the farthest were drawn nearer."""
+    if (shrunk == 1).all():
         return weights
-    return solve(products_about(updates, nearest))
+    true = weights * shrunk
+    return np.asarray(true / true.sum())
 
 
 def _amounts(counts: Integers, n: int) -> Vector:

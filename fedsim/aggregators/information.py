@@ -11,6 +11,7 @@ from fedsim.aggregators._family import Aggregate, aggregator
 from fedsim.aggregators._information import mean_information
 from fedsim.aggregators._weiszfeld import Vector
 from fedsim.arrays import Array
+from fedsim.errors import RowsDoNotSuffice
 from fedsim.kernels import weighted_sum
 
 PENALTY = 0.2
@@ -88,7 +89,7 @@ def agmami(
     Breakdown:
         Fewer than half of the clients, and only those whose scores differ: a client is dropped when its score is
         farther from z than the kept ones' mean distance and Λ times n over their number. So λ decides between
-        dropping attackers and keeping honest clients; at λ = 0.5 about a third of the honest ones are dropped, and
+        dropping attackers and keeping honest clients; at λ = 0.2 about half of the honest ones are dropped, and
         attackers whose outputs resemble the others' stay. From λ = 5 on hardly anybody is dropped.
     Cost:
         n forward passes over the root examples, then n²rC multiplications.
@@ -110,7 +111,7 @@ def agmami(
     else:
         alphas[finite] = published_alphas(scores[finite], PENALTY if penalty is None else penalty)
     if not alphas.any():
-        raise ValueError("agmami keeps nobody: every α is 0")
+        raise RowsDoNotSuffice("agmami keeps nobody: every α is 0")
     weights = alphas / alphas.sum() if weighted else _alike(alphas > 0)
     return Aggregate(weighted_sum(weights, updates), weights)
 

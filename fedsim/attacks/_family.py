@@ -15,7 +15,7 @@ With `@data_attack(..., apart=True)` it says that what becomes of an example dep
 the client's own and on the stream alone, never on which others are asked about with it. Then only the examples that
 a round's steps draw are read and poisoned; otherwise the client's whole data are, in every round.
 
-Neither ever writes to its inputs. An attack that asks for `honest` is called with at least one row of it.
+Neither can write to its inputs. An attack that asks for `honest` is called with at least one row of it.
 """
 
 import functools
@@ -23,6 +23,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from fedsim.arrays import Array
+from fedsim.border import floats, guarded
 from fedsim.registry import Registry
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -88,7 +90,7 @@ def _decorator(
             given = dict(zip(asked, supplied, strict=False)) | settings
             if "honest" in asked and not len(given["honest"]):
                 raise ValueError(f"{name} needs at least one honest update to know of: got none")
-            return function(*supplied, **settings)
+            return function(*map(guarded, supplied), **settings)
 
         attacks.register(name, checked, aliases=aliases, breaks=breaks, poisons=poisons, **traits)
         foreign = [item for item in attacks[name].supplied if item not in supplies]
@@ -97,3 +99,8 @@ def _decorator(
         return checked  # type: ignore[return-value]
 
     return decorate
+
+
+def forged_rows(name: str, rows: Any, count: int, size: int) -> Array:
+    """What an attack on the updates made, if it is so many rows of so many coordinates; any number may stand there."""
+    return floats(f"attack `{name}`: rows", rows, (count, size))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fedsim.arrays import Array
 from fedsim.kernels import llvm
-from fedsim.kernels.blocks import block_width
+from fedsim.kernels.blocks import block_width, column_blocks
 from fedsim.kernels.measures_source import DISTANCE_CHUNK, LANES, PARTIAL, PRODUCT_CHUNK, distances, products
 
 Matrix = NDArray[np.float64]
@@ -25,12 +25,32 @@ in their last bits, and a run that is resumed must not.
 """
 DISTANCE_SAVES, DISTANCE_COST = 0.4, 8e6
 """Nanoseconds that compiled distances save for each number of the matrix, and what the kernel costs once."""
+SHORT = 1e-140
+"""Below this a length in float64 is that of a square which has lost digits to underflow."""
 GAPS = 40_000
 """Numbers of which numpy squares the gaps at a time."""
 
 
-def squared_distances_to(point: Array, rows: Array) -> Vector:
-    """(d,), (n, d) -> (n,): ‖u_i − point‖²; in float64 where float32 cannot hold the squares."""
+def distances_to(point: Array, rows: Array) -> Vector:
+    """(d,), (n, d) -> (n,): ‖u_i − point‖, also where its square is beyond the numbers there are."""
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        lengths = np.sqrt(_squared_distances_to(point, rows))
+        for row in np.flatnonzero(~((lengths > SHORT) & np.isfinite(lengths))):
+            gap = rows[row].astype(np.float64) - point
+            unit = power_of_two(np.abs(gap).max(initial=0))
+            lengths[row] = np.linalg.norm(gap / unit) * unit
+    return lengths
+
+
+def power_of_two(number: float) -> float:
+    """The power of two at or below a positive number; 1 for zero and for what is not finite."""
+    if not 0 < number < np.inf:
+        return 1.0
+    return float(np.ldexp(1.0, max(int(np.frexp(number)[1]) - 1, -1000)))
+
+
+def _squared_distances_to(point: Array, rows: Array) -> Vector:
+    """In float64 where float32 cannot hold the squares."""
     if rows.dtype == np.float64:
         return _squares(point, rows)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
@@ -38,14 +58,26 @@ def squared_distances_to(point: Array, rows: Array) -> Vector:
     return squares if float32_holds(squares) else _squares(point.astype(np.float64), rows)
 
 
-def products_about(rows: Array, centre: int, chosen: Indices | None = None) -> Matrix:
-    """(n, d) -> (m, m): ⟨u_i − u_c, u_j − u_c⟩ over the m chosen rows; in float64 where float32 does not do."""
+def products_about(rows: Array, centre: int, chosen: Indices | None = None, units: Vector | None = None) -> Matrix:
+    """(n, d) -> (m, m): ⟨u_i − u_c, u_j − u_c⟩ over the m chosen rows; in float64 where float32 does not do.
+
+    With `units` (m,), powers of two, each row's gap to the centre is divided by its unit beforehand.
+    """
     chosen = np.arange(len(rows)) if chosen is None else chosen
     if rows.dtype == np.float32 and _much(rows, len(chosen)):
         found = _multiplied_by_kernel(rows, rows[centre], chosen)
         if float32_holds(found.diagonal()):
             return found
-    return _multiplied(rows, rows[centre].astype(np.float64), chosen)
+    return _multiplied(rows, rows[centre].astype(np.float64), chosen, units)
+
+
+def longest_gaps(rows: Array, centre: int, chosen: Indices) -> Vector:
+    """(n, d) -> (m,): the greatest coordinate of |u_i − u_c| for each of the m chosen rows."""
+    found = np.zeros(len(chosen))
+    for block in column_blocks(*rows.shape):
+        halves = np.abs(rows[chosen, block] / 2.0 - rows[centre, block] / 2.0)
+        np.maximum(found, halves.max(axis=1), out=found)
+    return np.minimum(found, np.finfo(np.float64).max / 2) * 2
 
 
 def float32_holds(squares: Vector) -> bool:
@@ -101,7 +133,7 @@ def _distance_kernel() -> llvm.Function:
     return llvm.compiled(distances(), [pointer, integer, pointer, integer, integer, pointer])
 
 
-def _multiplied(rows: Array, centre: Array, chosen: Indices) -> Matrix:
+def _multiplied(rows: Array, centre: Array, chosen: Indices, units: Vector | None = None) -> Matrix:
     """In float64; rows of zeros fill up the height, since products of odd heights take up to four times as long."""
     n, d = len(chosen), rows.shape[1]
     height, everything = n + -n % 8, n == len(rows)
@@ -110,7 +142,11 @@ def _multiplied(rows: Array, centre: Array, chosen: Indices) -> Matrix:
     for start in range(0, d, width):
         block = slice(start, min(start + width, d))
         part = gaps[:, : block.stop - start]
-        np.subtract(rows[:, block] if everything else rows[chosen, block], centre[block], out=part[:n])
+        held = rows[:, block] if everything else rows[chosen, block]
+        if units is None:
+            np.subtract(held, centre[block], out=part[:n])
+        else:  # first divided, since the gap itself may be beyond the greatest number
+            np.subtract(held / units[:, None], centre[block] / units[:, None], out=part[:n])
         found += part @ part.T
     return found[:n, :n]
 

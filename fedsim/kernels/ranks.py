@@ -14,8 +14,10 @@ from fedsim.kernels.blocks import column_blocks
 from fedsim.kernels.network import halvings
 from fedsim.kernels.ranks_compiled import kernel
 
-SAMPLE_RUNS, SAMPLE_LENGTH = 16, 256
-"""Survival is counted on this many runs of this many columns, spread evenly."""
+SAMPLE_NUMBERS, SAMPLE_LENGTH, FEWEST_RUNS = 2**19, 64, 64
+"""Survival is counted on about so many numbers, in runs of so many columns and at least so many runs."""
+SURVIVAL_COLUMNS = 4096
+"""Columns at a time: what is compared stays in the cache."""
 
 
 def mean_of_ranks(rows: Array, first: int, last: int) -> Array:
@@ -62,15 +64,24 @@ def _rescue(rows: Array, first: int, last: int, update: Array) -> None:
 def survival(rows: Array, first: int, last: int) -> NDArray[np.float64]:
     """(n,) mean share of each row in ranks first … last − 1, summing to 1; rows that tie share their ranks equally.
 
-    Exact up to 4,096 columns; beyond, counted on 16 runs of 256 columns that are spread evenly, the same in every call.
+    Exact up to half a million numbers or 4,096 columns; beyond, counted on as many, in runs of 64 columns spread evenly
+    over all layers, the same in every call.
     """
-    sample = sample_columns(rows)
+    runs = max(SAMPLE_NUMBERS // (SAMPLE_LENGTH * len(rows)), FEWEST_RUNS)
+    sample = sample_columns(rows, runs, SAMPLE_LENGTH)
+    blocks = range(0, sample.shape[1], SURVIVAL_COLUMNS)
+    held = sum(_ranks_held(sample[:, start : start + SURVIVAL_COLUMNS], first, last) for start in blocks)
+    return np.asarray(held / (sample.shape[1] * (last - first)))
+
+
+def _ranks_held(sample: Array, first: int, last: int) -> NDArray[np.float64]:
+    """(n,) ranks first … last − 1 that each row holds in these columns together."""
     lowest, highest = (mean_of_ranks(sample, rank, rank + 1) for rank in (first, last - 1))
     kept = (sample >= lowest) & (sample <= highest)
     tied = np.flatnonzero(np.count_nonzero(kept, axis=0) != last - first)
     places = np.count_nonzero(kept, axis=1) - np.count_nonzero(kept[:, tied], axis=1)
     shared = _shared_ranks(sample[:, tied], lowest[tied], highest[tied], first, last)
-    return np.asarray((places + shared) / (sample.shape[1] * (last - first)))
+    return np.asarray(places + shared)
 
 
 def _shared_ranks(sample: Array, lowest: Array, highest: Array, first: int, last: int) -> NDArray[np.float64]:
@@ -83,10 +94,10 @@ def _shared_ranks(sample: Array, lowest: Array, highest: Array, first: int, last
     return np.asarray(share.sum(axis=1))
 
 
-def sample_columns(rows: Array) -> Array:
+def sample_columns(rows: Array, runs: int, length: int) -> Array:
     """All columns of a narrow matrix, or evenly spread runs of a wide one."""
     d = rows.shape[1]
-    if d <= SAMPLE_RUNS * SAMPLE_LENGTH:
+    if d <= runs * length:
         return rows
-    starts = np.linspace(0, d - SAMPLE_LENGTH, SAMPLE_RUNS).astype(np.int64)
-    return np.concatenate([rows[:, start : start + SAMPLE_LENGTH] for start in starts], axis=1)
+    starts = np.linspace(0, d - length, runs).astype(np.int64)
+    return np.concatenate([rows[:, start : start + length] for start in starts], axis=1)

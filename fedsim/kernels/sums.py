@@ -90,6 +90,8 @@ def _width() -> int:
 
 def weighted_sums(weights: Array, rows: Array) -> Array:
     """(m, n), (n, d) -> (m, d): every row of `weights` makes one weighted sum."""
+    if np.count_nonzero(weights, axis=1).min(initial=0) * 2 <= weights.shape[1]:
+        return _multiplied(weights, rows)  # sums of few rows may have nothing in common, and a huge row can be in most
     usual = np.sort(weights, axis=0)[len(weights) // 2]  # each column's weight in the middle one of the sums
     differences = weights - usual
     if np.count_nonzero(differences) + len(weights) > FEW * weights.size:

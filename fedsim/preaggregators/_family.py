@@ -13,6 +13,7 @@ import numpy as np
 
 from fedsim.aggregators._family import Condition, as_rows, check_condition
 from fedsim.arrays import Array
+from fedsim.border import floats, guarded, shares
 from fedsim.registry import Registry
 
 Mixer = TypeVar("Mixer", bound=Callable[..., Any])
@@ -51,16 +52,19 @@ def preaggregator(
             rows = as_rows(updates)
             f = settings.get("f", default.default if default else 0)
             check_condition(name, condition, needs, len(rows), f if isinstance(f, int) else 0)
-            mixed = mixer(rows, *supplied, **settings)
-            if isinstance(mixed, Mixed):
-                return mixed
-            if np.shape(mixed) != rows.shape:
-                raise TypeError(
-                    f"pre-aggregator `{name}` changed the rows' number and must return Mixed(updates, shares)"
-                )
-            return Mixed(mixed, np.eye(len(rows)))
+            return _checked(name, mixer(guarded(rows), *map(guarded, supplied), **settings), rows)
 
         preaggregators.register(name, checked, aliases=aliases, needs=needs, breaks=breaks)
         return checked  # type: ignore[return-value]
 
     return decorate
+
+
+def _checked(name: str, answer: Any, rows: Array) -> Mixed:
+    """The answer, if it is one on these rows; plain rows keep their places."""
+    if not isinstance(answer, Mixed) and np.shape(answer) != rows.shape:
+        raise TypeError(f"pre-aggregator `{name}` changed the rows' number and must return Mixed(updates, shares)")
+    mixed = answer if isinstance(answer, Mixed) else Mixed(answer, np.eye(len(rows)))
+    floats(f"pre-aggregator `{name}`: updates", mixed.updates, (None, rows.shape[1]))
+    shares(f"pre-aggregator `{name}`: shares", mixed.shares, (len(mixed.updates), len(rows)))
+    return mixed

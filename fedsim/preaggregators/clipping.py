@@ -6,7 +6,7 @@ import numpy as np
 from annotated_types import Gt
 
 from fedsim.arrays import Array
-from fedsim.kernels import column_blocks, squared_distances_to
+from fedsim.kernels import column_blocks, distances_to
 from fedsim.preaggregators._family import preaggregator
 
 
@@ -35,7 +35,7 @@ def clip(
         byzfl's writes to the caller's matrix.
     """
     origin = np.zeros(updates.shape[1], updates.dtype)
-    lengths = np.sqrt(squared_distances_to(origin, updates))
+    lengths = distances_to(origin, updates)
     return _scaled(updates, (norm / np.maximum(lengths, norm))[:, None])
 
 
