@@ -29,6 +29,7 @@ from cli.options import (
     Subject,
     Subjects,
     Until,
+    WithData,
     Workers,
     read_workers,
 )
@@ -187,12 +188,12 @@ def explain(name: Name, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def check(files: Files, as_json: AsJson = False, _debug: Debug = False) -> None:
+def check(files: Files, data: WithData = False, as_json: AsJson = False, _debug: Debug = False) -> None:
     """Check scenario files: what they would do, and what holds or fails."""
     from cli import checking
 
-    if not checking.check_all(files, as_json):
-        raise typer.Exit(2)
+    if code := checking.check_all(files, as_json, data):
+        raise typer.Exit(code)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from cli.failures import show_failure
 from cli.layout import labelled
 from cli.opening import attacks, described, rule, title, training
 from fedsim.aggregators._family import aggregators
-from fedsim.errors import ScenarioError
+from fedsim.errors import DataUnavailable, ScenarioError
 from fedsim.guarantees import guarantees, known_population
 from fedsim.loading import load_scenario, scenario_digest
 from fedsim.scenario import Scenario
@@ -29,30 +29,42 @@ class Fact(NamedTuple):
     style: str = "dim"
 
 
-def check_all(paths: Sequence[Path], as_json: bool) -> bool:
-    """Check every file and show what was found; whether all of them are right."""
+def check_all(paths: Sequence[Path], as_json: bool, data: bool = False) -> int:
+    """Check every file and show what was found; the exit code. With `data`, build what a run would build."""
     if as_json:
-        found = [record(find_scenario(path)) for path in paths]
-        show_json(found)
-        return all(each["valid"] for each in found)
-    right = [_check(find_scenario(path)) for path in paths]
-    return all(right)
+        found = [record(find_scenario(path), data) for path in paths]
+        show_json([each for each, _ in found])
+        return max((code for _, code in found), default=0)
+    return max((_check(find_scenario(path), data) for path in paths), default=0)
 
 
-def _check(path: Path) -> bool:
+def _check(path: Path, data: bool) -> int:
     try:
-        show([*checked(load_scenario(path), path, width()), Text("")])
-    except ScenarioError as error:
+        scenario = load_scenario(path)
+        built = [Fact("built", _built(scenario), "green")] if data else []
+        show([*checked(scenario, path, width(), built), Text("")])
+    except (ScenarioError, DataUnavailable) as error:
         show_failure(messages(), error)
         messages().print("")
-        return False
-    return True
+        return error.exit_code
+    return 0
 
 
-def checked(scenario: Scenario, path: Path, width: int) -> Iterator[Text]:
+def _built(scenario: Scenario) -> str:
+    """What the scenario's data and model came to."""
+    from fedsim.arithmetic import repeatable
+    from fedsim.world import build_world
+
+    with repeatable():
+        world = build_world(scenario)
+    sizes = f"{len(world.held):,} training and {len(world.test):,} test examples in {world.kind.classes} classes"
+    return f"{sizes}, {world.population:,} clients, {len(world.parameters):,} parameters"
+
+
+def checked(scenario: Scenario, path: Path, width: int, more: Sequence[Fact] = ()) -> Iterator[Text]:
     """What would run, and what holds."""
     yield Text.assemble(f"{path}: ", title(scenario))
-    for label, text, style in _facts(scenario):
+    for label, text, style in (*_facts(scenario), *more):
         if text:
             yield from labelled(label, text, width=width, column=LABEL, style=style)
 
@@ -71,15 +83,19 @@ def _facts(scenario: Scenario) -> Iterator[Fact]:
     yield from _breakdown(scenario)
 
 
-def record(path: Path) -> dict[str, Any]:
-    """The check of a file as plain JSON."""
+def record(path: Path, data: bool = False) -> tuple[dict[str, Any], int]:
+    """The check of a file as plain JSON, and its exit code."""
     try:
         scenario = load_scenario(path)
+        built = {"built": _built(scenario)} if data else {}
     except ScenarioError as error:
-        return {"file": str(path), "valid": False, "problems": problem_records(error)}
+        return {"file": str(path), "valid": False, "problems": problem_records(error)}, error.exit_code
+    except DataUnavailable as error:
+        problem = {"where": "data", "message": str(error), "line": None}
+        return {"file": str(path), "valid": False, "problems": [problem]}, error.exit_code
     found = [{"verdict": each.verdict, "text": each.text} for each in guarantees(scenario)]
-    digest = scenario_digest(scenario)
-    return {"file": str(path), "valid": True, "name": scenario.name, "digest": digest, "guarantees": found}
+    known = {"name": scenario.name, "digest": scenario_digest(scenario), "guarantees": found}
+    return {"file": str(path), "valid": True, **known, **built}, 0
 
 
 def problem_records(error: ScenarioError) -> list[dict[str, Any]]:

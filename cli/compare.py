@@ -37,7 +37,21 @@ ENDED = (
     "final", "final_loss", "best", "best_round", "selected", "selected_round", "byzantine_weight", "skipped", "rounds",
     "digest",
 )  # fmt: skip
-COLUMNS = ("run", "scenario", "folder", "rule", "attack", "delta", "delta_95", "seconds", *ENDED)
+COLUMNS = (
+    "run",
+    "scenario",
+    "folder",
+    "rule",
+    "attack",
+    "data",
+    "partition",
+    "model",
+    "seed",
+    "delta",
+    "delta_95",
+    "seconds",
+    *ENDED,
+)
 MOST_DIFFERENCES = 12
 FEWEST = 2
 
@@ -122,6 +136,7 @@ def _play(runs: Sequence[Contestant], wishes: Wishes, console: Console, above: i
         sink, progress, finishing = _screen(stack, runs, wishes, console, above)
         stopping = stack.enter_context(Stopping(finishing))
         pool = stack.enter_context(Pool(execution.workers, execution.backend))
+        pool.start()  # before anybody's first round, which would be charged with it
         playing = [stack.enter_context(closed(_told(run, pool, wishes, progress))) for run in waiting]
         try:
             for run, event in stopping.following(in_turns(playing), lambda told: is_end(told[1])):
@@ -180,6 +195,10 @@ def _record(run: Contestant, first: Contestant) -> dict[str, object]:
         "folder": str(run.folder or ""),
         "rule": run.scenario.aggregator.name,
         "attack": " + ".join(plan.attack.name for plan in run.scenario.attacks),
+        "data": run.scenario.data.name,
+        "partition": run.scenario.partition.name,
+        "model": run.scenario.model.name,
+        "seed": run.scenario.seed,
         "delta": difference[0] if difference else "",
         "delta_95": difference[1] if difference else "",
         "seconds": round(sum(row.seconds for row in run.history.rows), 3),

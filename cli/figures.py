@@ -1,7 +1,7 @@
 """Figures of finished runs; the only room that knows matplotlib.
 
-Colours are Okabe and Ito's, which people with any kind of colour vision can tell apart; lines carry their names at
-their ends in place of a legend.
+Colours are Okabe and Ito's, which people with any kind of colour vision can tell apart; dashes tell lines apart where
+there is no colour, and lines carry their names at their ends in place of a legend.
 """
 
 import math
@@ -38,8 +38,8 @@ def draw_run(path: Path, rows: Sequence[Row], title: str, best: int | None = Non
     upper.set_title(_fitted(title), loc="left", fontsize=11)
     scored = [row for row in rows if row.accuracy is not None]
     _draw_scores(upper, scored)
-    for number, word in _marks(best, selected):
-        _mark(upper, scored, number, word)
+    for line, (number, word) in enumerate(_marks(best, selected)):
+        _mark(upper, scored, number, word, line)
     _draw_weights(lower, rows)
     _save(figure, path)
 
@@ -50,13 +50,18 @@ def draw_comparison(path: Path, runs: Sequence[tuple[str, Sequence[Row]]], title
     upper.set_title(_fitted(title), loc="left", fontsize=11)
     ends = []
     for place, (name, rows) in enumerate(runs):
-        colour, style = COLOURS[place % len(COLOURS)], STYLES[place // len(COLOURS) % len(STYLES)]
+        colour, style = COLOURS[place % len(COLOURS)], STYLES[place % len(STYLES)]
+        width = max(2.6 - 0.4 * place, 1.0)  # a line on top of another does not hide it
         scored = [(row.number, row.accuracy) for row in rows if row.accuracy is not None]
         if scored:
-            upper.plot(*zip(*scored, strict=True), color=colour, linestyle=style, linewidth=1.6)
+            upper.plot(*zip(*scored, strict=True), color=colour, linestyle=style, linewidth=width)
             ends.append((*scored[-1], name, colour))
         lower.plot(
-            [row.number for row in rows], [row.weight for row in rows], color=colour, linestyle=style, linewidth=0.9
+            [row.number for row in rows],
+            [row.weight for row in rows],
+            color=colour,
+            linestyle=style,
+            linewidth=0.6 * width,
         )
     _label_ends(upper, ends)
     upper.set_ylim(0, 1)
@@ -109,7 +114,7 @@ def _draw_scores(upper: "Axes", scored: Sequence[Row]) -> None:
         other.set_yscale("log")
 
 
-def _mark(axes: "Axes", scored: Sequence[Row], number: int, word: str) -> None:
+def _mark(axes: "Axes", scored: Sequence[Row], number: int, word: str, line: int) -> None:
     row = next((row for row in scored if row.number == number), None)
     if row is None or row.accuracy is None:
         return
@@ -117,7 +122,7 @@ def _mark(axes: "Axes", scored: Sequence[Row], number: int, word: str) -> None:
     axes.annotate(
         f"{word} {row.accuracy:.3f}",
         (row.number, row.accuracy),
-        xytext=(0, 9 if row.accuracy < HIGH else -15),
+        xytext=(0, 9 + 11 * line if row.accuracy < HIGH else -15 - 11 * line),
         textcoords="offset points",
         ha="center",
         fontsize=8,

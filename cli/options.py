@@ -17,6 +17,9 @@ Name = Annotated[
     str,
     typer.Argument(help="An algorithm, or a key such as clients.deadline.", autocompletion=completing.complete_name),
 ]
+WithData = Annotated[
+    bool, typer.Option("--data", help="Also read or make the data, divide them and build the model, as a run would.")
+]
 Files = Annotated[
     list[Path], typer.Argument(help="Scenario files.", autocompletion=completing.complete_scenario, show_default=False)
 ]

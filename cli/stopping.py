@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from fedsim.events import RoundEnded, RunEnded
+from fedsim.leaving import undo_all
 
 GRACE = 1.0
 """Seconds that a round gets to end by itself."""
@@ -94,3 +95,16 @@ class Stopping:
     def _break_off(self, _number: int, _frame: FrameType | None) -> None:
         if self._interruptible:
             raise Interrupted
+
+
+def leave_when_told() -> None:
+    """From now on SIGTERM and SIGHUP end the process at once, without leaving anything of its own behind."""
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), _leave)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    undo_all()
+    os._exit(128 + number)

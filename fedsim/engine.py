@@ -9,24 +9,25 @@ The engine knows no listener, writes no file and prints nothing. Whoever wants t
 import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 
 from fedsim.aggregators._family import Aggregate
 from fedsim.arithmetic import repeatable
 from fedsim.arrays import Array, Progress, silent
-from fedsim.errors import RowsDoNotSuffice, RunFailed
+from fedsim.errors import RowsDoNotSuffice
 from fedsim.events import Aggregated, BatchTrained, Event, RoundEnded, RoundStarted, RunEnded, RunStarted, UpdatesForged
 from fedsim.intake import measure, receive
 from fedsim.leaving import close_at_exit
-from fedsim.loading import scenario_digest
+from fedsim.loading import load_scenario, scenario_digest
 from fedsim.modules import flat_model
 from fedsim.pool import Pool
 from fedsim.rounds import Cohort, Inputs, forge, gather, judge, mean_loss, trains
 from fedsim.scenario import Scenario, attackers
 from fedsim.server import DIVERGED, server_step
 from fedsim.shared import Arena
-from fedsim.state import State, lasting
+from fedsim.state import State, first_state, lasting
 from fedsim.vectors import digest, named
 from fedsim.workshop import Workshop
 from fedsim.world import World, build_world
@@ -35,14 +36,20 @@ OVERFLOWING = np.errstate(over="ignore", invalid="ignore")  # models may diverge
 
 
 def simulate(
-    scenario: Scenario, pool: Pool | None = None, *, resume: State | None = None, progress: Progress = silent
+    scenario: Scenario | str | Path,
+    pool: Pool | None = None,
+    *,
+    resume: State | None = None,
+    progress: Progress = silent,
 ) -> "Simulation":
     """The events of a run, made as they are asked for; with `resume`, those after that state's round.
 
+    A path, or the name of a shipped scenario, stands for the scenario that is read there, at once.
     Without a pool the scenario's own `execution` decides; a pool that is given stays open. ScenarioError,
     DataUnavailable or ClientFailed may be raised while iterating.
     """
-    return Simulation(scenario, pool, resume, progress)
+    whole = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    return Simulation(whole, pool, resume, progress)
 
 
 class Simulation(Iterator[Event]):
@@ -87,7 +94,7 @@ class Simulation(Iterator[Event]):
             arena = Arena()
             stack.callback(arena.close)
             workshop = Workshop(world, pool, arena)
-            self.world, self.state = world, _first(world, self.state)
+            self.world, self.state = world, first_state(self.state, world.parameters)
             yield _run_started(world, pool)
             while self.state.round < self.scenario.rounds:
                 round = Round(world, self.state.copy(), workshop)
@@ -219,16 +226,6 @@ class Round:
             mean_loss(self.losses), digest(state.parameters),
             now - begin, self.seconds["training"], self.seconds["aggregation"], now - start,
         )  # fmt: skip
-
-
-def _first(world: World, resume: State | None) -> State:
-    """The state to go on from, or nothing learnt yet."""
-    if resume is not None:
-        if resume.parameters.shape != world.parameters.shape:
-            raise RunFailed(f"a state of {resume.parameters.size} parameters: not of this model")
-        return resume
-    zeros = np.zeros_like(world.parameters)
-    return State(0, 0.0, world.parameters, zeros, zeros)
 
 
 def _run_started(world: World, pool: Pool) -> RunStarted:

@@ -1,7 +1,6 @@
 """What can be known of a scenario before any work: the parts played once on a tiny matrix.
 
-A rule's own precondition is not repeated here. The rule is called with as many rows as a round will bring and a few
-coordinates, and what it says is the problem's message.
+A rule's own precondition is not repeated here: it is called with as many rows as a round brings, and has its say.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from fedsim.arrays import Array
 from fedsim.attacks._family import attacks, forged_rows
 from fedsim.border import refusal
 from fedsim.errors import Problem
+from fedsim.fitness import too_many_parts, unfit
 from fedsim.latencies._family import latencies
 from fedsim.preaggregators._family import Mixed, preaggregators
 from fedsim.registry import Entry, Registry
@@ -44,7 +44,9 @@ def rehearse(scenario: Scenario, wrong: Sequence[Path] = ()) -> list[Problem]:
         return not (places & own or above & set(needed))
 
     population, rows = ("clients", "population"), (("clients", "sampled"), ("clients", "quorum"))
-    found: list[Problem] = []
+    found = unfit(scenario, sound)
+    if too_many_parts(scenario):
+        return found
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         if sound(population, *rows):
             found += _clients(scenario)

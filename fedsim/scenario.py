@@ -82,7 +82,7 @@ class Training:
     epochs: Annotated[int, Ge(1), Le(10**6)] = 1
     """Passes over the client's own examples; ignored when steps is given."""
     steps: Annotated[int, Ge(1), Le(10**9)] | None = None
-    """Optimizer steps in place of whole epochs; batches start over when the examples run out."""
+    """Optimizer steps in place of whole epochs; passes over the examples go on from round to round."""
     batch_size: Annotated[int, Ge(1), Le(10**7)] = 32
     """Examples a step; fedsgd takes the client's whole data when this is larger."""
     drop_last: bool = False
@@ -194,7 +194,7 @@ class Scenario:
     """The examples."""
     partition: Annotated[Choice, In("partitions")] = Choice("iid")
     """Whose examples are whose."""
-    model: Annotated[Choice, In("models")] = Choice("lenet5")
+    model: Annotated[Choice, In("models")] = Choice("mlp")
     """What is trained."""
     clients: Clients = Clients()
     """Who takes part."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from fedsim.arrays import Array
 from fedsim.clock import Arrival
+from fedsim.errors import RunFailed
 
 
 @dataclass
@@ -78,3 +79,12 @@ class State:
 def lasting(array: Array, rows: Array) -> Array:
     """An array that outlives the round: a rule may answer with a view of rows that the next round writes over."""
     return array.copy() if np.may_share_memory(array, rows) else array
+
+
+def first_state(resume: State | None, parameters: Array) -> State:
+    """The state to go on from, or nothing learnt yet."""
+    if resume is None:
+        return State(0, 0.0, parameters, np.zeros_like(parameters), np.zeros_like(parameters))
+    if resume.parameters.shape != parameters.shape:
+        raise RunFailed(f"a state of {resume.parameters.size} parameters: not of this model")
+    return resume

@@ -25,7 +25,7 @@ FLOORS = {
     "families": (["ground", "contracts"], " ".join(f"{family} {family}.*" for family in FAMILIES)),
     "plan": (
         ["ground", "contracts"],
-        "settings scenario shipped overriding composing locating rehearsal loading guarantees schema",
+        "settings scenario shipped overriding composing locating fitness rehearsal loading guarantees schema",
     ),
     "door": (["ground", "contracts", "plan"], "door"),
     "work": (
@@ -39,7 +39,7 @@ FLOORS = {
         "records provenance checkpoints inventory summaries matching results sinks consistency spots replaying "
         "verifying",
     ),
-    "front": (["ground", "contracts", "plan", "door", "work", "archive"], "__init__"),
+    "front": (["ground", "contracts", "plan", "door", "work", "archive"], "__init__ __main__"),
 }
 
 # What fedsim is compared with where it is installed.

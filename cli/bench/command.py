@@ -10,11 +10,12 @@ from typing import Any
 import typer
 from rich.text import Text
 
-from cli.bench.effort import Effort
+from cli.bench.effort import BenchFailed, Effort
 from cli.bench.machine import machine, machine_line
 from cli.bench.options import SECTIONS
 from cli.bench.tables import Table, markdown, plain, record, screen
 from cli.consoles import messages, output, show, show_json
+from cli.stopping import leave_when_told
 from cli.waiting import Waiting
 from fedsim.errors import did_you_mean
 from fedsim.files import storing
@@ -44,18 +45,26 @@ def bench(wishes: Wishes) -> None:
     from fedsim.arithmetic import settle  # once nothing is left to refuse
 
     settle()
+    leave_when_told()
     found = _machine()
     if not wishes.as_json:
         show([Text(machine_line(found))])
     tables: list[Table] = []
+    refused: list[str] = []
     for name in chosen:
-        tables += _measured(name, wishes)
+        try:
+            tables += _measured(name, wishes)
+        except BenchFailed as error:  # the other sections say what they have to say all the same
+            refused.append(f"{name}: {error}")
+            messages().print(f"{refused[-1]}", style="bold red", soft_wrap=True, markup=False)
         if wishes.file is not None:
             _write(wishes.file, found, tables)
     if wishes.as_json:
-        show_json({"machine": found, "tables": [record(table) for table in tables]})
+        show_json({"machine": found, "tables": [record(table) for table in tables], "refused": refused})
     if wishes.file is not None:
         messages().print(f"{wishes.file} written", soft_wrap=True)
+    if refused:
+        raise BenchFailed(f"{len(refused)} of {len(chosen)} sections say nothing: {'; '.join(refused)}")
 
 
 def _machine() -> dict[str, Any]:

@@ -15,6 +15,7 @@ from cli.bench.effort import BenchFailed
 from cli.bench.processes import ALONE
 from cli.bench.runners.gates import MARK
 from cli.bench.tables import Row
+from fedsim.leaving import is_undone, undo_when_left
 
 NAMES = {
     "ours": "fedsim", "script": "usual script", "pfl": "pfl", "fedlab": "FedLab", "byzfl": "byzfl",
@@ -47,6 +48,7 @@ class Player:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
             env=os.environ | ALONE, start_new_session=True,
         )  # fmt: skip
+        undo_when_left(self, self._kill)
         self._told, self._said = cast(IO[str], self._process.stdin), cast(IO[str], self._process.stdout)
         self._heard()
         self.first = perf_counter() - begin
@@ -59,10 +61,14 @@ class Player:
 
     def close(self) -> None:
         """End it and all it started."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._kill()
+        is_undone(self)
         self._process.communicate()
         self._errors.close()
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def _heard(self) -> Row:
         for line in self._said:

@@ -68,6 +68,8 @@ def measured(name: str, found: Sequence[Contender], repeats: int) -> tuple[list[
     """A row for each that ran, and a line for each that broke."""
     differences, broken = compared(name, found)
     players = [Player(name, contender) for contender in found if contender in differences]
+    if not players:
+        raise BenchFailed("; ".join(broken))
     try:
         told = [[player.round() for player in players] for _ in range(repeats + 1)][1:]
     finally:

@@ -8,7 +8,7 @@ fill, when files are missing or damaged. What a dataset returns is checked befor
 compiled kernels read where the labels tell them to.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -121,11 +121,26 @@ def _whole(numbers: object, count: int, what: str) -> Integers:
 datasets = Registry("datasets", "dataset", "fedsim.datasets", SUPPLIES)
 
 
-def dataset(name: str, *, offline: bool = False, aliases: tuple[str, ...] = ()) -> Callable[[Function], Function]:
-    """Register a dataset; `offline` says that it needs no download."""
+Count = Callable[[Mapping[str, Any]], int]
+
+
+def dataset(
+    name: str,
+    *,
+    offline: bool = False,
+    aliases: tuple[str, ...] = (),
+    shape: tuple[int, int, int] | None = None,
+    examples: int | Count | None = None,
+) -> Callable[[Function], Function]:
+    """Register a dataset; `offline` says that it needs no download.
+
+    `shape`, (channels, height, width) of an image, and `examples`, how many there are in all or a function of the
+    settings that tells, let a scenario that cannot run be refused before any data are read.
+    """
+    count = examples if callable(examples) or examples is None else lambda settings: examples  # noqa: ARG005
 
     def decorate(function: Function) -> Function:
-        datasets.register(name, function, aliases=aliases, offline=offline)
+        datasets.register(name, function, aliases=aliases, offline=offline, shape=shape, examples=count)
         return function
 
     return decorate

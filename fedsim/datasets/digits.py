@@ -14,7 +14,7 @@ from fedsim.streams import Stream
 DEPTH = 16  # grey levels of the originals above black
 
 
-@dataset("digits", offline=True)
+@dataset("digits", offline=True, shape=(1, 8, 8), examples=1797)
 def digits(
     stream: Stream,
     *,

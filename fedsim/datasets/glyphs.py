@@ -15,7 +15,12 @@ from fedsim.streams import Stream
 EDITION = 2  # of the drawing: to be raised whenever the same stream draws something else
 
 
-@dataset("glyphs", offline=True)
+@dataset(
+    "glyphs",
+    offline=True,
+    shape=(1, SIDE, SIDE),
+    examples=lambda settings: settings["samples"] * (settings["writers"] + settings["test_writers"]),
+)
 def glyphs(
     stream: Stream,
     progress: Progress,

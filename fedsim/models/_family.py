@@ -24,11 +24,11 @@ SUPPLIES = {
 models = Registry("models", "model", "fedsim.models", SUPPLIES)
 
 
-def model(name: str, *, aliases: tuple[str, ...] = ()) -> Callable[[Function], Function]:
-    """Register a model."""
+def model(name: str, *, aliases: tuple[str, ...] = (), side: int = 1) -> Callable[[Function], Function]:
+    """Register a model; `side` is the least height and width of its images."""
 
     def decorate(function: Function) -> Function:
-        models.register(name, function, aliases=aliases)
+        models.register(name, function, aliases=aliases, side=side)
         return function
 
     return decorate

@@ -29,15 +29,17 @@ def optimizer(
     *,
     aliases: tuple[str, ...] = (),
     plain: Callable[[Mapping[str, Any]], bool] = lambda settings: False,  # noqa: ARG005 - one signature for all
+    first_is_gradient: bool = False,
 ) -> Callable[[Function], Function]:
     """Register an optimizer.
 
     `plain` tells the settings, `lr` among them, under which a step is w − lr · gradient and nothing else: faster ways
-    may then take it themselves.
+    may then take it themselves. `first_is_gradient` says that the first step from an empty state is along the
+    gradient, as FedSGD's only step has to be.
     """
 
     def decorate(function: Function) -> Function:
-        optimizers.register(name, function, aliases=aliases, plain=plain)
+        optimizers.register(name, function, aliases=aliases, plain=plain, first_is_gradient=first_is_gradient)
         return function
 
     return decorate

@@ -10,7 +10,11 @@ if TYPE_CHECKING:
     import torch
 
 
-@optimizer("sgd", plain=lambda settings: not (settings["momentum"] or settings["weight_decay"]))
+@optimizer(
+    "sgd",
+    plain=lambda settings: not (settings["momentum"] or settings["weight_decay"]),
+    first_is_gradient=True,
+)
 def sgd(
     parameters: "torch.Tensor",
     gradient: "torch.Tensor",

@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from io import StringIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,6 +170,7 @@ def test_json_on_standard_output_is_json_and_nothing_else(made_up, capsys):
     assert json.loads(capsys.readouterr().out) == {
         "machine": MACHINE,
         "tables": [json.loads(json.dumps(record(TABLE)))],
+        "refused": [],
     }
 
 
@@ -253,7 +256,7 @@ except BenchFailed as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert "training mlp: the two sides differ by" in done.stdout
+    assert "training mlp (from double precision" in done.stdout
 
 
 def test_whole_rounds_are_played_in_turn_and_agree():
@@ -288,3 +291,57 @@ def test_workloads_are_those_that_the_tables_name():
     assert set(players.NAMES) >= {"ours", "script"}
     assert replace(WORKLOADS["mlp"], clients=10).f == 2
     assert Effort(full=True).repeats(1, 5) == 5
+
+
+def test_a_refused_section_costs_no_other(capsys, monkeypatch, tmp_path):
+    from cli.bench import command
+
+    def refuses(effort):
+        raise BenchFailed("the two sides differ")
+
+    kept = command._known()
+    monkeypatch.setattr(command, "_known", lambda: kept | {"training": refuses})
+    with pytest.raises(BenchFailed, match=r"^1 of 2 sections say nothing: training: the two sides differ"):
+        command.bench(command.Wishes(only=("training", "around"), file=tmp_path / "found.md"))
+    assert "Virtual clients of the mlp" in (tmp_path / "found.md").read_text()
+
+
+def test_two_trainings_are_judged_by_double_precision():
+    from cli.bench.training import must_be_as_exact
+
+    exact = np.random.default_rng(0).normal(size=(3, 100))
+    jump = exact + np.array([[0], [0], [1e-2]])  # one client moved by a near-tie
+    must_be_as_exact("training", jump, exact + 1e-6, exact)
+    with pytest.raises(BenchFailed, match="from double precision"):
+        must_be_as_exact("training", exact + 1e-2, exact + 1e-6, exact)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_benchmark_that_is_told_to_end_leaves_no_child():
+    running = subprocess.Popen(
+        [sys.executable, "-m", "cli", "bench", "--only", "rounds"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        while not (children := children_of(running.pid)) and running.poll() is None:
+            time.sleep(0.05)
+        running.terminate()
+        assert running.wait(20) == 143
+        limit = time.monotonic() + 5
+        while any(map(runs, children)) and time.monotonic() < limit:
+            time.sleep(0.05)
+        assert not any(map(runs, children))
+    finally:
+        running.kill()
+        running.communicate()
+
+
+def children_of(process):
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def runs(process):
+    """Whether there is such a process, and not only its entry for a parent that never asks."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except FileNotFoundError:
+        return False

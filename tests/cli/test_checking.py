@@ -61,7 +61,7 @@ def test_what_is_shown(capsys, folder):
         "mine.toml: mine · Mine?",
         "  data       glyphs by_writer",
         "  clients    100, 10 sampled in each of 40 rounds",
-        "  training   lenet5, sgd lr=0.05, 1 epoch of 32",
+        "  training   mlp, sgd lr=0.05, 1 epoch of 32",
         "  attack     noise on 20 of 100",
         "  rule       nnm f=3 → krum f=3, unweighted (n ≥ 9 holds)",
         "  held out   100 root, 200 validation examples, taken from training before",

@@ -133,7 +133,7 @@ def test_differences_are_settings_that_change_results():
         ("seed = 2", ["data", "cohorts", "batches", "initial models"]),
         ("clients.sampled = 5", ["cohorts"]),
         ("training.epochs = 2", ["batches"]),
-        ('model = "mlp"', ["initial models"]),
+        ('model = "logistic"', ["initial models"]),
         ("root.size = 7", ["data", "batches"]),
         ("server.lr = 0.5", []),
     ],

@@ -1,0 +1,5 @@
+"""`python -m cli`: the same as `fedsim`."""
+
+from cli.app import main
+
+main()
