@@ -65,7 +65,7 @@ def measured(cell):
 
 def parsed(text):
     """The scenario of a text."""
-    from fedsim.loading import parse_scenario
+    from fedsim.scenario.load import parse_scenario
 
     return parse_scenario(text)
 

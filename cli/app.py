@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.bench.options import Full, Only, Write
-from cli.cleaning import let_nothing_fail_to_show
 from cli.options import (
     AsEvents,
     AsJson,
@@ -33,10 +32,11 @@ from cli.options import (
     Workers,
     read_workers,
 )
-from cli.stopping import INTERRUPTED, Interrupted
+from cli.signals import INTERRUPTED, Interrupted
+from fedsim.clean_text import let_nothing_fail_to_show
 
 if TYPE_CHECKING:
-    from cli.screens import Mode
+    from cli.display.screens import Mode
 
 app = typer.Typer(
     name="fedsim",
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, Interrupted):
         sys.exit(INTERRUPTED)
     except Exception as error:
-        from cli.failures import failed
+        from cli.display.errors import failed
 
         sys.exit(failed(error, debug="--debug" in given))
 
@@ -93,11 +93,13 @@ def run(
     _debug: Debug = False,
 ) -> None:
     """Run a scenario."""
-    from cli.run import Wishes
-    from cli.run import run as perform
+    from cli.commands.run import Options
+    from cli.commands.run import run as perform
 
-    wishes = Wishes(overrides or (), seed, read_workers(workers), out, until, force, not no_save, _mode(quiet, as_json))
-    raise typer.Exit(perform(scenario, wishes))
+    options = Options(
+        overrides or (), seed, read_workers(workers), out, until, force, not no_save, _mode(quiet, as_json)
+    )
+    raise typer.Exit(perform(scenario, options))
 
 
 @app.command()
@@ -105,7 +107,7 @@ def resume(
     folder: Run, until: Until = None, quiet: Quiet = False, as_json: AsEvents = False, _debug: Debug = False
 ) -> None:
     """Go on with a run that was interrupted."""
-    from cli.run import resume as go_on
+    from cli.commands.run import resume as go_on
 
     raise typer.Exit(go_on(folder, _mode(quiet, as_json), until))
 
@@ -124,11 +126,13 @@ def compare(
     _debug: Debug = False,
 ) -> None:
     """Compare scenarios and results folders, side by side."""
-    from cli.compare import compare as perform
-    from cli.run import Wishes
+    from cli.commands.compare import compare as perform
+    from cli.commands.run import Options
 
-    wishes = Wishes(overrides or (), seed, read_workers(workers), out, None, force, not no_save, _mode(quiet, as_json))
-    raise typer.Exit(perform(subjects, wishes))
+    options = Options(
+        overrides or (), seed, read_workers(workers), out, None, force, not no_save, _mode(quiet, as_json)
+    )
+    raise typer.Exit(perform(subjects, options))
 
 
 @app.command()
@@ -146,7 +150,7 @@ def verify(
     _debug: Debug = False,
 ) -> None:
     """Run a results folder's scenario again and compare all that the folder holds."""
-    from cli.verify import verified
+    from cli.commands.verify import verified
 
     if not verified(folder, rounds, read_workers(workers), as_json, spot, spot_seed):
         raise typer.Exit(1)
@@ -161,8 +165,8 @@ def _mode(quiet: bool, as_json: bool) -> "Mode":
 @app.command("list")
 def list_(family: Family = None, as_json: AsJson = False) -> None:
     """List what there is: aggregators, attacks, datasets, scenarios ..."""
-    from cli import listing
-    from cli.consoles import show, show_json, width
+    from cli.commands import list as listing
+    from cli.display.consoles import show, show_json, width
 
     if as_json:
         show_json(listing.records(family))
@@ -177,8 +181,8 @@ def list_(family: Family = None, as_json: AsJson = False) -> None:
 @app.command()
 def explain(name: Name, as_json: AsJson = False) -> None:
     """Explain an algorithm or a key of a scenario: formula, assumptions, settings, sources."""
-    from cli.consoles import show, show_json, width
-    from cli.explaining import explained
+    from cli.commands.explain import explained
+    from cli.display.consoles import show, show_json, width
 
     pages, records = explained(name, width())
     if as_json:
@@ -190,7 +194,7 @@ def explain(name: Name, as_json: AsJson = False) -> None:
 @app.command()
 def check(files: Files, data: WithData = False, as_json: AsJson = False, _debug: Debug = False) -> None:
     """Check scenario files: what they would do, and what holds or fails."""
-    from cli import checking
+    from cli.commands import check as checking
 
     if code := checking.check_all(files, as_json, data):
         raise typer.Exit(code)
@@ -202,8 +206,8 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Write a commented scenario to start from."""
-    from cli.consoles import output
-    from cli.starter import write_starter
+    from cli.commands.init import write_starter
+    from cli.display.consoles import output
 
     write_starter(path, force)
     output().print(f"{path} written · fedsim check {path} · fedsim run {path}", soft_wrap=True)
@@ -212,8 +216,8 @@ def init(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of scenario files, for editors."""
-    from cli.consoles import show_json
-    from fedsim.schema import scenario_schema
+    from cli.display.consoles import show_json
+    from fedsim.scenario.json_schema import scenario_schema
 
     show_json(scenario_schema())
 
@@ -223,10 +227,10 @@ def bench(
     full: Full = False, only: Only = None, write: Write = None, as_json: AsJson = False, _debug: Debug = False
 ) -> None:
     """Measure what fedsim costs on this machine."""
-    from cli.bench.command import Wishes
+    from cli.bench.command import Options
     from cli.bench.command import bench as measure
 
-    measure(Wishes(full, only or (), as_json, write))
+    measure(Options(full, only or (), as_json, write))
 
 
 @app.command()

@@ -5,9 +5,10 @@ from typing import Any
 
 from rich.text import Text
 
-from cli.layout import body, labelled, section
-from cli.wording import kind, toml
-from fedsim.schema import scenario_schema
+from cli.display.formatting import kind
+from cli.display.layout import body, labelled, section
+from fedsim.scenario.json_schema import scenario_schema
+from fedsim.scenario.toml_values import toml
 
 Node = Mapping[str, Any]
 

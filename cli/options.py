@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli import completing
+from cli import completion as completing
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback when something unexpected fails.")]

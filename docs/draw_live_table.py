@@ -10,12 +10,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from cli.history import History
-from cli.live import LiveTable
-from cli.opening import opening, title
+from cli.display.header import opening, title
+from cli.display.live import LiveTable
 from fedsim.engine import simulate
 from fedsim.events import RoundEnded, RunStarted
-from fedsim.loading import load_scenario
+from fedsim.runs.history import History
+from fedsim.scenario.load import load_scenario
 
 HOUSE = Path(__file__).parent.parent
 

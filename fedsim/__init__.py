@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fedsim import events
-    from fedsim.door import aggregate, attack, preaggregate
     from fedsim.engine import simulate
     from fedsim.errors import (
         ClientFailed,
@@ -26,10 +25,13 @@ if TYPE_CHECKING:
         StorageFailed,
         UnknownName,
     )
-    from fedsim.loading import dump_scenario, load_scenario
-    from fedsim.scenario import Scenario
-    from fedsim.sinks import consume
-    from fedsim.streams import Stream
+    from fedsim.functional import aggregate, attack, preaggregate
+    from fedsim.randomness import Stream
+    from fedsim.runs.load import load_run
+    from fedsim.runs.metrics_file import consume
+    from fedsim.runs.perform import perform
+    from fedsim.scenario.load import dump_scenario, load_scenario
+    from fedsim.scenario.sections import Scenario
 
     __version__: str
 
@@ -51,13 +53,15 @@ __all__ = [
     "consume",
     "dump_scenario",
     "events",
+    "load_run",
     "load_scenario",
+    "perform",
     "preaggregate",
     "simulate",
 ]
 
 _ROOMS = {
-    "door": ("aggregate", "attack", "preaggregate"),
+    "functional": ("aggregate", "attack", "preaggregate"),
     "engine": ("simulate",),
     "errors": (
         "ClientFailed",
@@ -70,10 +74,12 @@ _ROOMS = {
         "StorageFailed",
         "UnknownName",
     ),
-    "loading": ("dump_scenario", "load_scenario"),
-    "scenario": ("Scenario",),
-    "sinks": ("consume",),
-    "streams": ("Stream",),
+    "scenario.load": ("dump_scenario", "load_scenario"),
+    "scenario.sections": ("Scenario",),
+    "runs.load": ("load_run",),
+    "runs.metrics_file": ("consume",),
+    "runs.perform": ("perform",),
+    "randomness": ("Stream",),
 }
 
 

@@ -13,24 +13,24 @@ from pathlib import Path
 
 import numpy as np
 
-from fedsim.aggregators._family import Aggregate
-from fedsim.arithmetic import repeatable
-from fedsim.arrays import Array, Progress, silent
+from fedsim.aggregators.contract import Aggregate
+from fedsim.array_types import Array, Progress, silent
 from fedsim.errors import RowsDoNotSuffice
 from fedsim.events import Aggregated, BatchTrained, Event, RoundEnded, RoundStarted, RunEnded, RunStarted, UpdatesForged
-from fedsim.intake import measure, receive
-from fedsim.leaving import close_at_exit
-from fedsim.loading import load_scenario, scenario_digest
-from fedsim.modules import flat_model
-from fedsim.pool import Pool
-from fedsim.rounds import Cohort, Inputs, forge, gather, judge, mean_loss, trains
-from fedsim.scenario import Scenario, attackers
-from fedsim.server import DIVERGED, server_step
-from fedsim.shared import Arena
-from fedsim.state import State, first_state, lasting
-from fedsim.vectors import digest, named
-from fedsim.workshop import Workshop
-from fedsim.world import World, build_world
+from fedsim.execution.arithmetic import repeatable
+from fedsim.execution.cleanup import close_at_exit
+from fedsim.execution.pool import Pool
+from fedsim.execution.shared_memory import Arena
+from fedsim.scenario.load import load_scenario, scenario_digest
+from fedsim.scenario.sections import Scenario, attackers
+from fedsim.simulation.arrivals import measure, receive
+from fedsim.simulation.dispatch import Dispatcher
+from fedsim.simulation.federation import Federation, build_federation
+from fedsim.simulation.server import DIVERGED, server_step
+from fedsim.simulation.state import State, first_state, lasting
+from fedsim.simulation.steps import Cohort, Inputs, forge, gather, judge, mean_loss, trains
+from fedsim.training.flat import digest, named
+from fedsim.training.torch_models import flat_model
 
 OVERFLOWING = np.errstate(over="ignore", invalid="ignore")  # models may diverge; what is not finite is set aside
 
@@ -58,7 +58,7 @@ class Simulation(Iterator[Event]):
     def __init__(self, scenario: Scenario, pool: Pool | None, resume: State | None, progress: Progress) -> None:
         self.scenario = scenario
         self.state = resume  # after the last whole round; between rounds another may be put there to go on from
-        self.world: World | None = None  # once RunStarted is out
+        self.federation: Federation | None = None  # once RunStarted is out
         self._pool, self._progress = pool, progress
         self._events = self._run()
         close_at_exit(self)
@@ -69,10 +69,10 @@ class Simulation(Iterator[Event]):
 
     def model(self) -> dict[str, Array]:
         """The global parameters after the last whole round, by the model's own names."""
-        if self.world is None or self.state is None:
+        if self.federation is None or self.state is None:
             raise RuntimeError("the run has not begun: ask for its first event before its model")
         with repeatable():
-            return named(flat_model(self.world.kind, channels_last=False), self.state.parameters)
+            return named(flat_model(self.federation.kind, channels_last=False), self.state.parameters)
 
     def close(self) -> None:
         """End the run where it is: workers gone, memory freed."""
@@ -90,14 +90,14 @@ class Simulation(Iterator[Event]):
         with ExitStack() as stack:
             pool = self._pool or stack.enter_context(Pool(execution.workers, execution.backend))
             pool.start()
-            world = build_world(self.scenario, self._progress)
+            federation = build_federation(self.scenario, self._progress)
             arena = Arena()
             stack.callback(arena.close)
-            workshop = Workshop(world, pool, arena)
-            self.world, self.state = world, first_state(self.state, world.parameters)
-            yield _run_started(world, pool)
+            dispatcher = Dispatcher(federation, pool, arena)
+            self.federation, self.state = federation, first_state(self.state, federation.parameters)
+            yield _run_started(federation, pool)
             while self.state.round < self.scenario.rounds:
-                round = Round(world, self.state.copy(), workshop)
+                round = Round(federation, self.state.copy(), dispatcher)
                 for event in round.play():
                     if isinstance(event, RoundEnded):
                         self.state = round.state
@@ -108,8 +108,8 @@ class Simulation(Iterator[Event]):
 class Round:
     """One round, from sampling to scoring."""
 
-    def __init__(self, world: World, state: State, workshop: Workshop) -> None:
-        self.world, self.state, self.workshop = world, state, workshop
+    def __init__(self, federation: Federation, state: State, dispatcher: Dispatcher) -> None:
+        self.federation, self.state, self.dispatcher = federation, state, dispatcher
         self.number = state.round + 1
         self.losses: list[tuple[float, int]] = []  # (loss, examples) of each client trained
         self.counts: dict[int, int] = {}
@@ -118,9 +118,9 @@ class Round:
     def play(self) -> Iterator[Event]:
         """The events of the round; the state is the next round's when it is over."""
         begin, state = time.perf_counter(), self.state
-        cohort = gather(self.world, state, self.number)
+        cohort = gather(self.federation, state, self.number)
         yield self._started(cohort)
-        self.workshop.broadcast(state.parameters)
+        self.dispatcher.broadcast(state.parameters)
         yield from self._train(cohort)
         yield from self._forge(cohort)
         yield self._aggregate(cohort)
@@ -134,35 +134,35 @@ class Round:
     def _train(self, cohort: Cohort) -> Iterator[BatchTrained]:
         begin = time.perf_counter()
         rows = {client: row for row, client in enumerate(cohort.answering)}
-        clients = [client for client in cohort.answering if trains(self.world, cohort, client)]
-        for done in self.workshop.train(self.number, clients, [rows[client] for client in clients]):
+        clients = [client for client in cohort.answering if trains(self.federation, cohort, client)]
+        for done in self.dispatcher.train(self.number, clients, [rows[client] for client in clients]):
             self.losses += zip(done.losses, done.counts, strict=True)
             self.counts |= zip(done.clients, done.counts, strict=True)
             yield BatchTrained(self.state.time, self.number, done.clients, done.losses, done.counts, done.seconds)
         idle = [client for client in cohort.answering if client not in self.counts]
-        self.counts |= {client: len(self.world.shares[client]) for client in idle}
+        self.counts |= {client: len(self.federation.shares[client]) for client in idle}
         self._remember(clients, rows)
         self.seconds["training"] = time.perf_counter() - begin
 
     @OVERFLOWING
     def _remember(self, clients: list[int], rows: dict[int, int]) -> None:
         """Worker momentum: m ← βm + (1−β)·update, and m is what is sent; buffers are sent as they are."""
-        trained, beta = self.world.layout.trained, np.float32(self.world.scenario.training.worker_momentum)
+        trained, beta = self.federation.layout.trained, np.float32(self.federation.scenario.training.worker_momentum)
         if not beta:
             return
         for client in clients:
-            row = self.workshop.rows[rows[client]]
+            row = self.dispatcher.rows[rows[client]]
             before = self.state.momenta.get(client, np.zeros_like(row))
             momentum = beta * before + (1 - beta) * row
             momentum[trained:] = row[trained:]
             row[:] = self.state.momenta[client] = momentum
 
     def _forge(self, cohort: Cohort) -> Iterator[UpdatesForged]:
-        matrix = self.workshop.rows[: len(cohort.answering)]
-        for place, plan in attackers(self.world.scenario, self.number):
-            clients = forge(self.world, self.state, cohort, place, matrix, self._defence)
+        matrix = self.dispatcher.rows[: len(cohort.answering)]
+        for index, adversary in attackers(self.federation.scenario, self.number):
+            clients = forge(self.federation, self.state, cohort, index, matrix, self._defence)
             if clients:
-                yield UpdatesForged(self.state.time, self.number, plan.attack.name, clients)
+                yield UpdatesForged(self.state.time, self.number, adversary.attack.name, clients)
 
     def _defence(self, matrix: Array) -> Array:
         """What the server would make of these rows: zeros where the rule cannot be applied."""
@@ -170,24 +170,26 @@ class Round:
         return verdict.update if verdict else np.zeros_like(self.state.parameters)
 
     def _judge(self, inputs: Inputs) -> Aggregate:
-        workshop, number = self.workshop, self.number
-        extras = {"trusted": lambda _: workshop.trusted(number), "root_logits": workshop.root_logits}
-        return judge(self.world, self.state, number, inputs, extras)
+        dispatcher, number = self.dispatcher, self.number
+        extras = {"trusted": lambda _: dispatcher.trusted(number), "root_logits": dispatcher.root_logits}
+        return judge(self.federation, self.state, number, inputs, extras)
 
     @OVERFLOWING
     def _aggregate(self, cohort: Cohort) -> Aggregated:
         begin, state = time.perf_counter(), self.state
-        intake = receive(cohort, state, self.number, self.workshop.rows, self.counts)
-        verdict, skipped = self._verdict(Inputs(intake.matrix, intake.counts, intake.clients, len(intake.caught)))
+        received = receive(cohort, state, self.number, self.dispatcher.rows, self.counts)
+        verdict, skipped = self._verdict(
+            Inputs(received.matrix, received.counts, received.clients, len(received.nonfinite))
+        )
         if verdict and not self._step(verdict):
             verdict, skipped = None, DIVERGED
-        byzantine, norm, distance = measure(intake, verdict)
+        byzantine, norm, distance = measure(received, verdict)
         state.tally.judged(byzantine if verdict else None)
         self.seconds["aggregation"] = time.perf_counter() - begin
         return Aggregated(
-            cohort.closing.time, self.number, tuple(intake.clients.tolist()),
+            cohort.closing.time, self.number, tuple(received.clients.tolist()),
             tuple(verdict.weights.tolist()) if verdict else (), byzantine, cohort.dropped, cohort.late(self.number),
-            intake.caught, norm, distance, skipped,
+            received.nonfinite, norm, distance, skipped,
         )  # fmt: skip
 
     def _verdict(self, inputs: Inputs) -> tuple[Aggregate | None, str]:
@@ -201,9 +203,11 @@ class Round:
 
     def _step(self, verdict: Aggregate) -> bool:
         """Whether the server could take its step: a step to numbers that are not finite is not taken."""
-        state, rows = self.state, self.workshop.rows
+        state, rows = self.state, self.dispatcher.rows
         update = lasting(verdict.update, rows).astype(state.parameters.dtype, copy=False)
-        step = server_step(state.parameters, state.velocity, update, self.world.scenario.server, self.world.layout)
+        step = server_step(
+            state.parameters, state.velocity, update, self.federation.scenario.server, self.federation.layout
+        )
         if not np.isfinite(step.parameters).all():
             return False
         state.parameters, state.velocity = step
@@ -212,11 +216,11 @@ class Round:
         return True
 
     def _score(self, begin: float) -> RoundEnded:
-        start, state, scenario = time.perf_counter(), self.state, self.world.scenario
+        start, state, scenario = time.perf_counter(), self.state, self.federation.scenario
         test, validation = None, None
         if self.number % scenario.evaluation.every == 0 or self.number == scenario.rounds:
-            self.workshop.broadcast(state.parameters)
-            test, validation = self.workshop.score()
+            self.dispatcher.broadcast(state.parameters)
+            test, validation = self.dispatcher.score()
             state.tally.score(self.number, test.accuracy, test.mean_loss, validation.accuracy if validation else None)
         now = time.perf_counter()
         return RoundEnded(
@@ -228,12 +232,13 @@ class Round:
         )  # fmt: skip
 
 
-def _run_started(world: World, pool: Pool) -> RunStarted:
-    scenario = world.scenario
+def _run_started(federation: Federation, pool: Pool) -> RunStarted:
+    scenario = federation.scenario
     return RunStarted(
-        0.0, scenario.name, scenario_digest(scenario), scenario.rounds, world.population, scenario.clients.sampled,
-        sum(map(len, world.holders)), len(world.parameters), world.kind.classes, len(world.held), len(world.root),
-        len(world.validation), len(world.test), digest(world.parameters), pool.workers,
+        0.0, scenario.name, scenario_digest(scenario), scenario.rounds, federation.population, scenario.clients.sampled,
+        sum(map(len, federation.controlled)), len(federation.parameters), federation.kind.classes,
+        len(federation.held), len(federation.root), len(federation.validation), len(federation.test),
+        digest(federation.parameters), pool.workers,
     )  # fmt: skip
 
 

@@ -95,7 +95,7 @@ class Aggregated:
     byzantine_weight: float  # the part of these weights that went to attacking clients
     dropped: tuple[int, ...]  # sampled clients that never answered
     late: tuple[int, ...]  # those whose update missed the round
-    caught: tuple[int, ...]  # those whose row was not finite and was set aside
+    nonfinite: tuple[int, ...]  # those whose row was not finite and was set aside
     norm: float  # of the aggregate
     distance: float  # from the aggregate to the mean of the honest rows; NaN where there is none of either
     skipped: str  # why the rule could not be applied and the parameters stayed, or ""

@@ -190,7 +190,7 @@ def registries() -> dict[str, Registry]:
     )
     found: dict[str, Registry] = {}
     for family in families:
-        contract = importlib.import_module(f"fedsim.{family}._family")
+        contract = importlib.import_module(f"fedsim.{family}.contract")
         found |= {registry.family: registry for registry in vars(contract).values() if isinstance(registry, Registry)}
     return found
 

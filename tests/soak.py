@@ -18,8 +18,8 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.driving import content
-from tests.nursery import Nursery
+from tests.small_runs import content
+from tests.temporary_algorithms import Nursery
 
 SCENARIO = """
 rounds = 20

@@ -18,28 +18,19 @@ FAMILIES = ["aggregators", "preaggregators", "attacks", "datasets", "partitions"
 FLOORS = {
     "ground": (
         [],
-        "errors arrays border events files cache leaving shared clock streams registry kernels kernels.* gram "
-        "screening kinds reading portions recent",
+        "errors array_types array_interop checked_calls events atomic_files exact_fractions clean_text randomness "
+        "registry kernels kernels.*",
     ),
-    "contracts": (["ground"], " ".join(f"{family}._family" for family in FAMILIES)),
-    "families": (["ground", "contracts"], " ".join(f"{family} {family}.*" for family in FAMILIES)),
-    "plan": (
-        ["ground", "contracts"],
-        "settings scenario shipped overriding composing locating fitness rehearsal loading guarantees schema",
-    ),
-    "door": (["ground", "contracts", "plan"], "door"),
-    "work": (
-        ["ground", "contracts", "plan"],
-        "arithmetic torch_settings drawing vectors rewriting modules batches local examples training linears "
-        "convnet_plans convnets inference evaluation fitting server workers pool sending holders world state workshop "
-        "intake rounds engine",
-    ),
-    "archive": (
-        ["ground", "plan", "work"],
-        "records provenance checkpoints inventory summaries matching results sinks consistency spots replaying "
-        "verifying",
-    ),
-    "front": (["ground", "contracts", "plan", "door", "work", "archive"], "__init__ __main__"),
+    "execution": (["ground"], "execution execution.*"),
+    "contracts": (["ground"], " ".join(f"{family} {family}.contract" for family in FAMILIES)),
+    "families": (["ground", "contracts", "execution"], " ".join(f"{family}.*" for family in FAMILIES)),
+    "scenario": (["ground", "contracts"], "scenario scenario.*"),
+    "functional": (["ground", "contracts", "scenario"], "functional"),
+    "training": (["ground", "contracts", "scenario", "execution"], "training training.*"),
+    "simulation": (["ground", "contracts", "scenario", "execution", "training"], "simulation simulation.* engine"),
+    "runs": (["ground", "contracts", "scenario", "execution", "training", "simulation"], "runs runs.*"),
+    "report": (["ground", "scenario", "simulation", "runs"], "report report.*"),
+    "front": (["ground", "scenario", "functional", "simulation", "runs"], "__init__ __main__"),
 }
 
 # What fedsim is compared with where it is installed.
@@ -49,29 +40,41 @@ PEERS = {"byzfl", "byzpy", "fedjax", "jax", "fedlab", "flwr", "pfl"}
 LIBRARIES = {
     "numpy": ["*"],
     "annotated_types": ["fedsim/*"],
-    "typing_extensions": ["fedsim/settings.py", "fedsim/scenario.py"],
-    "pydantic": ["fedsim/settings.py", "fedsim/scenario.py", "fedsim/composing.py", "fedsim/schema.py"],
-    "pydantic_core": ["fedsim/settings.py", "fedsim/scenario.py"],
-    "tomli": ["fedsim/loading.py", "fedsim/overriding.py"],
-    "tomli_w": ["fedsim/loading.py"],
-    "cloudpickle": ["fedsim/sending.py"],
-    "joblib": ["fedsim/pool.py", "fedsim/workers.py"],
-    "threadpoolctl": ["fedsim/arithmetic.py"],
+    "typing_extensions": ["fedsim/scenario/validation.py", "fedsim/scenario/sections.py"],
+    "pydantic": [
+        "fedsim/scenario/validation.py",
+        "fedsim/scenario/sections.py",
+        "fedsim/scenario/build.py",
+        "fedsim/scenario/json_schema.py",
+    ],
+    "pydantic_core": ["fedsim/scenario/validation.py", "fedsim/scenario/sections.py"],
+    "tomli": ["fedsim/scenario/load.py", "fedsim/scenario/overrides.py"],
+    "tomli_w": ["fedsim/scenario/load.py"],
+    "cloudpickle": ["fedsim/execution/sending.py"],
+    "joblib": ["fedsim/execution/pool.py", "fedsim/execution/workers.py"],
+    "threadpoolctl": ["fedsim/execution/arithmetic.py"],
     "llvmlite": ["fedsim/kernels/*"],
-    "safetensors": ["fedsim/checkpoints.py", "fedsim/results.py"],
+    "safetensors": ["fedsim/runs/checkpoints.py", "fedsim/runs/folder.py", "fedsim/runs/load.py"],
     "typer": ["cli/*"],
     "click": ["cli/*"],
     "rich": ["cli/*"],
-    "matplotlib": ["cli/figures.py"],
+    "matplotlib": ["fedsim/report/figures.py"],
     "PIL": ["fedsim/datasets/*"],
+    "pandas": ["fedsim/runs/load.py"],
     "sklearn": ["fedsim/datasets/*", "fedsim/aggregators/*"],
     "scipy": ["fedsim/aggregators/*", "fedsim/attacks/*", "fedsim/partitions/*"],
     "torchvision": ["fedsim/datasets/*"],
-    "torch": ["fedsim/*", "cli/bench/*"],
-    **{peer: ["cli/bench/runners/*", "cli/bench/rule_peers.py"] for peer in PEERS},
+    "torch": ["fedsim/*", "cli/bench/*", "benchmarks/*"],
+    **{peer: ["benchmarks/*"] for peer in PEERS},
 }
-LAZY = {"torch", "torchvision", "scipy", "sklearn", "matplotlib", "PIL", *PEERS}
-EAGER = {f"fedsim/{room}.py": {"torch"} for room in FLOORS["work"][1].split()}
+LAZY = {"torch", "torchvision", "scipy", "sklearn", "matplotlib", "PIL", "pandas", *PEERS}
+EAGER = {
+    file: {"torch"}
+    for file in TREES
+    if file.startswith(
+        ("fedsim/training/", "fedsim/simulation/", "fedsim/engine.py", "fedsim/execution/torch_settings")
+    )
+}
 
 every_file = pytest.mark.parametrize("file", TREES)
 
@@ -135,7 +138,7 @@ def test_families_do_not_know_each_other(file):
         return
     for module in imported(TREES[file]):
         other = room_of(module).split(".")[0]
-        borrowed = family == "preaggregators" and room_of(module) == "aggregators._family"
+        borrowed = family == "preaggregators" and room_of(module) == "aggregators.contract"
         assert other not in FAMILIES or other == family or borrowed, f"{family} imports {module}"
 
 
@@ -169,9 +172,9 @@ def test_what_is_slow_to_import_is_imported_where_it_is_used(file):
 @pytest.mark.parametrize(
     "start",
     [
-        "import fedsim, fedsim.door",
+        "import fedsim, fedsim.functional",
         "from fedsim.registry import registries; [list(registry) for registry in registries().values()]",
-        "import fedsim.scenario, fedsim.loading; fedsim.loading.parse_scenario('rounds = 2')",
+        "import fedsim.scenario.sections, fedsim.scenario.load; fedsim.scenario.load.parse_scenario('rounds = 2')",
         "import cli.app",
     ],
 )
@@ -210,7 +213,7 @@ def test_a_name_says_what_is_inside(file):
 def test_nothing_is_printed_or_unpickled_or_seeded_for_all(file):
     modules = set(imported(TREES[file]))
     banned = {"pickle", "cloudpickle", "dill", "shelve", "marshal", "random", "secrets"}
-    if file == "fedsim/sending.py":
+    if file == "fedsim/execution/sending.py":
         banned.remove("cloudpickle")  # what a run sends to its own workers, never what lies in a file
     assert not modules & banned
     for call in calls(TREES[file]):
@@ -221,7 +224,7 @@ def test_nothing_is_printed_or_unpickled_or_seeded_for_all(file):
 
 @in_fedsim()
 def test_numpy_draws_come_from_a_stream(file):
-    types = {"Generator", "Philox"} if file == "fedsim/streams.py" else {"Generator"}
+    types = {"Generator", "Philox"} if file == "fedsim/randomness.py" else {"Generator"}
     for node in ast.walk(TREES[file]):
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) in {"np.random", "numpy.random"}:
             assert node.attr in types, f"line {node.lineno}: np.random.{node.attr}"
@@ -247,9 +250,9 @@ def seeds_globally(call):
 def test_the_environment_is_read_where_it_is_said():
     readers = {f for f, tree in TREES.items() if f.startswith("fedsim/") and "environ" in ast.unparse(tree)}
     kept, started, named = (
-        "fedsim/cache.py",
-        {"fedsim/__init__.py", "fedsim/arithmetic.py", "fedsim/workers.py"},
-        "fedsim/provenance.py",
+        "fedsim/datasets/cache.py",
+        {"fedsim/__init__.py", "fedsim/execution/arithmetic.py", "fedsim/execution/workers.py"},
+        "fedsim/runs/provenance.py",
     )
     assert readers <= {kept, *started, named}  # where data is kept, what libraries start with, what is named
 

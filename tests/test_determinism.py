@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from fedsim.models._family import model, models
-from fedsim.pool import Pool
-
-from .driving import DIGITS, GLYPHS, held, played, registered, same, scenario
+from fedsim.execution.pool import Pool
+from fedsim.models.contract import model, models
+from tests.small_runs import DIGITS, GLYPHS, held, played, registered, same, scenario
 
 SKEWED = 'partition={name="dirichlet", alpha=0.3}'
 RUNS = {

@@ -5,14 +5,13 @@ import re
 import numpy as np
 import pytest
 
-from fedsim.aggregators._family import Aggregate, aggregator, aggregators
+from fedsim.aggregators.contract import Aggregate, aggregator, aggregators
 from fedsim.engine import simulate
 from fedsim.errors import RunFailed, ScenarioError
 from fedsim.events import RoundEnded, RoundStarted, RunEnded, RunStarted
-from fedsim.pool import Pool
-from fedsim.state import State
-
-from .driving import DIGITS, GLYPHS, ends, played, registered, same, scenario, starts, verdicts
+from fedsim.execution.pool import Pool
+from fedsim.simulation.state import State
+from tests.small_runs import DIGITS, GLYPHS, ends, played, registered, same, scenario, starts, verdicts
 
 ATTACKED = '\n[[attacks]]\nname = "{}"\ncount = 3\n'
 LATE = [
@@ -86,7 +85,7 @@ def test_rows_that_are_not_finite_are_caught_and_lower_f():
     rest = '\n[[attacks]]\nname = "nan"\nids = [0, 1]\n'
     given = scenario(DIGITS, "clients.population=6", 'aggregator={name="trimmed_mean", f=2}', rest=rest)
     events = played(given)
-    assert all(v.caught == (0, 1) and v.clients == (2, 3, 4, 5) for v in verdicts(events))
+    assert all(v.nonfinite == (0, 1) and v.clients == (2, 3, 4, 5) for v in verdicts(events))
     assert all(v.weights == pytest.approx([0.25] * 4) for v in verdicts(events))  # f = 0: nothing is trimmed
     assert events[-1].byzantine_weight == 0.0
 
@@ -127,7 +126,7 @@ def test_resuming_from_the_state_of_any_round_gives_the_same_rest():
         resumed = list(simulate(given, Pool(1, "serial"), resume=state))
         rest = [e for e in straight if isinstance(e, RunStarted | RunEnded) or getattr(e, "round", 0) > round]
         assert same(resumed) == same(rest)
-    assert any(state.travelling for state in states.values())
+    assert any(state.in_flight for state in states.values())
 
 
 def test_a_state_of_another_model_is_refused():

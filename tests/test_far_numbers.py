@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import fedsim
-from fedsim.gram import squared_distances
 from fedsim.kernels import distances_to
+from fedsim.kernels.rules.distances import squared_distances
 
 N, F = 11, 3
 KEYWORDS = {"krum": {"f": F}, "multi_krum": {"f": F}, "geometric_median": {}, "autogm": {"penalty": 1.0}}

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, strategies
 from hypothesis import settings as hypothesis_settings
 
-from fedsim.aggregators._family import Aggregate, Condition, aggregators
-from fedsim.preaggregators._family import preaggregators
+from fedsim.aggregators.contract import Aggregate, Condition, aggregators
+from fedsim.preaggregators.contract import preaggregators
 from fedsim.registry import Entry
-from tests.supplies import fewest_rows, moved, permuted, settings, supplies
+from tests.supplied_items import fewest_rows, moved, permuted, settings, supplies
 
 ENTRIES = [*aggregators, *preaggregators]
 SEEDS = strategies.integers(0, 10_000)

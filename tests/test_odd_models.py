@@ -7,7 +7,7 @@ import threading
 import pytest
 
 import fedsim
-from fedsim.loading import parse_scenario
+from fedsim.scenario.load import parse_scenario
 
 nn = pytest.importorskip("torch").nn
 
@@ -45,7 +45,7 @@ def dropping(shape, classes):
 
 @pytest.fixture(autouse=True)
 def registered(monkeypatch):
-    from fedsim.models._family import model, models
+    from fedsim.models.contract import model, models
 
     models.names()
     monkeypatch.setattr(models, "_entries", dict(models._entries))
@@ -103,7 +103,7 @@ execution.workers = 1
 
 
 def test_a_model_that_is_defined_again_under_its_name_is_the_one_that_trains():
-    from fedsim.models._family import model
+    from fedsim.models.contract import model
 
     digests = set()
     for activation in (nn.Tanh, nn.Sigmoid, nn.ELU):
@@ -131,7 +131,7 @@ def test_runs_in_several_threads_give_the_bits_of_one():
 def test_a_family_is_whole_for_every_thread_that_first_asks_for_it():
     code = """
 import threading
-from fedsim.datasets._family import datasets
+from fedsim.datasets.contract import datasets
 barrier, failed = threading.Barrier(8), []
 def ask():
     barrier.wait()

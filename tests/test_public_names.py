@@ -5,7 +5,18 @@ import pytest
 import fedsim
 
 PUBLIC = {
-    *("simulate", "consume", "load_scenario", "dump_scenario", "Scenario", "Stream", "events", "__version__"),
+    *(
+        "simulate",
+        "consume",
+        "load_run",
+        "load_scenario",
+        "perform",
+        "dump_scenario",
+        "Scenario",
+        "Stream",
+        "events",
+        "__version__",
+    ),
     *("aggregate", "attack", "preaggregate"),
     *("FedsimError", "ScenarioError", "Problem", "UnknownName", "DataUnavailable", "RunFailed", "ClientFailed"),
     *("ResultsConflict", "StorageFailed"),

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fedsim.aggregators._family import aggregators
-from fedsim.door import aggregate
-from fedsim.loading import parse_scenario
+from fedsim.aggregators.contract import aggregators
+from fedsim.functional import aggregate
+from fedsim.scenario.load import parse_scenario
 
 HOUSE = Path(__file__).parent.parent
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
@@ -44,14 +44,21 @@ def test_the_notebook_prints_three_rounds(module, monkeypatch, capsys):
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["1", "2", "3"]
 
 
-def test_the_library_door(module):
+def test_a_run_that_is_kept(module, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
     shown = module(blocks("python")[1])
+    assert shown.run.finished
+    assert capsys.readouterr().out.endswith(" None\n")
+
+
+def test_the_library_door(module):
+    shown = module(blocks("python")[2])
     assert shown.update.shape == (1000,)
     assert shown.forged.shape == (3, 1000)
 
 
 def test_the_rule_in_ten_lines(module):
-    block = blocks("python")[2]
+    block = blocks("python")[3]
     body = block[block.index("@aggregator") :].strip()
     assert len(body.splitlines()) <= 10
     module(block)

@@ -8,7 +8,7 @@ from annotated_types import Ge
 
 from fedsim.errors import UnknownName
 from fedsim.registry import REQUIRED, Registry, registries
-from fedsim.settings import check_settings
+from fedsim.scenario.validation import check_settings
 
 ENTRIES = [(family, entry) for family, registry in registries().items() for entry in registry]
 every_entry = pytest.mark.parametrize(

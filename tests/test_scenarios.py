@@ -7,9 +7,8 @@ import pytest
 
 from fedsim.engine import simulate
 from fedsim.events import RoundEnded, RunEnded
-from fedsim.loading import dump_scenario, load_scenario, parse_scenario
-
-from .datasets.files import examples, write_grey, write_leaf
+from fedsim.scenario.load import dump_scenario, load_scenario, parse_scenario
+from tests.datasets.files import examples, write_grey, write_leaf
 
 FOLDER = Path(__file__).parent.parent / "scenarios"
 SCENARIOS = sorted(FOLDER.glob("*.toml"))

@@ -10,15 +10,16 @@ from typing import Any
 import typer
 from rich.text import Text
 
+from cli.bench.checkout import beside
 from cli.bench.effort import BenchFailed, Effort
 from cli.bench.machine import machine, machine_line
 from cli.bench.options import SECTIONS
 from cli.bench.tables import Table, markdown, plain, record, screen
-from cli.consoles import messages, output, show, show_json
-from cli.stopping import leave_when_told
-from cli.waiting import Waiting
+from cli.display.consoles import messages, output, show, show_json
+from cli.display.waiting import Waiting
+from cli.signals import leave_when_told
+from fedsim.atomic_files import storing
 from fedsim.errors import did_you_mean
-from fedsim.files import storing
 
 Section = Callable[[Effort], Iterator[Table]]
 
@@ -26,7 +27,7 @@ QUICK = ("training", "rules", "around")
 
 
 @dataclass(frozen=True)
-class Wishes:
+class Options:
     """What the command line asks for."""
 
     full: bool = False
@@ -35,34 +36,34 @@ class Wishes:
     file: Path | None = None
 
 
-def bench(wishes: Wishes) -> None:
+def bench(options: Options) -> None:
     """Measure the sections that are asked for and say what was found, each as soon as it is done."""
-    chosen = sections(wishes.only, wishes.full)
-    if wishes.file is not None and not wishes.file.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {wishes.file.parent}", param_hint="--write")
-    if wishes.file is not None and wishes.file.is_dir():
-        raise typer.BadParameter(f"{wishes.file} is a folder: name a file", param_hint="--write")
-    from fedsim.arithmetic import settle  # once nothing is left to refuse
+    chosen = sections(options.only, options.full)
+    if options.file is not None and not options.file.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {options.file.parent}", param_hint="--write")
+    if options.file is not None and options.file.is_dir():
+        raise typer.BadParameter(f"{options.file} is a folder: name a file", param_hint="--write")
+    from fedsim.execution.arithmetic import settle  # once nothing is left to refuse
 
     settle()
     leave_when_told()
     found = _machine()
-    if not wishes.as_json:
+    if not options.as_json:
         show([Text(machine_line(found))])
     tables: list[Table] = []
     refused: list[str] = []
     for name in chosen:
         try:
-            tables += _measured(name, wishes)
+            tables += _measured(name, options)
         except BenchFailed as error:  # the other sections say what they have to say all the same
             refused.append(f"{name}: {error}")
             messages().print(f"{refused[-1]}", style="bold red", soft_wrap=True, markup=False)
-        if wishes.file is not None:
-            _write(wishes.file, found, tables)
-    if wishes.as_json:
+        if options.file is not None:
+            _write(options.file, found, tables)
+    if options.as_json:
         show_json({"machine": found, "tables": [record(table) for table in tables], "refused": refused})
-    if wishes.file is not None:
-        messages().print(f"{wishes.file} written", soft_wrap=True)
+    if options.file is not None:
+        messages().print(f"{options.file} written", soft_wrap=True)
     if refused:
         raise BenchFailed(f"{len(refused)} of {len(chosen)} sections say nothing: {'; '.join(refused)}")
 
@@ -73,11 +74,11 @@ def _machine() -> dict[str, Any]:
         return machine()
 
 
-def _measured(name: str, wishes: Wishes) -> list[Table]:
+def _measured(name: str, options: Options) -> list[Table]:
     """One section's tables, shown once the progress bar has left the screen: it would take what is printed."""
     with Waiting(messages()) as waiting:
-        tables = list(_known()[name](Effort(wishes.full, wishes.full, waiting)))
-    for table in () if wishes.as_json else tables:
+        tables = list(_known()[name](Effort(options.full, options.full, waiting)))
+    for table in () if options.as_json else tables:
         _draw(table)
     return tables
 
@@ -88,15 +89,22 @@ def sections(only: Sequence[str], full: bool) -> list[str]:
         if name not in SECTIONS:
             hint = did_you_mean(name, SECTIONS) or f"; one of {', '.join(SECTIONS)}"
             raise typer.BadParameter(f"unknown section `{name}`{hint}", param_hint="--only")
+    if full or set(only) - set(QUICK):
+        beside("rounds")  # refuses where there is no checkout
     wanted = only or (SECTIONS if full else QUICK)
     return [name for name in SECTIONS if name in wanted]
 
 
 def _known() -> dict[str, Section]:
-    from cli.bench import around, rounds, rules, scoring, starting, training
+    from cli.bench import around, rules, training
 
-    rooms: list[Any] = [training, rounds, scoring, rules, around, starting]
-    return {name: room.section for name, room in zip(SECTIONS, rooms, strict=True)}
+    def full(module: str) -> Section:
+        return lambda effort: beside(module).section(effort)
+
+    return {
+        "training": training.section, "rounds": full("rounds"), "evaluation": full("scoring"), "rules": rules.section,
+        "around": around.section, "start": full("starting"),
+    }  # fmt: skip
 
 
 def _draw(table: Table) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fedsim.arrays import Array, Progress, silent
+from fedsim.array_types import Array, Progress, silent
 from fedsim.errors import RunFailed
 
 

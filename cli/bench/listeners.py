@@ -10,11 +10,11 @@ from rich.console import Console
 
 from cli.bench.tables import Column, Table, milliseconds, share
 from cli.bench.workloads import WORKLOADS
-from cli.history import History
-from cli.live import LiveTable
+from cli.display.live import LiveTable
 from fedsim.engine import simulate
 from fedsim.events import Event, RoundEnded
-from fedsim.sinks import Metrics, Sink, consume
+from fedsim.runs.history import History
+from fedsim.runs.metrics_file import Metrics, Sink, consume
 
 PACE = 0.1
 """Seconds of a round."""

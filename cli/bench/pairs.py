@@ -3,8 +3,17 @@
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
+from typing import NamedTuple
 
 Call = Callable[[], object]
+
+
+class Peer(NamedTuple):
+    """Another's rule."""
+
+    name: str
+    call: Call
+    agrees: bool  # whether its definition is ours
 
 
 def in_turn(calls: Mapping[str, Call], repeats: int) -> dict[str, list[float]]:

@@ -5,17 +5,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cli.bench.cold import cold
+from cli.bench.checkout import beside
 from cli.bench.effort import BenchFailed, Effort
-from cli.bench.pairs import Call, timed
-from cli.bench.rule_peers import PACKAGES, Peer, peers
+from cli.bench.pairs import Call, Peer, timed
 from cli.bench.tables import Column, Row, Table, milliseconds, share, times
 from fedsim.aggregators.averaging import mean
 from fedsim.aggregators.clipping import centered_clip
 from fedsim.aggregators.coordinatewise import median, trimmed_mean
 from fedsim.aggregators.distance import krum, multi_krum
 from fedsim.aggregators.geometric import geometric_median
-from fedsim.arrays import Array
+from fedsim.array_types import Array
 from fedsim.preaggregators.mixing import nnm
 
 FULL = ((10, 1_000_000), (20, 1_000_000), (50, 1_000_000), (200, 100_000), (33, 300_007))
@@ -47,7 +46,7 @@ class Case(NamedTuple):
 
 def section(effort: Effort) -> Iterator[Table]:
     """Each shape, then the price of the compiler."""
-    from fedsim.arithmetic import repeatable
+    from fedsim.execution.arithmetic import repeatable
 
     shapes = FULL if effort.full else QUICK
     for done, (n, d) in enumerate(shapes):
@@ -59,7 +58,7 @@ def section(effort: Effort) -> Iterator[Table]:
         yield Table("rules", f"Rules on {n} × {d:,}, f = {n // 5}", (*COLUMNS, *theirs, *best), rows, NOTES)
     effort.progress("the first calls of a process", len(shapes), len(shapes) + 1)
     if effort.full:
-        yield cold()
+        yield beside("cold").cold()
     effort.progress("rules", len(shapes) + 1, len(shapes) + 1)
 
 
@@ -67,9 +66,9 @@ def measured(n: int, d: int, effort: Effort) -> tuple[list[Row], list[str]]:
     """A row for each rule, and the packages that were run."""
     sizes = np.linspace(0.5, 1.5, n)[:, None]
     matrix = (sizes * np.random.default_rng(0).standard_normal((n, d))).astype(np.float32)
-    theirs = list(peers(matrix, n // 5)) if effort.peers else []
+    theirs = list(beside("rule_peers").peers(matrix, n // 5)) if effort.peers else []
     found = [_measured(case, matrix, effort.repeats(3, 5)) for case in cases(matrix, n // 5, theirs)]
-    return found, [name for name in PACKAGES if any(peer.name == name for _, peer in theirs)]
+    return found, [name for name in beside("rule_peers").PACKAGES if any(peer.name == name for _, peer in theirs)]
 
 
 def _measured(case: Case, matrix: Array, repeats: int) -> Row:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from fedsim.events import BatchTrained, RoundEnded
-from fedsim.scenario import Scenario
+from fedsim.scenario.sections import Scenario
 
 
 class Spent(NamedTuple):

@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table as Screen
 from rich.text import Text
 
-from cli.wording import NOTHING
+from fedsim.scenario.toml_values import NOTHING
 
 Row = dict[str, Any]
 Show = Callable[[Any], str]

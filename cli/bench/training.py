@@ -13,7 +13,7 @@ from cli.bench.machine import peak
 from cli.bench.pairs import in_turn, ratio
 from cli.bench.tables import Column, Row, Table, milliseconds, share, times, tiny
 from cli.bench.workloads import BRANCHED, WORKLOADS, Workload
-from fedsim.arrays import Array
+from fedsim.array_types import Array
 
 if TYPE_CHECKING:
     from torch.utils.data import TensorDataset
@@ -101,21 +101,21 @@ class Sides:
         import torch
         from torch.utils.data import TensorDataset
 
-        from fedsim.examples import as_floats
-        from fedsim.pool import Pool
-        from fedsim.shared import Arena
-        from fedsim.workshop import Workshop
-        from fedsim.world import build_world
+        from fedsim.execution.pool import Pool
+        from fedsim.execution.shared_memory import Arena
+        from fedsim.simulation.dispatch import Dispatcher
+        from fedsim.simulation.federation import build_federation
+        from fedsim.training.examples import as_floats
 
         self.workload, self.arena = workload, Arena()
-        self.world = build_world(workload.scenario())
-        self.workshop = Workshop(self.world, Pool(1, "serial"), self.arena)
-        self.workshop.broadcast(self.world.parameters)
-        self.parameters = torch.from_numpy(self.world.parameters.copy())
-        images, labels = as_floats(self.world.train.images), torch.from_numpy(self.world.train.labels)
-        shares = [self.world.examples_of(client) for client in range(workload.clients)]
+        self.federation = build_federation(workload.scenario())
+        self.dispatcher = Dispatcher(self.federation, Pool(1, "serial"), self.arena)
+        self.dispatcher.broadcast(self.federation.parameters)
+        self.parameters = torch.from_numpy(self.federation.parameters.copy())
+        images, labels = as_floats(self.federation.train.images), torch.from_numpy(self.federation.train.labels)
+        shares = [self.federation.examples_of(client) for client in range(workload.clients)]
         self.data = [TensorDataset(images[share], labels[share]) for share in shares]
-        self.module = self.world.kind.build()
+        self.module = self.federation.kind.build()
 
     def __enter__(self) -> "Sides":
         return self
@@ -126,20 +126,20 @@ class Sides:
     def ours(self) -> Array:
         """Every client's update, (n, d)."""
         everyone = range(self.workload.clients)
-        for _ in self.workshop.train(1, everyone, everyone):
+        for _ in self.dispatcher.train(1, everyone, everyone):
             pass
-        return self.workshop.rows[: len(everyone)].copy()
+        return self.dispatcher.rows[: len(everyone)].copy()
 
     def plain(self, exact: bool = False) -> Array:
         """The same by the plain loop, in double precision if it is to be exact."""
         return np.stack([self._trained(client, exact) for client in range(len(self.data))])
 
     def _trained(self, client: int, exact: bool) -> Array:
-        from fedsim.batches import batches
+        from fedsim.training.minibatches import batches
 
         data, parameters = self.data[client], self.parameters
-        turn = self.workshop.turn(1, "client", client)
-        order = [chosen.tolist() for chosen in batches(len(data), self.world.scenario.training, turn)]
+        turn = self.dispatcher.turn(1, "client", client)
+        order = [chosen.tolist() for chosen in batches(len(data), self.federation.scenario.training, turn)]
         if exact:
             self.module.double()
             data, parameters = _double(data), parameters.double()

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedsim.arrays import Integers
-from fedsim.datasets._family import Dataset, Examples, datasets
-from fedsim.loading import parse_scenario
-from fedsim.models._family import models
-from fedsim.scenario import Scenario
-from fedsim.streams import Stream
+from fedsim.array_types import Integers
+from fedsim.datasets.contract import Dataset, Examples, datasets
+from fedsim.models.contract import models
+from fedsim.randomness import Stream
+from fedsim.scenario.load import parse_scenario
+from fedsim.scenario.sections import Scenario
 
 if TYPE_CHECKING:
     from torch import nn

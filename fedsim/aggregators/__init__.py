@@ -1,1 +1,25 @@
 """Aggregation rules, (n, d) -> (d,), grouped by idea; `_family.py` holds their contract."""
+
+from fedsim.aggregators.contract import (
+    SUPPLIES,
+    Aggregate,
+    Condition,
+    F,
+    Rule,
+    aggregator,
+    aggregators,
+    as_rows,
+    check_condition,
+)
+
+__all__ = [
+    "SUPPLIES",
+    "Aggregate",
+    "Condition",
+    "F",
+    "Rule",
+    "aggregator",
+    "aggregators",
+    "as_rows",
+    "check_condition",
+]

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from fedsim.arrays import Array
+from fedsim.array_types import Array
 from fedsim.errors import RowsDoNotSuffice
 
 EPSILON = 1e-10

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from fedsim.aggregators._family import Aggregate, aggregator
-from fedsim.arrays import Array, Integers
+from fedsim.aggregators.contract import Aggregate, aggregator
+from fedsim.array_types import Array, Integers
 from fedsim.kernels import weighted_sum
 
 

@@ -5,8 +5,8 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Gt
 
-from fedsim.aggregators._family import Aggregate, aggregator
-from fedsim.arrays import Array
+from fedsim.aggregators.contract import Aggregate, aggregator
+from fedsim.array_types import Array
 from fedsim.kernels import distances_to, weighted_sum
 
 

@@ -1,7 +1,7 @@
 """Rules that look at each coordinate on its own."""
 
-from fedsim.aggregators._family import Aggregate, F, aggregator
-from fedsim.arrays import Array
+from fedsim.aggregators.contract import Aggregate, F, aggregator
+from fedsim.array_types import Array
 from fedsim.kernels import mean_of_ranks, survival
 
 

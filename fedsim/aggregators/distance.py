@@ -6,11 +6,11 @@ import numpy as np
 from annotated_types import Ge
 from numpy.typing import NDArray
 
-from fedsim.aggregators._family import Aggregate, F, aggregator
-from fedsim.arrays import Array
+from fedsim.aggregators.contract import Aggregate, F, aggregator
+from fedsim.array_types import Array
 from fedsim.errors import RowsDoNotSuffice
-from fedsim.gram import squared_distances
 from fedsim.kernels import weighted_sum
+from fedsim.kernels.rules.distances import squared_distances
 
 Variant = Annotated[
     Literal["blanchard2017", "byzfl"],

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge, Gt
 
-from fedsim.aggregators._family import Aggregate, aggregator
 from fedsim.aggregators._weiszfeld import Vector, automatic_weights, distances_to_mix, weiszfeld
-from fedsim.arrays import Array, Integers
-from fedsim.gram import Products, central_row, products
+from fedsim.aggregators.contract import Aggregate, aggregator
+from fedsim.array_types import Array, Integers
 from fedsim.kernels import weighted_sum
+from fedsim.kernels.rules.distances import Products, central_row, products
 
 Tolerance = Annotated[float, Gt(0), "movement that counts as none, as a share of the mean distance to the rows"]
 

@@ -7,10 +7,10 @@ from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
 from fedsim.aggregators._automatic import ROUNDING, published_alphas, research_alphas
-from fedsim.aggregators._family import Aggregate, aggregator
 from fedsim.aggregators._information import mean_information
 from fedsim.aggregators._weiszfeld import Vector
-from fedsim.arrays import Array
+from fedsim.aggregators.contract import Aggregate, aggregator
+from fedsim.array_types import Array
 from fedsim.errors import RowsDoNotSuffice
 from fedsim.kernels import weighted_sum
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from fedsim.arrays import Array
-from fedsim.attacks._family import attack
+from fedsim.array_types import Array
+from fedsim.attacks.contract import attack
 
 
 @attack("zero")

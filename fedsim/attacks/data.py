@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge
 
-from fedsim.arrays import Integers
-from fedsim.attacks._family import data_attack
-from fedsim.streams import Stream
+from fedsim.array_types import Integers
+from fedsim.attacks.contract import data_attack
+from fedsim.randomness import Stream
 
 
 @data_attack("label_flip", aliases=("data",), apart=True)

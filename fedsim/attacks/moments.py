@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fedsim.arrays import Array
+from fedsim.array_types import Array
 
 NUMBERS = 100_000  # in a block, so that its float64 copy stays in the cache
 

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Gt
 
-from fedsim.arrays import Array, Integers
-from fedsim.attacks._family import attack
-from fedsim.streams import Stream
+from fedsim.array_types import Array, Integers
+from fedsim.attacks.contract import attack
+from fedsim.randomness import Stream
 
 
 @attack("random_weights", aliases=("model",))

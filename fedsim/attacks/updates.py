@@ -6,8 +6,8 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Gt
 
-from fedsim.arrays import Array
-from fedsim.attacks._family import attack
+from fedsim.array_types import Array
+from fedsim.attacks.contract import attack
 from fedsim.attacks.moments import honest_mean, shifted_mean
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fedsim.arrays import Progress
-from fedsim.cache import Arrays, cache_root, fingerprint, remember
-from fedsim.datasets._family import Dataset, Examples, check_dataset, dataset
+from fedsim.array_types import Progress
+from fedsim.datasets.bounded_files import digest_of, open_file, read_file
+from fedsim.datasets.cache import Arrays, cache_root, fingerprint, remember
+from fedsim.datasets.contract import Dataset, Examples, check_dataset, dataset
 from fedsim.datasets.fetching import Remote, fetch
 from fedsim.datasets.grey import Folder
 from fedsim.datasets.overlap import refuse_overlap
 from fedsim.errors import DataUnavailable
-from fedsim.reading import digest_of, open_file, read_file
 
 CLASSES = 10
 SHAPE = (3, 32, 32)

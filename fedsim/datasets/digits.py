@@ -6,10 +6,10 @@ import numpy as np
 from annotated_types import Gt, Lt
 from numpy.typing import NDArray
 
-from fedsim.arrays import Integers
-from fedsim.datasets._family import Dataset, Examples, dataset
-from fedsim.portions import portion
-from fedsim.streams import Stream
+from fedsim.array_types import Integers
+from fedsim.datasets.contract import Dataset, Examples, dataset
+from fedsim.exact_fractions import portion
+from fedsim.randomness import Stream
 
 DEPTH = 16  # grey levels of the originals above black
 

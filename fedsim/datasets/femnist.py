@@ -8,15 +8,15 @@ import numpy as np
 from annotated_types import Gt, Lt
 from numpy.typing import NDArray
 
-from fedsim.arrays import Integers, Progress
-from fedsim.cache import Arrays, cache_root, fingerprint, remember
-from fedsim.datasets._family import Dataset, Examples, check_examples, dataset
+from fedsim.array_types import Integers, Progress
+from fedsim.datasets.bounded_files import digest_of
+from fedsim.datasets.cache import Arrays, cache_root, fingerprint, remember
+from fedsim.datasets.contract import Dataset, Examples, check_examples, dataset
 from fedsim.datasets.leaf import LARGEST, Writing, json_files, read_writings
 from fedsim.datasets.overlap import refuse_overlap
 from fedsim.errors import DataUnavailable
-from fedsim.portions import portion
-from fedsim.reading import digest_of
-from fedsim.streams import Stream
+from fedsim.exact_fractions import portion
+from fedsim.randomness import Stream
 
 CLASSES = 62
 SIDE = 28

@@ -10,7 +10,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fedsim.arrays import Progress
+from fedsim.array_types import Progress
 from fedsim.errors import DataUnavailable
 
 CHUNK = 1 << 18

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fedsim.cache import cache_root
+from fedsim.datasets.bounded_files import digest_of, open_file
+from fedsim.datasets.cache import cache_root
 from fedsim.datasets.idx import LARGEST, parse_idx, read_idx
 from fedsim.errors import DataUnavailable
-from fedsim.reading import digest_of, open_file
 
 END = 22 + 65_535 + 20  # bytes at the end of a zip archive in which its last records lie
 MOST_DIRECTORY = 1_000_000  # bytes of an archive's list of members, which is read whole

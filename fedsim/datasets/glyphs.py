@@ -6,11 +6,11 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge
 
-from fedsim.arrays import Progress
-from fedsim.cache import Arrays, cache_root, fingerprint, remember
-from fedsim.datasets._family import Dataset, Examples, check_examples, dataset
+from fedsim.array_types import Progress
+from fedsim.datasets.cache import Arrays, cache_root, fingerprint, remember
+from fedsim.datasets.contract import Dataset, Examples, check_examples, dataset
 from fedsim.datasets.hands import CHARACTERS, SIDE, draw_hand, write
-from fedsim.streams import Stream
+from fedsim.randomness import Stream
 
 EDITION = 2  # of the drawing: to be raised whenever the same stream draws something else
 

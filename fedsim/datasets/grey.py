@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from fedsim.arrays import Integers, Progress
-from fedsim.cache import Arrays, cache_root, fingerprint, remember
-from fedsim.datasets._family import Dataset, Examples, check_dataset, dataset
+from fedsim.array_types import Integers, Progress
+from fedsim.datasets.cache import Arrays, cache_root, fingerprint, remember
+from fedsim.datasets.contract import Dataset, Examples, check_dataset, dataset
 from fedsim.datasets.fetching import Remote, fetch
 from fedsim.datasets.finding import Found, find_files, find_members, places
 from fedsim.datasets.overlap import refuse_overlap

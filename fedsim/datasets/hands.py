@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedsim.errors import DataUnavailable
-from fedsim.streams import Stream
+from fedsim.randomness import Stream
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont

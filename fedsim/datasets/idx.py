@@ -9,8 +9,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from fedsim.datasets.bounded_files import open_file
 from fedsim.errors import DataUnavailable
-from fedsim.reading import open_file
 
 UNSIGNED_BYTE = 0x08
 GZIP_MAGIC = b"\x1f\x8b"

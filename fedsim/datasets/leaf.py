@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fedsim.arrays import Progress
+from fedsim.array_types import Progress
+from fedsim.datasets.bounded_files import read_file
 from fedsim.errors import DataUnavailable
-from fedsim.reading import read_file
 
 LARGEST = 2**29  # bytes of one file; LEAF's hold about 0.3 · 10⁹
 MOST_FILES = 100_000

@@ -5,7 +5,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from fedsim.arrays import Integers
+from fedsim.array_types import Integers
 from fedsim.errors import DataUnavailable
 
 TOLERATED = 0.01

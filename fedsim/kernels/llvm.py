@@ -12,7 +12,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from fedsim.arrays import Array
+from fedsim.array_types import Array
 
 Function = Callable[..., Any]
 

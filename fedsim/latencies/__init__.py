@@ -1,1 +1,15 @@
 """Latency laws: how long a client takes; `_family.py` holds the contract."""
+
+from fedsim.latencies.contract import (
+    SUPPLIES,
+    Function,
+    latencies,
+    latency,
+)
+
+__all__ = [
+    "SUPPLIES",
+    "Function",
+    "latencies",
+    "latency",
+]

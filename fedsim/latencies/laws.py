@@ -5,9 +5,9 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Gt
 
-from fedsim.arrays import Array, Integers
-from fedsim.latencies._family import latency
-from fedsim.streams import Stream
+from fedsim.array_types import Array, Integers
+from fedsim.latencies.contract import latency
+from fedsim.randomness import Stream
 
 
 @latency("constant")

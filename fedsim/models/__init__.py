@@ -1,1 +1,15 @@
 """Models: (shape, classes) -> torch module; `_family.py` holds the contract."""
+
+from fedsim.models.contract import (
+    SUPPLIES,
+    Function,
+    model,
+    models,
+)
+
+__all__ = [
+    "SUPPLIES",
+    "Function",
+    "model",
+    "models",
+]

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from fedsim.models._family import model
+from fedsim.models.contract import model
 
 if TYPE_CHECKING:
     from torch import nn

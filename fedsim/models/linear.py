@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge, Le
 
-from fedsim.models._family import model
+from fedsim.models.contract import model
 
 if TYPE_CHECKING:
     from torch import nn

@@ -1,1 +1,15 @@
 """The clients' optimizers; `_family.py` holds the contract."""
+
+from fedsim.optimizers.contract import (
+    SUPPLIES,
+    Function,
+    optimizer,
+    optimizers,
+)
+
+__all__ = [
+    "SUPPLIES",
+    "Function",
+    "optimizer",
+    "optimizers",
+]

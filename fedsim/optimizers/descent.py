@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge, Gt, Lt
 
-from fedsim.optimizers._family import optimizer
+from fedsim.optimizers.contract import optimizer
 
 if TYPE_CHECKING:
     import torch

@@ -1,1 +1,23 @@
 """Partitions: whose examples are whose; `_family.py` holds the contract."""
+
+from fedsim.partitions.contract import (
+    DEFAULT_CLIENTS,
+    SUPPLIES,
+    Function,
+    Shares,
+    Split,
+    check_shares,
+    partition,
+    partitions,
+)
+
+__all__ = [
+    "DEFAULT_CLIENTS",
+    "SUPPLIES",
+    "Function",
+    "Shares",
+    "Split",
+    "check_shares",
+    "partition",
+    "partitions",
+]

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from fedsim.arrays import Integers
-from fedsim.partitions._family import DEFAULT_CLIENTS, Split
-from fedsim.streams import Stream
+from fedsim.array_types import Integers
+from fedsim.partitions.contract import DEFAULT_CLIENTS, Split
+from fedsim.randomness import Stream
 
 
 def population(clients: int | None, examples: int, min_size: int = 1) -> int:

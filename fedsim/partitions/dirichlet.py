@@ -5,10 +5,10 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Le
 
-from fedsim.arrays import Integers
-from fedsim.partitions._family import Split, partition
+from fedsim.array_types import Integers
+from fedsim.partitions.contract import Split, partition
 from fedsim.partitions.dealing import fill_up, grouped, population
-from fedsim.streams import Stream
+from fedsim.randomness import Stream
 
 REDRAWS = 20  # whole draws before the smallest clients are filled up by hand
 

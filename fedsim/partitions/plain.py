@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from fedsim.arrays import Integers
-from fedsim.partitions._family import Split, partition
+from fedsim.array_types import Integers
+from fedsim.partitions.contract import Split, partition
 from fedsim.partitions.dealing import grouped, population
-from fedsim.streams import Stream
+from fedsim.randomness import Stream
 
 
 @partition("iid")

@@ -5,11 +5,11 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Le
 
-from fedsim.arrays import Integers
-from fedsim.partitions._family import Split, partition
+from fedsim.array_types import Integers
+from fedsim.exact_fractions import portion
+from fedsim.partitions.contract import Split, partition
 from fedsim.partitions.dealing import offsets, population
-from fedsim.portions import portion
-from fedsim.streams import Stream
+from fedsim.randomness import Stream
 
 
 @partition("shards")

@@ -7,9 +7,9 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Le
 
-from fedsim.arrays import Integers
-from fedsim.partitions._family import DEFAULT_CLIENTS, Shares, partition
-from fedsim.streams import Stream
+from fedsim.array_types import Integers
+from fedsim.partitions.contract import DEFAULT_CLIENTS, Shares, partition
+from fedsim.randomness import Stream
 
 
 @dataclass(frozen=True)

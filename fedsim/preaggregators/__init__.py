@@ -1,1 +1,17 @@
 """Pre-aggregators, (n, d) -> (m, d), applied in order before the rule; `_family.py` holds their contract."""
+
+from fedsim.preaggregators.contract import (
+    SUPPLIES,
+    Mixed,
+    Mixer,
+    preaggregator,
+    preaggregators,
+)
+
+__all__ = [
+    "SUPPLIES",
+    "Mixed",
+    "Mixer",
+    "preaggregator",
+    "preaggregators",
+]

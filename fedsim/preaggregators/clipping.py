@@ -5,9 +5,9 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Gt
 
-from fedsim.arrays import Array
+from fedsim.array_types import Array
 from fedsim.kernels import column_blocks, distances_to
-from fedsim.preaggregators._family import preaggregator
+from fedsim.preaggregators.contract import preaggregator
 
 
 @preaggregator(

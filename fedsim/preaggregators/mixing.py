@@ -5,12 +5,12 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge
 
-from fedsim.aggregators._family import F
-from fedsim.arrays import Array
-from fedsim.gram import squared_distances
+from fedsim.aggregators.contract import F
+from fedsim.array_types import Array
 from fedsim.kernels import weighted_sums
-from fedsim.preaggregators._family import Mixed, preaggregator
-from fedsim.streams import Stream
+from fedsim.kernels.rules.distances import squared_distances
+from fedsim.preaggregators.contract import Mixed, preaggregator
+from fedsim.randomness import Stream
 
 
 @preaggregator("nnm", needs="n > f")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fedsim.attacks.data import label_flip
-from fedsim.streams import Stream
+from fedsim.randomness import Stream
 
 STREAM = Stream.root(3)
 LABELS = np.random.default_rng(2).integers(0, 10, 500)

@@ -5,9 +5,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from fedsim.attacks._family import attacks
-from fedsim.settings import check_settings
-from fedsim.streams import Stream
+from fedsim.attacks.contract import attacks
+from fedsim.randomness import Stream
+from fedsim.scenario.validation import check_settings
 
 D, CLASSES, EXAMPLES = 257, 10, 60
 UPDATE_ATTACKS = [entry for entry in attacks if entry.traits["poisons"] == "updates"]
@@ -40,7 +40,7 @@ def _refused(entry, name, value):
     return any(problem.path == (name,) for problem in check_settings(entry, {name: value})[1])
 
 
-def world(clients=(3, 7, 9), honest=5, dtype=np.float32, seed=0):
+def federation(clients=(3, 7, 9), honest=5, dtype=np.float32, seed=0):
     """Everything the engine can supply to an attack on updates, read-only, each client's own row its own."""
     draw = np.random.default_rng(seed)
     own = [np.random.default_rng([seed, client]).normal(size=D) for client in clients]
@@ -101,7 +101,7 @@ def test_confessions_name_a_law_and_a_reason(entry):
 @pytest.mark.parametrize("clients", [(), (4,), (3, 7, 9)], ids=len)
 @obeying(UPDATE_ATTACKS, "shape")
 def test_one_row_an_attacker_in_the_dtype_given(entry, clients, dtype):
-    rows = forge(entry, world(clients, dtype=dtype))
+    rows = forge(entry, federation(clients, dtype=dtype))
     assert rows.shape == (len(clients), D)
     assert rows.dtype == dtype
     assert rows.flags.c_contiguous
@@ -110,27 +110,27 @@ def test_one_row_an_attacker_in_the_dtype_given(entry, clients, dtype):
 
 @named(UPDATE_ATTACKS)
 def test_the_same_stream_gives_the_same_rows(entry):
-    np.testing.assert_array_equal(forge(entry, world()), forge(entry, world()))
+    np.testing.assert_array_equal(forge(entry, federation()), forge(entry, federation()))
 
 
 @named(UPDATE_ATTACKS)
 def test_the_row_sent_is_no_view_of_what_was_read(entry):
-    supplies = world()
+    supplies = federation()
     rows = forge(entry, supplies)
     assert not any(np.shares_memory(rows, array) for array in supplies.values() if isinstance(array, np.ndarray))
 
 
 @obeying([entry for entry in UPDATE_ATTACKS if "clients" in entry.supplied], "address")
 def test_a_client_sends_the_same_whoever_attacks_beside_it(entry):
-    together, alone = forge(entry, world((3, 7, 9))), forge(entry, world((7,)))
+    together, alone = forge(entry, federation((3, 7, 9))), forge(entry, federation((7,)))
     np.testing.assert_array_equal(together[1], alone[0])
-    reordered = forge(entry, world((9, 3, 7)))
+    reordered = forge(entry, federation((9, 3, 7)))
     np.testing.assert_array_equal(reordered, together[[2, 0, 1]])
 
 
 @obeying([entry for entry in UPDATE_ATTACKS if {"clients", "stream"} <= set(entry.supplied)], "address")
 def test_two_clients_and_two_rounds_draw_differently(entry):
-    supplies = world()
+    supplies = federation()
     rows = forge(entry, supplies)
     later = forge(entry, supplies | {"stream": Stream.root(0).at("round", 2)})
     assert len({row.tobytes() for row in np.concatenate([rows, later])}) == 2 * len(rows)
@@ -138,23 +138,23 @@ def test_two_clients_and_two_rounds_draw_differently(entry):
 
 @obeying(UPDATE_ATTACKS, "finite")
 def test_finite_numbers_give_finite_rows(entry):
-    assert np.isfinite(forge(entry, world())).all()
+    assert np.isfinite(forge(entry, federation())).all()
 
 
 @breaking(UPDATE_ATTACKS, "finite")
 def test_who_confesses_not_to_be_finite_is_not(entry):
-    assert not np.isfinite(forge(entry, world())).all(axis=1).any()
+    assert not np.isfinite(forge(entry, federation())).all(axis=1).any()
 
 
 @named([entry for entry in UPDATE_ATTACKS if "honest" in entry.supplied])
 def test_one_honest_row_is_enough(entry):
-    assert forge(entry, world(honest=1)).shape == (3, D)
+    assert forge(entry, federation(honest=1)).shape == (3, D)
 
 
 @named([entry for entry in UPDATE_ATTACKS if "honest" in entry.supplied])
 def test_without_an_honest_row_the_message_says_so(entry):
     with pytest.raises(ValueError, match=rf"{entry.name} needs at least one honest update"):
-        forge(entry, world(honest=0))
+        forge(entry, federation(honest=0))
 
 
 @pytest.mark.parametrize("images", [np.uint8, np.float32])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fedsim.attacks.noise import gaussian, noise, random_weights
-from fedsim.streams import Stream
+from fedsim.randomness import Stream
 
 STREAM = Stream.root(11)
 D = 20_000  # the mean of a row is good to 0.7 % of its deviation, the deviation to 0.5 %

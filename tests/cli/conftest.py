@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cli.story import SMALL
+from tests.cli.recorded_run import SMALL
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.cli.story import ask
+from tests.cli.recorded_run import ask
 
 HEAVY = ("torch", "numpy", "pydantic", "matplotlib", "scipy", "joblib", "rich.live")
 
@@ -99,12 +99,12 @@ def test_a_misspelt_name_is_set_right(capsys):
 class TestTheUnexpected:
     @pytest.fixture(autouse=True)
     def broken(self, monkeypatch):
-        import cli.listing
+        import cli.commands.list
 
         def overview(width):
             raise ZeroDivisionError("of a\nkind")
 
-        monkeypatch.setattr(cli.listing, "overview", overview)
+        monkeypatch.setattr(cli.commands.list, "overview", overview)
 
     def test_is_one_line(self, capsys):
         answer = ask(capsys, "list")

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from benchmarks import players, rounds
+from benchmarks.players import Contender, Player
 from cli.app import main
-from cli.bench import command, players, rounds, rules
+from cli.bench import command, rules
 from cli.bench.effort import BenchFailed, Effort, must_agree
 from cli.bench.machine import bandwidth, installed, machine_line, peak
 from cli.bench.options import SECTIONS
-from cli.bench.pairs import in_turn, ratio
-from cli.bench.players import Contender, Player
+from cli.bench.pairs import Peer, in_turn, ratio
 from cli.bench.processes import answered
-from cli.bench.rule_peers import Peer
 from cli.bench.tables import Column, Table, markdown, milliseconds, plain, record, screen, share, times
 from cli.bench.workloads import WORKLOADS
 
@@ -154,7 +154,7 @@ def test_an_unknown_section_is_named_with_the_nearest(capsys):
 
 @pytest.fixture
 def made_up(monkeypatch, folder):
-    monkeypatch.setattr("fedsim.arithmetic.settle", lambda: None)  # for good, which other tests would notice
+    monkeypatch.setattr("fedsim.execution.arithmetic.settle", lambda: None)  # for good, which other tests would notice
     monkeypatch.setattr(command, "machine", lambda: MACHINE)
     monkeypatch.setattr(command, "_known", lambda: {name: lambda effort: iter([TABLE]) for name in SECTIONS})
     return folder
@@ -229,7 +229,7 @@ def test_local_training_and_overhead_are_measured_for_real():
     code = """
 from cli.bench.around import overhead
 from cli.bench.training import measured
-from fedsim.arithmetic import settle
+from fedsim.execution.arithmetic import settle
 import json
 settle()
 rows = [measured(name, 1) for name in ("logistic", "mlp", "branched")]
@@ -301,8 +301,9 @@ def test_a_refused_section_costs_no_other(capsys, monkeypatch, tmp_path):
 
     kept = command._known()
     monkeypatch.setattr(command, "_known", lambda: kept | {"training": refuses})
+    monkeypatch.setattr("fedsim.execution.arithmetic.settle", lambda: None)  # it is for good
     with pytest.raises(BenchFailed, match=r"^1 of 2 sections say nothing: training: the two sides differ"):
-        command.bench(command.Wishes(only=("training", "around"), file=tmp_path / "found.md"))
+        command.bench(command.Options(only=("training", "around"), file=tmp_path / "found.md"))
     assert "Virtual clients of the mlp" in (tmp_path / "found.md").read_text()
 
 

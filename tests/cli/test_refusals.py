@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.cli.story import ask
+from tests.cli.recorded_run import ask
 
 HEAVY = ("torch", "joblib", "scipy", "matplotlib", "sklearn")
 SPY = f"""

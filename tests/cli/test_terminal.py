@@ -11,7 +11,7 @@ import termios
 import pyte
 import pytest
 
-from tests.cli.story import SMALL
+from tests.cli.recorded_run import SMALL
 
 MAIN = "from cli.app import main; main()"
 

@@ -3,11 +3,10 @@ import os
 import numpy as np
 import pytest
 
-from fedsim.arrays import silent
+from fedsim.array_types import silent
 from fedsim.datasets.colour import cifar10
 from fedsim.errors import DataUnavailable
-
-from .files import cifar_files, cifar_records, tar_bytes
+from tests.datasets.files import cifar_files, cifar_records, tar_bytes
 
 
 def fill(folder, files):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fedsim.datasets.digits import digits, held_out
-from fedsim.streams import Stream
+from fedsim.randomness import Stream
 
 
 def test_real_digits_in_bytes():

@@ -4,14 +4,13 @@ import os
 import numpy as np
 import pytest
 
-from fedsim.arrays import silent
-from fedsim.cache import checksum
+from fedsim.array_types import silent
 from fedsim.datasets import femnist as module
+from fedsim.datasets.cache import checksum
 from fedsim.datasets.femnist import femnist
 from fedsim.errors import DataUnavailable
-from fedsim.streams import Stream
-
-from .files import examples, write_leaf
+from fedsim.randomness import Stream
+from tests.datasets.files import examples, write_leaf
 
 STREAM = Stream.root(2)
 ANNA, BERT, CARL = examples(5, 1), examples(3, 2), examples(4, 3)
@@ -282,9 +281,9 @@ def test_hostile_files_are_refused_by_name(root, content, complaint):
     (root / "train").mkdir(parents=True)
     text = json.dumps(content) if isinstance(content, dict) else content
     (root / "train" / "bad.json").write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(DataUnavailable, match=complaint) as caught:
+    with pytest.raises(DataUnavailable, match=complaint) as nonfinite:
         load(root)
-    assert str(root / "train") in str(caught.value)
+    assert str(root / "train") in str(nonfinite.value)
 
 
 def test_a_file_too_large_to_parse_is_refused(root, monkeypatch):

@@ -4,7 +4,7 @@ import urllib.error
 
 import pytest
 
-from fedsim.arrays import silent
+from fedsim.array_types import silent
 from fedsim.datasets import fetching
 from fedsim.datasets.fetching import Remote, fetch
 from fedsim.errors import DataUnavailable
@@ -76,9 +76,9 @@ def test_a_wrong_checksum_leaves_nothing_behind(serve, tmp_path):
 def test_out_of_reach_is_one_message_that_names_folder_and_files(serve, tmp_path, failure):
     serve(dict.fromkeys(REMOTE.urls, failure))
     other = Remote("more.gz", "0" * 32, REMOTE.urls)
-    with pytest.raises(DataUnavailable, match=f"put data.gz, more.gz into {tmp_path}") as caught:
+    with pytest.raises(DataUnavailable, match=f"put data.gz, more.gz into {tmp_path}") as nonfinite:
         fetch([REMOTE, other], tmp_path, silent)
-    assert str(caught.value).count("https://") == 2
+    assert str(nonfinite.value).count("https://") == 2
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from fedsim.arrays import silent
+from fedsim.array_types import silent
 from fedsim.datasets import glyphs as module
 from fedsim.datasets import hands
 from fedsim.datasets.glyphs import glyphs
 from fedsim.errors import DataUnavailable
-from fedsim.streams import Stream
+from fedsim.randomness import Stream
 
 STREAM = Stream.root(11)
 SMALL = {"writers": 4, "samples": 30, "test_writers": 3}

@@ -6,13 +6,12 @@ import zipfile
 import numpy as np
 import pytest
 
-from fedsim.arrays import silent
+from fedsim.array_types import silent
 from fedsim.datasets import fetching, grey
 from fedsim.datasets.fetching import Remote
 from fedsim.datasets.grey import PARTS, emnist, fashion_mnist, kmnist, mnist
 from fedsim.errors import DataUnavailable
-
-from .files import grey_arrays, idx, pictures, write_grey
+from tests.datasets.files import grey_arrays, idx, pictures, write_grey
 
 EMNIST_NAMES = [f"emnist-byclass-{part}".replace("t10k", "test") for part in PARTS]
 

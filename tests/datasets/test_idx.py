@@ -7,8 +7,7 @@ import pytest
 
 from fedsim.datasets.idx import read_idx
 from fedsim.errors import DataUnavailable
-
-from .files import idx, pictures
+from tests.datasets.files import idx, pictures
 
 GOOD = idx(pictures(5))
 

@@ -6,10 +6,10 @@ import sys
 import numpy as np
 import pytest
 
-from fedsim.arrays import silent
-from fedsim.datasets._family import datasets
+from fedsim.array_types import silent
+from fedsim.datasets.contract import datasets
 from fedsim.errors import DataUnavailable
-from fedsim.streams import Stream
+from fedsim.randomness import Stream
 
 ENTRIES = list(datasets)
 OFFLINE = [entry for entry in ENTRIES if entry.traits["offline"]]
@@ -74,7 +74,7 @@ def test_missing_files_are_one_clear_refusal_that_names_the_folder(entry, tmp_pa
 
 def test_listing_the_datasets_imports_nothing_heavy():
     program = (
-        "import sys; from fedsim.datasets._family import datasets; assert list(datasets);"
+        "import sys; from fedsim.datasets.contract import datasets; assert list(datasets);"
         f"heavy = [name for name in {HEAVY} if name in sys.modules]; assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -12,17 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fedsim.arrays import silent
+from fedsim.array_types import silent
 from fedsim.datasets import colour
 from fedsim.datasets.colour import cifar10
 from fedsim.datasets.femnist import femnist
 from fedsim.datasets.grey import emnist
 from fedsim.datasets.idx import read_idx
 from fedsim.errors import DataUnavailable
-from fedsim.streams import Stream
+from fedsim.randomness import Stream
 from tests.datasets.files import examples, idx, pictures
-
-from .mutations import mutated_bytes, mutated_json, mutated_text, seeded, watched
+from tests.fuzz.mutations import mutated_bytes, mutated_json, mutated_text, seeded, watched
 
 
 @pytest.fixture(autouse=True)
@@ -100,12 +99,12 @@ def test_a_small_json_file_gets_little_memory(tmp_path, text):
     folder.mkdir()
     (folder / "all.json").write_text(text)
     tracemalloc.start()
-    with watched(text[:100]), pytest.raises(DataUnavailable) as caught:
+    with watched(text[:100]), pytest.raises(DataUnavailable) as nonfinite:
         femnist(Stream.root(1), silent, folder=str(folder))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 20_000_000
-    assert len(str(caught.value)) < 600
+    assert len(str(nonfinite.value)) < 600
 
 
 def test_what_is_no_regular_file_or_too_large_is_refused_and_not_waited_for(tmp_path):

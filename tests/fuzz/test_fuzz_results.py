@@ -5,16 +5,15 @@ import shutil
 
 import pytest
 
-from fedsim.checkpoints import _sealed, load_checkpoint
 from fedsim.errors import FedsimError
-from fedsim.pool import Pool
-from fedsim.records import read_event
-from fedsim.results import claim, read_events, read_scenario, read_summary, reopen
-from fedsim.sinks import table_rows
-from fedsim.verifying import verify
-from tests.driving import DIGITS, content, held, run_in, scenario
-
-from .mutations import mutated_bytes, mutated_json, mutated_text, seeded, watched
+from fedsim.execution.pool import Pool
+from fedsim.runs.checkpoints import _sealed, load_checkpoint
+from fedsim.runs.event_json import read_event
+from fedsim.runs.folder import claim, read_events, read_scenario, read_summary, reopen
+from fedsim.runs.metrics_file import table_rows
+from fedsim.runs.verify import verify
+from tests.fuzz.mutations import mutated_bytes, mutated_json, mutated_text, seeded, watched
+from tests.small_runs import DIGITS, content, held, run_in, scenario
 
 GIVEN = scenario(
     DIGITS, "rounds=4", "output.checkpoint_every=2", "clients.sampled=4", "training.worker_momentum=0.5",

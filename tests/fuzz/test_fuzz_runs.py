@@ -1,15 +1,14 @@
 """Any scenario that the reader accepts can be run, or ends in words: random choices from every family."""
 
-from fedsim.composing import families
 from fedsim.engine import simulate
 from fedsim.errors import FedsimError, ScenarioError
 from fedsim.events import RunEnded
-from fedsim.loading import parse_scenario
-from fedsim.pool import Pool
-from fedsim.records import event_line, read_event
-from tests.supplies import example
-
-from .mutations import seeded, watched
+from fedsim.execution.pool import Pool
+from fedsim.runs.event_json import event_line, read_event
+from fedsim.scenario.build import families
+from fedsim.scenario.load import parse_scenario
+from tests.fuzz.mutations import seeded, watched
+from tests.supplied_items import example
 
 CASES = 350
 PLAIN = """

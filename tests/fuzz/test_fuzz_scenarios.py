@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cli.failures import show_failure
+from cli.display.errors import show_failure
 from fedsim.errors import FedsimError, ScenarioError
-from fedsim.loading import dump_scenario, load_scenario, parse_scenario, scenario_digest
-from fedsim.results import folder_of
-
-from .mutations import ODD, VALUES, mutated_bytes, mutated_text, seeded, watched
+from fedsim.runs.folder import folder_of
+from fedsim.scenario.load import dump_scenario, load_scenario, parse_scenario, scenario_digest
+from tests.fuzz.mutations import ODD, VALUES, mutated_bytes, mutated_text, seeded, watched
 
 SHIPPED = sorted((Path(__file__).parents[2] / "scenarios").glob("*.toml"))
 CASES = 450

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from fedsim.latencies._family import latencies
+from fedsim.latencies.contract import latencies
 from fedsim.latencies.laws import constant, exponential, lognormal, uniform
-from fedsim.settings import check_settings
-from fedsim.streams import Stream
+from fedsim.randomness import Stream
+from fedsim.scenario.validation import check_settings
 
 STREAM = Stream.root(2).at("latency")
 MANY = np.arange(4000)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from fedsim.models._family import models
-from fedsim.modules import ModelKind, flat_model
-from fedsim.scenario import Choice
-from fedsim.streams import Stream
-from fedsim.vectors import Flat, initial
+from fedsim.models.contract import models
+from fedsim.randomness import Stream
+from fedsim.scenario.sections import Choice
+from fedsim.training.flat import Flat, initial
+from fedsim.training.torch_models import ModelKind, flat_model
 
 NAMES = [entry.name for entry in models]
 SIZES = {

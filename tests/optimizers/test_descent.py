@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fedsim.optimizers._family import optimizers
+from fedsim.optimizers.contract import optimizers
 from fedsim.optimizers.descent import adam, sgd
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from fedsim.partitions.dealing import fill_up
 from fedsim.partitions.dirichlet import dirichlet
-from fedsim.streams import Stream
+from fedsim.randomness import Stream
 
 LABELS = np.arange(20_000) % 10
 

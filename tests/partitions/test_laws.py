@@ -8,9 +8,9 @@ from annotated_types import Ge, Gt, Le
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedsim.partitions._family import DEFAULT_CLIENTS, partitions
+from fedsim.partitions.contract import DEFAULT_CLIENTS, partitions
+from fedsim.randomness import Stream
 from fedsim.registry import Entry
-from fedsim.streams import Stream
 
 ENTRIES = list(partitions)
 TRUE = [entry for entry in ENTRIES if "partition" not in entry.breaks]
@@ -57,18 +57,18 @@ def values(annotation):
     return st.floats(bounds["low"], min(bounds["high"] or 100.0, 1e6), exclude_min=open_low)
 
 
-def divide(entry, world, settings):
-    labels, writers, classes, clients, stream = world
+def divide(entry, federation, settings):
+    labels, writers, classes, clients, stream = federation
     supplied = {"labels": labels, "writers": writers, "classes": classes, "clients": clients, "stream": stream}
     return entry.function(**{name: supplied[name] for name in entry.supplied}, **settings)
 
 
 @by_name(TRUE)
-@given(world=worlds(), data=st.data())
-def test_disjoint_complete_and_nobody_empty_or_a_clear_refusal(entry, world, data):
-    labels, clients = world[0], world[3]
+@given(federation=worlds(), data=st.data())
+def test_disjoint_complete_and_nobody_empty_or_a_clear_refusal(entry, federation, data):
+    labels, clients = federation[0], federation[3]
     try:
-        split = divide(entry, world, data.draw(choices(entry)))
+        split = divide(entry, federation, data.draw(choices(entry)))
     except ValueError as refusal:
         assert len(str(refusal)) > 20
         return
@@ -86,22 +86,22 @@ def test_does_divide_an_ordinary_world(entry):
 
 
 @by_name(ENTRIES)
-@given(world=worlds(), data=st.data())
-def test_same_address_same_split(entry, world, data):
+@given(federation=worlds(), data=st.data())
+def test_same_address_same_split(entry, federation, data):
     settings = data.draw(choices(entry))
     try:
-        first = divide(entry, world, settings)
+        first = divide(entry, federation, settings)
     except ValueError:
         return
-    again = divide(entry, world, settings)
+    again = divide(entry, federation, settings)
     for client in {0, len(first) // 2, len(first) - 1}:
         np.testing.assert_array_equal(first[client], again[client])
 
 
 @by_name(ENTRIES)
-@given(world=worlds(), data=st.data())
-def test_inputs_may_be_read_only_and_indices_are_good(entry, world, data):
-    labels, writers, *rest = world
+@given(federation=worlds(), data=st.data())
+def test_inputs_may_be_read_only_and_indices_are_good(entry, federation, data):
+    labels, writers, *rest = federation
     for array in (labels, writers):
         array.flags.writeable = False
     try:
@@ -123,15 +123,15 @@ def test_another_address_is_another_split(entry):
 
 @by_name([entry for entry in TRUE if "clients" in entry.supplied and "writers" not in entry.supplied])
 def test_a_population_left_open_is_a_hundred(entry):
-    world = (np.arange(3000) % 10, None, 10, None, Stream.root(1))
-    assert len(divide(entry, world, required(entry))) == DEFAULT_CLIENTS
+    federation = (np.arange(3000) % 10, None, 10, None, Stream.root(1))
+    assert len(divide(entry, federation, required(entry))) == DEFAULT_CLIENTS
 
 
 @by_name([entry for entry in ENTRIES if entry.breaks])
 def test_a_confessed_break_is_real(entry):
     assert set(entry.breaks) == {"partition"}
-    world = (np.arange(100) % 10, np.arange(100) % 20, 10, 20, Stream.root(1))
-    split = divide(entry, world, required(entry))
+    federation = (np.arange(100) % 10, np.arange(100) % 20, 10, 20, Stream.root(1))
+    split = divide(entry, federation, required(entry))
     held = np.concatenate([split[client] for client in range(len(split))])
     assert len(np.unique(held)) < len(held)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fedsim.partitions.plain import by_writer, iid
-from fedsim.streams import Stream
+from fedsim.randomness import Stream
 
 STREAM = Stream.root(5)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fedsim.partitions.skewed import gamma, quantity, shards
-from fedsim.streams import Stream
+from fedsim.randomness import Stream
 
 STREAM = Stream.root(3)
 LABELS = np.random.default_rng(0).permutation(np.arange(6000) % 10)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fedsim.partitions.virtual import virtual
-from fedsim.streams import Stream
+from fedsim.randomness import Stream
 
 STREAM = Stream.root(8)
 LABELS = np.arange(5000) % 10

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fedsim.preaggregators.mixing import bucketing, nnm
-from fedsim.streams import Stream
+from fedsim.randomness import Stream
 from tests import oracles
 from tests.aggregators.matrices import KINDS, plain
 

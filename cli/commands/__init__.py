@@ -1,0 +1,1 @@
+"""One file a command: what is asked is done by `fedsim`, and shown by `cli.display`."""

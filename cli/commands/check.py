@@ -1,0 +1,118 @@
+"""`fedsim check`: what a scenario would do and what it can promise, without doing it."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.text import Text
+
+from cli.display.consoles import messages, show, show_json, width
+from cli.display.errors import show_failure
+from cli.display.header import attacks, described, rule, title, training
+from cli.display.layout import labelled
+from fedsim.aggregators.contract import aggregators
+from fedsim.errors import DataUnavailable, ScenarioError
+from fedsim.scenario.guarantees import guarantees, known_population
+from fedsim.scenario.load import load_scenario, scenario_digest
+from fedsim.scenario.sections import Scenario
+from fedsim.scenario.shipped import find_scenario
+
+LABEL = 11
+STYLES = {"holds": "green", "warning": "yellow", "fails": "bold red"}
+
+
+class Fact(NamedTuple):
+    """A labelled line; one without text is left out."""
+
+    label: str
+    text: str
+    style: str = "dim"
+
+
+def check_all(paths: Sequence[Path], as_json: bool, data: bool = False) -> int:
+    """Check every file and show what was found; the exit code. With `data`, build what a run would build."""
+    if as_json:
+        found = [record(find_scenario(path), data) for path in paths]
+        show_json([each for each, _ in found])
+        return max((code for _, code in found), default=0)
+    return max((_check(find_scenario(path), data) for path in paths), default=0)
+
+
+def _check(path: Path, data: bool) -> int:
+    try:
+        scenario = load_scenario(path)
+        built = [Fact("built", _built(scenario), "green")] if data else []
+        show([*checked(scenario, path, width(), built), Text("")])
+    except (ScenarioError, DataUnavailable) as error:
+        show_failure(messages(), error)
+        messages().print("")
+        return error.exit_code
+    return 0
+
+
+def _built(scenario: Scenario) -> str:
+    """What the scenario's data and model came to."""
+    from fedsim.execution.arithmetic import repeatable
+    from fedsim.simulation.federation import build_federation
+
+    with repeatable():
+        federation = build_federation(scenario)
+    training, test, classes = len(federation.held), len(federation.test), federation.kind.classes
+    sizes = f"{training:,} training and {test:,} test examples in {classes} classes"
+    return f"{sizes}, {federation.population:,} clients, {len(federation.parameters):,} parameters"
+
+
+def checked(scenario: Scenario, path: Path, width: int, more: Sequence[Fact] = ()) -> Iterator[Text]:
+    """What would run, and what holds."""
+    yield Text.assemble(f"{path}: ", title(scenario))
+    for label, text, style in (*_facts(scenario), *more):
+        if text:
+            yield from labelled(label, text, width=width, column=LABEL, style=style)
+
+
+def _facts(scenario: Scenario) -> Iterator[Fact]:
+    population = known_population(scenario)
+    many = f"{population:,}" if population else "as many as there are writers"
+    yield Fact("data", f"{described(scenario.data, 'datasets')} {described(scenario.partition, 'partitions')}")
+    yield Fact("clients", f"{many}, {scenario.clients.sampled:,} sampled in each of {scenario.rounds:,} rounds")
+    yield Fact("training", f"{described(scenario.model, 'models')}, {training(scenario)}")
+    yield Fact("attack", attacks(scenario, population))
+    yield Fact("rule", rule(scenario))
+    yield Fact("held out", _held_out(scenario))
+    for found in guarantees(scenario, population):
+        yield Fact(found.verdict, found.text, STYLES[found.verdict])
+    yield from _breakdown(scenario)
+
+
+def record(path: Path, data: bool = False) -> tuple[dict[str, Any], int]:
+    """The check of a file as plain JSON, and its exit code."""
+    try:
+        scenario = load_scenario(path)
+        built = {"built": _built(scenario)} if data else {}
+    except ScenarioError as error:
+        return {"file": str(path), "valid": False, "problems": problem_records(error)}, error.exit_code
+    except DataUnavailable as error:
+        problem = {"where": "data", "message": str(error), "line": None}
+        return {"file": str(path), "valid": False, "problems": [problem]}, error.exit_code
+    found = [{"verdict": each.verdict, "text": each.text} for each in guarantees(scenario)]
+    known = {"name": scenario.name, "digest": scenario_digest(scenario), "guarantees": found}
+    return {"file": str(path), "valid": True, **known, **built}, 0
+
+
+def problem_records(error: ScenarioError) -> list[dict[str, Any]]:
+    """The problems of a scenario as plain JSON."""
+    return [{"where": each.where, "message": each.message, "line": each.line} for each in error.problems]
+
+
+def _held_out(scenario: Scenario) -> str:
+    parts = {"root": scenario.root.size, "validation": scenario.evaluation.validation}
+    taken = ", ".join(f"{size:,} {name}" for name, size in parts.items() if size)
+    return f"{taken} examples, taken from training before clients get any; the test set stands apart" if taken else ""
+
+
+def _breakdown(scenario: Scenario) -> Iterator[Fact]:
+    """What the rule itself says that it bears, where no number was given to check."""
+    entry = aggregators[scenario.aggregator.name]
+    text = " ".join(entry.sections.get("Breakdown", "").split())
+    if text:
+        yield Fact("breakdown", f"{entry.name}: {text}")

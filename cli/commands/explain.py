@@ -1,0 +1,119 @@
+"""`fedsim explain`: the page of an algorithm, or of a key of a scenario."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.text import Text
+
+from cli.commands.list import condition, entry_record
+from cli.display.formatting import kind
+from cli.display.layout import body, labelled, section
+from cli.keys import key_page, key_pages
+from fedsim.errors import UnknownName
+from fedsim.registry import Entry, Registry, registries
+from fedsim.scenario.json_schema import setting_schemas
+from fedsim.scenario.toml_values import toml
+
+BEFORE = ("Formula", "Assumes", "Breakdown", "Cost")
+AFTER = ("Differs", "Source")
+TITLES = {"Differs": "How others define it"}
+PLACES = {
+    "aggregators": "[aggregator]",
+    "preaggregators": "[[preaggregators]]",
+    "attacks": "[[attacks]]",
+    "datasets": "[data]",
+    "partitions": "[partition]",
+    "models": "[model]",
+    "optimizers": "[training.optimizer]",
+    "latencies": "[clients.latency]",
+}
+
+
+def explained(name: str, width: int) -> tuple[list[Iterator[Text]], list[dict[str, Any]]]:
+    """Everything that has this name, as pages to show and as plain JSON."""
+    entries, keys = entries_named(name), key_pages()
+    if not entries and name not in keys:
+        known = [each for registry in registries().values() for each in registry.names()]
+        raise UnknownName("name", name, [*known, *keys], "fedsim list shows all there are")
+    pages = [page(entry, width) for entry in entries]
+    records = [entry_record(entry) for entry in entries]
+    if name in keys:
+        pages.append(key_page(name, keys[name], width))
+        records.append({"key": name, **keys[name]})
+    return pages, records
+
+
+def entries_named(name: str) -> list[Entry]:
+    """Every algorithm of this name in any family; `attacks.noise` names the family too."""
+    found = registries()
+    family, dot, rest = name.partition(".")
+    if dot and family in found:
+        return [found[family][rest]] if rest in found[family] else []
+    return [registry[name] for registry in found.values() if name in registry]
+
+
+def page(entry: Entry, width: int) -> Iterator[Text]:
+    """The page of an algorithm."""
+    registry = registries()[entry.family]
+    also = f" · also {', '.join(entry.aliases)}" if entry.aliases else ""
+    yield Text.assemble((entry.name, "bold"), f" · {registry.noun}{also}")
+    yield from body(f"{entry.summary}.", width=width)
+    for title in BEFORE:
+        yield from section(title, entry.sections.get(title, ""), width=width)
+    yield from section("Needs", condition(entry), width=width)
+    yield from _settings(entry, width)
+    yield from section("Is given", _supplied(entry, registry), width=width)
+    yield from section("Does not keep", "\n".join(f"{law}: {why}" for law, why in entry.breaks.items()), width=width)
+    for title in AFTER:
+        yield from section(TITLES.get(title, title), entry.sections.get(title, ""), width=width)
+    yield from section("In a scenario", example(entry), width=width)
+
+
+def example(entry: Entry) -> str:
+    """The lines of TOML that use it, with settings that must be given filled in."""
+    schemas = setting_schemas(entry)
+    required = [name for name, setting in entry.settings.items() if setting.required]
+    lines = [PLACES[entry.family], f"name = {toml(entry.name)}"]
+    lines += [f"{name} = {sample(schemas[name])}" for name in required]
+    return "\n".join([*lines, "fraction = 0.2"] if entry.family == "attacks" else lines)
+
+
+def sample(schema: dict[str, Any]) -> str:
+    """A value that fits a schema, as TOML."""
+    if "default" in schema:
+        return toml(schema["default"])
+    if "enum" in schema:
+        return toml(schema["enum"][0])
+    if "anyOf" in schema:
+        return sample(schema["anyOf"][0])
+    if schema.get("type") == "array":
+        return f"[{sample(schema['items'])}]" if "items" in schema else "[]"
+    least = schema.get("minimum", schema.get("exclusiveMinimum", 0))
+    return {"integer": str(max(2, int(least))), "number": _fraction(schema, float(least)), "boolean": "true"}.get(
+        str(schema.get("type")), '"…"'
+    )
+
+
+def _fraction(schema: dict[str, Any], least: float) -> str:
+    greatest = schema.get("maximum", schema.get("exclusiveMaximum"))
+    return toml((least + greatest) / 2 if greatest is not None and greatest <= 1 else least + 1)
+
+
+def _settings(entry: Entry, width: int) -> Iterator[Text]:
+    """Every setting: its kind, its default, and what it means."""
+    if entry.settings:
+        yield from (Text(""), Text("Settings", style="bold"))
+    for name, schema in setting_schemas(entry).items():
+        setting = entry.settings[name]
+        optional = "must be given" if setting.required else "may be left out"
+        default = f"default {toml(schema['default'])}" if "default" in schema else optional
+        yield from labelled(name, f"{kind(schema)}, {default}", width=width, column=len(name) + 2, style="bold")
+        yield from body(setting.meaning, width=width, indent=6)
+
+
+def _supplied(entry: Entry, registry: Registry) -> str:
+    from fedsim.attacks.contract import DATA_SUPPLIES, UPDATE_SUPPLIES
+
+    kinds = {"updates": UPDATE_SUPPLIES, "data": DATA_SUPPLIES}
+    supplies = kinds.get(entry.traits.get("poisons", ""), registry.supplies)
+    return "\n".join(f"{item}: {supplies[item]}" for item in entry.supplied)

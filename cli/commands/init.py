@@ -1,0 +1,119 @@
+"""`fedsim init`: a scenario to start from, written from the real defaults and the sentences under them."""
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+from cli.commands.explain import sample
+from cli.display.formatting import kind
+from cli.keys import Node, target
+from fedsim.errors import ResultsConflict
+from fedsim.scenario.build import families
+from fedsim.scenario.json_schema import scenario_schema, setting_schemas
+from fedsim.scenario.toml_values import toml
+
+QUESTION = "Does the trimmed mean survive Gaussian noise from a fifth of the clients?"
+ACTIVE: dict[str, dict[str, str]] = {
+    "": {"seed": "1", "rounds": "20"},
+    "data": {"name": '"digits"'},
+    "partition": {"name": '"iid"'},
+    "model": {"name": '"mlp"'},
+    "clients": {"population": "50", "sampled": "10"},
+    "training": {"epochs": "5"},
+    "training.optimizer": {"name": '"sgd"', "lr": "0.1"},
+    "attacks": {"name": '"noise"', "fraction": "0.2"},
+    "aggregator": {"name": '"trimmed_mean"', "f": "3"},
+}
+"""What the starter says aloud; every other key stands there as a comment with its default."""
+WIDTH = 100
+HIDDEN = {"name", "question", "preaggregators"}
+
+
+def starter() -> str:
+    """The text of a scenario that loads, runs in seconds, and shows every key there is."""
+    schema = scenario_schema()
+    return "\n".join([f"# {QUESTION}", "#", *_introduction(), "", *_keys("", schema, schema["$defs"])]).rstrip() + "\n"
+
+
+def write_starter(path: Path, force: bool) -> None:
+    """Write the starter; a file that is there already is only replaced when told to."""
+    if path.exists() and not force:
+        raise ResultsConflict(f"{path} exists; replace it with --force, or name another file")
+    try:
+        path.write_text(starter(), encoding="utf-8")
+    except OSError as error:
+        raise ResultsConflict(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _introduction() -> list[str]:
+    return [
+        "# Commented keys show their defaults, or a value where they have none. `fedsim explain KEY` says",
+        "# more, `fedsim list` what can be chosen, and `fedsim check FILE` what the scenario can promise.",
+    ]
+
+
+def _keys(path: str, node: Node, sections: Node) -> Iterator[str]:
+    """Plain keys first, tables after, as TOML wants it."""
+    plain: list[tuple[str, Node]] = []
+    tables: list[tuple[str, Node]] = []
+    for name, inner in node["properties"].items():
+        (tables if target(inner) else plain).append((name, inner))
+    for name, inner in plain:
+        if name not in HIDDEN:
+            yield from _key(path, name, inner)
+    for name, inner in tables:
+        if name not in HIDDEN:
+            yield from _table(f"{path}.{name}" if path else name, inner, sections.get(target(inner), {}), sections)
+
+
+def _table(path: str, field: Node, section: Node, sections: Node) -> Iterator[str]:
+    listed = field.get("type") == "array"
+    yield ""
+    yield from _comment(field.get("description", section.get("description", "")))
+    yield f"[[{path}]]" if listed else f"[{path}]"
+    if path == "attacks":
+        yield from _attack(section)
+    elif "properties" in section:
+        yield from _keys(path, section, sections)
+    else:
+        yield from _choice(path, field)
+
+
+def _choice(path: str, field: Node) -> Iterator[str]:
+    """A chosen algorithm with all its settings."""
+    family = field["$ref"].rsplit("/", 1)[1]
+    name = ACTIVE.get(path, {}).get("name", toml(field["default"]))
+    yield from _comment(f"One of {', '.join(entry.name for entry in families()[family])}.")
+    yield f"name = {name}"
+    yield from _settings(path, family, name)
+
+
+def _attack(section: Node) -> Iterator[str]:
+    name = ACTIVE["attacks"]["name"]
+    settings = set(families()["attacks"][name.strip('"')].settings)
+    table = next(each for each in section["anyOf"] if each["properties"]["name"].get("const") == name.strip('"'))
+    yield f"name = {name}"
+    yield from _settings("attacks", "attacks", name)
+    for key, inner in table["properties"].items():
+        if key != "name" and key not in settings:
+            yield from _key("attacks", key, inner)
+
+
+def _settings(path: str, family: str, name: str) -> Iterator[str]:
+    for key, inner in setting_schemas(families()[family][name.strip('"')]).items():
+        yield from _key(path, key, inner)
+
+
+def _key(path: str, name: str, node: Node) -> Iterator[str]:
+    """A key with its sentence; one that the starter does not need is commented out."""
+    value = ACTIVE.get(path, {}).get(name)
+    sentence = node.get("description", "").rstrip(".")
+    yield from _comment(f"{sentence} ({kind(node)})." if sentence else f"{kind(node)}.")
+    if value is not None:
+        yield f"{name} = {value}"
+    else:
+        yield f"# {name} = {sample(dict(node))}"
+
+
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent="# ")

@@ -1,0 +1,177 @@
+"""`fedsim run` and `fedsim resume`: a scenario becomes a results folder before one's eyes."""
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import typer
+from rich.text import Text
+
+from cli.display.consoles import messages, show
+from cli.display.screens import Mode, Screen
+from cli.display.summary import closing, kept, to_go_on
+from cli.goals import Goal, read_goal
+from cli.signals import INTERRUPTED, Interrupted, Stopping
+from fedsim.errors import ResultsConflict, ScenarioError
+from fedsim.events import Event
+from fedsim.runs.folder import RunFolder, claim, events_of, reopen
+from fedsim.runs.history import History
+from fedsim.runs.inventory import EVENTS, FIGURE, METRICS
+from fedsim.runs.metrics_file import consume
+from fedsim.runs.recorder import Recorder
+from fedsim.runs.summary_file import read_summary
+from fedsim.scenario.load import load_scenario
+from fedsim.scenario.positions import locate
+from fedsim.scenario.sections import Scenario
+from fedsim.scenario.shipped import find_scenario
+from fedsim.simulation.state import State
+
+if TYPE_CHECKING:
+    from fedsim.engine import Simulation
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks for besides the scenario itself."""
+
+    overrides: Sequence[str] = ()
+    seed: int | None = None
+    workers: int | Literal["auto"] | None = None
+    out: Path | None = None
+    until: str | None = None
+    force: bool = False
+    save: bool = True
+    mode: Mode = "table"
+
+    @property
+    def all_overrides(self) -> list[str]:
+        """The overrides with those that have an option of their own."""
+        own = [("seed", self.seed), ("execution.workers", self.workers)]
+        return [*self.overrides, *(f"{key}={json.dumps(value)}" for key, value in own if value is not None)]
+
+
+def run(path: Path, options: Options) -> int:
+    """Run a scenario file; the exit code."""
+    if options.out and not options.save:
+        raise typer.BadParameter("--out says where to keep the results, and --no-save to keep none: give one of them")
+    goal, path = read_goal(options.until), find_scenario(path)
+    scenario = load_scenario(path, options.all_overrides)
+    try:
+        if not options.save:
+            return _perform(scenario, None, None, goal, options.mode)
+        with claim(scenario, options.out) as folder:
+            _refuse_or_clear(folder, options.force)
+            return _perform(scenario, folder, folder.begin(), goal, options.mode)
+    except ScenarioError as error:
+        raise _placed(error, path) from error
+
+
+def resume(path: Path, mode: Mode, until: str | None = None) -> int:
+    """Go on with a run that was interrupted; the exit code."""
+    goal = read_goal(until)
+    with reopen(path) as folder:
+        if folder.status == "finished":
+            messages().print(f"{path} is finished: nothing to go on with", soft_wrap=True)
+            return 0
+        return _perform(folder.scenario, folder, folder.begin(), goal, mode)
+
+
+def _placed(error: ScenarioError, path: Path) -> ScenarioError:
+    """What only the data could show to be wrong, at its place in the file."""
+    text = path.read_text(encoding="utf-8-sig")
+    return ScenarioError([locate(problem, text) for problem in error.problems], str(path), text)
+
+
+def _refuse_or_clear(folder: RunFolder, force: bool) -> None:
+    if folder.status == "new" or read_summary(folder.path).get("rounds_done") == 0:
+        return  # nothing is lost where nothing was done
+    if force:
+        folder.clear()
+    elif folder.status == "finished":
+        raise ResultsConflict(f"{folder.path} holds this very run, finished; run it again with --force")
+    else:
+        raise ResultsConflict(
+            f"{folder.path} holds this run, interrupted; go on with `fedsim resume {folder.path}`, "
+            "or start over with --force"
+        )
+
+
+def _perform(scenario: Scenario, folder: RunFolder | None, state: State | None, goal: Goal | None, mode: Mode) -> int:
+    """Play the run to its end, to its goal, or to Ctrl-C, and say what came of it."""
+    from fedsim.engine import simulate  # and with it torch, once nothing is left that could be refused without
+
+    history, begin = History(), time.perf_counter()
+    if folder and state:
+        consume(events_of(folder.path), history)
+    screen = Screen(scenario, history, mode)
+    screen.begin(*_notes(folder, state))
+    simulation = simulate(scenario, resume=state, progress=screen.progress)
+    recorder = Recorder(folder, simulation)
+    stopped = _play(simulation, recorder, history, screen, goal)
+    _tell(screen, history, folder, time.perf_counter() - begin, stopped)
+    return INTERRUPTED if stopped == "interrupted" else 0
+
+
+def _notes(folder: RunFolder | None, state: State | None) -> Iterable[str]:
+    yield from (f"note     {note}" for note in (folder.notes if folder else ()))
+    if state:
+        yield f"resumed  after round {state.round}"
+
+
+def _play(simulation: "Simulation", recorder: Recorder, history: History, screen: Screen, goal: Goal | None) -> str:
+    """Why the run ended early, or nothing; whatever happens, what was done so far is kept."""
+    with Stopping(screen.finishing) as stopping:
+        try:
+            with simulation, screen:
+                last = consume(_until(stopping.following(simulation), goal), recorder, history, screen)
+        except Interrupted:
+            recorder.broken_off("interrupted")
+            return "interrupted"
+        except BaseException as error:
+            left = isinstance(error, BrokenPipeError) or not isinstance(
+                error, Exception
+            )  # a reader who went is no failure
+            recorder.broken_off("interrupted" if left else "failed")
+            raise
+        return _ended(recorder, history, goal, last)
+
+
+def _ended(recorder: Recorder, history: History, goal: Goal | None, last: Event | None) -> str:
+    """Why the run ended early, or nothing, and the folder told of it."""
+    if history.ended is not None:
+        recorder.close()
+        return ""
+    reached = goal is not None and last is not None and goal.reached(last)
+    recorder.broken_off("stopped" if reached else "interrupted")
+    return f"reached {goal}" if reached else "interrupted"
+
+
+def _until(events: Iterable[Event], goal: Goal | None) -> Iterable[Event]:
+    for event in events:
+        yield event
+        if goal is not None and goal.reached(event):
+            return
+
+
+def _tell(screen: Screen, history: History, folder: RunFolder | None, took: float, stopped: str) -> None:
+    """The lines below the run."""
+    begun = history.started is not None
+    lines = closing(history, took, stopped) if begun else [Text("interrupted before the first round")]
+    show(lines, screen.console, apart=screen.mode == "table")
+    if folder and history.rows and stopped != "interrupted":
+        _draw(folder, history)
+    if folder and stopped:
+        show(to_go_on(folder.path, len(history.rows)), screen.console)
+    elif folder:
+        show(kept(folder.path, (METRICS, EVENTS, FIGURE)), screen.console)
+
+
+def _draw(folder: RunFolder, history: History) -> None:
+    from fedsim.report.figures import draw_run
+
+    scenario, ended = folder.scenario, history.ended
+    best, selected = (ended.best_round, ended.selected_round) if ended else (None, None)
+    draw_run(folder.path / FIGURE, history.rows, scenario.question or scenario.name, best, selected)

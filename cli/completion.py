@@ -1,0 +1,65 @@
+"""What the shell may complete: names, families, scenario files and results folders."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+FAMILIES = (
+    "aggregators",
+    "attacks",
+    "datasets",
+    "latencies",
+    "models",
+    "optimizers",
+    "partitions",
+    "preaggregators",
+    "scenarios",
+)
+
+
+def complete_family(incomplete: str) -> list[str]:
+    """Families that begin so."""
+    return [family for family in FAMILIES if family.startswith(incomplete)]
+
+
+def complete_name(incomplete: str) -> list[tuple[str, str]]:
+    """Algorithms that begin so, with what they do."""
+    from fedsim.registry import registries
+
+    return [
+        (entry.name, entry.summary)
+        for registry in registries().values()
+        for entry in registry
+        if entry.name.startswith(incomplete)
+    ]
+
+
+def complete_scenario(incomplete: str) -> list[str]:
+    """Scenario files and folders on the way to them, and the plain names of shipped scenarios."""
+    from fedsim.scenario.shipped import shipped_scenarios
+
+    named = [path.stem for path in shipped_scenarios() if path.stem.startswith(incomplete)]
+    return [*named, *_below(incomplete, lambda path: path.suffix == ".toml")]
+
+
+def complete_run(incomplete: str) -> list[str]:
+    """Results folders, and folders on the way to them."""
+    return list(_below(incomplete, lambda path: (path / "scenario.toml").is_file()))
+
+
+def complete_subject(incomplete: str) -> list[str]:
+    """Scenario files and results folders."""
+    return list(dict.fromkeys([*complete_scenario(incomplete), *complete_run(incomplete)]))
+
+
+def _below(incomplete: str, wanted: Callable[[Path], bool]) -> Iterator[str]:
+    folder, _, start = incomplete.rpartition("/")
+    base = Path(folder) if folder else Path("/" if incomplete.startswith("/") else ".")
+    if not base.is_dir():
+        return
+    for path in sorted(base.iterdir()):
+        if path.name.startswith(start) and (start.startswith(".") or not path.name.startswith(".")):
+            shown = f"{incomplete[: len(incomplete) - len(start)]}{path.name}"
+            if wanted(path):
+                yield shown
+            elif path.is_dir():
+                yield f"{shown}/"

@@ -1,0 +1,1 @@
+"""What the terminal shows: the header, the live table, the summary, progress and mistakes."""

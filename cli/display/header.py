@@ -1,0 +1,156 @@
+"""The lines above a run: what is asked, of whom, with which rule, and what can be promised."""
+
+from collections.abc import Iterable
+
+from rich.text import Text
+
+from cli.display.layout import labelled
+from fedsim.aggregators.contract import Condition, aggregators
+from fedsim.clean_text import one_line
+from fedsim.events import RunStarted
+from fedsim.scenario.build import families
+from fedsim.scenario.dry_run import rows_seen
+from fedsim.scenario.guarantees import guarantees
+from fedsim.scenario.sections import Attack, Choice, Scenario, attackers_wanted
+from fedsim.scenario.toml_values import toml
+
+LABEL = 10
+LEFT = 35
+"""Width of a fact that leaves room for another beside it."""
+
+Fact = tuple[str, str]
+
+
+def title(scenario: Scenario) -> Text:
+    """The name and the question."""
+    question = f" · {one_line(scenario.question)}" if scenario.question else ""
+    return Text.assemble((scenario.name, "bold"), question)
+
+
+def opening(scenario: Scenario, started: RunStarted, width: int) -> list[Text]:
+    """The facts of a run that has just been built, in lines of at most `width` where words allow it."""
+    pairs = [
+        [("data", _data(scenario, started))],
+        [("clients", _clients(scenario, started))],
+        [
+            ("model", _model(scenario, started)),
+            ("training", training(scenario)),
+        ],
+        [("attack", attacks(scenario, started.population)), ("rule", rule(scenario))],
+        [("server", server(scenario))],
+    ]
+    lines = [line for pair in pairs for line in _lines([fact for fact in pair if fact[1]], width)]
+    return [*lines, *warnings(scenario, started.population, width)]
+
+
+def warnings(scenario: Scenario, population: int | None, width: int) -> list[Text]:
+    """What may or will go against the promise."""
+    bad = [found.text for found in guarantees(scenario, population) if found.verdict != "holds"]
+    return [line for text in bad for line in _fact("warning", text, width, "yellow")]
+
+
+def described(choice: Choice, family: str = "", always: Iterable[str] = ()) -> str:
+    """An algorithm with the settings that are not its defaults."""
+    defaults = _defaults(choice.name, family) if family else {}
+    shown = [
+        f"{key}={toml(value).strip(chr(34))}"
+        for key, value in choice.settings.items()
+        if value is not None and (key in always or defaults.get(key, None) != value)
+    ]
+    return " ".join([choice.name, *shown])
+
+
+def training(scenario: Scenario) -> str:
+    """How clients train: `sgd lr=0.05, 5 epochs of 32`."""
+    plan = scenario.training
+    work = f"{plan.steps} steps" if plan.steps else f"{plan.epochs} epoch{'s' if plan.epochs > 1 else ''}"
+    extras = [f"μ={plan.proximal:g}"] * bool(plan.proximal) + [f"momentum {plan.worker_momentum:g}"] * bool(
+        plan.worker_momentum
+    )
+    if plan.algorithm == "fedsgd":
+        return ", ".join([f"fedsgd, one gradient over {plan.batch_size}", *extras])
+    optimizer = described(plan.optimizer, "optimizers", ("lr",))
+    return ", ".join([optimizer, f"{work} of {plan.batch_size}", *extras])
+
+
+def attacks(scenario: Scenario, population: int | None) -> str:
+    """Who attacks, and how many of them: `noise on 20 of 100`."""
+    return " + ".join(_attack(plan, population) for plan in scenario.attacks) or "none"
+
+
+def rule(scenario: Scenario) -> str:
+    """The server's steps with what they need, and whether larger clients count more."""
+    steps = [described(choice, "preaggregators", ("f",)) for choice in scenario.preaggregators]
+    steps.append(described(scenario.aggregator, "aggregators", ("f",)))
+    entry = aggregators[scenario.aggregator.name]
+    weighted = "weighted by examples" if "counts" in entry.supplied else "unweighted"
+    return f"{' → '.join(steps)}, {weighted}{_condition(scenario)}"
+
+
+def server(scenario: Scenario) -> str:
+    """The server's step where it is not the plain one."""
+    given = scenario.server
+    words = [f"lr {given.lr:g}"] * (given.lr != 1) + [f"momentum {given.momentum:g}"] * (given.momentum != 0)
+    return ", ".join(words)
+
+
+def _condition(scenario: Scenario) -> str:
+    needs = aggregators[scenario.aggregator.name].needs
+    f = scenario.aggregator.settings.get("f", 0)
+    wanted, rows = Condition.parse(needs), rows_seen(scenario)[-1]
+    if wanted.slope == 0 and wanted.offset <= 1:
+        return ""
+    bound = wanted.slope * f + wanted.offset
+    return f" (n {'>' if wanted.strict else '≥'} {bound} {'holds' if wanted.holds(rows, f) else 'fails'})"
+
+
+def _attack(plan: Attack, population: int | None) -> str:
+    held = f"{attackers_wanted(plan, population)} of {population:,}" if population else _share(plan)
+    when = [f"from round {plan.start}"] * (plan.start > 1) + [f"to {plan.stop}"] * (plan.stop is not None)
+    when += [f"every {plan.every}"] * (plan.every > 1)
+    return " ".join([f"{described(plan.attack, 'attacks')} on {held}", *when])
+
+
+def _share(plan: Attack) -> str:
+    if plan.fraction is not None:
+        return f"{plan.fraction:.0%} of clients"
+    return f"{attackers_wanted(plan, 0)} clients"
+
+
+def _data(scenario: Scenario, started: RunStarted) -> str:
+    what = f"{described(scenario.data, 'datasets')} {described(scenario.partition, 'partitions')}"
+    sizes = ((name, getattr(started, name)) for name in ("train", "root", "validation", "test"))
+    return f"{what}: {', '.join(f'{size:,} {name}' for name, size in sizes if size)}"
+
+
+def _model(scenario: Scenario, started: RunStarted) -> str:
+    return f"{described(scenario.model, 'models')} · {started.parameters:,} parameters"
+
+
+def _clients(scenario: Scenario, started: RunStarted) -> str:
+    plan = scenario.clients
+    words = [f"{min(plan.sampled, started.population):,} of {started.population:,} a round"]
+    words += [f"drop-out {plan.dropout:.0%}"] * (plan.dropout > 0)
+    words += [f"latency {described(plan.latency, 'latencies')}"] * (plan.latency.name != "constant")
+    words += [f"deadline {plan.deadline:g} s"] if plan.deadline is not None else []
+    words += [f"quorum {plan.quorum}"] if plan.quorum is not None else []
+    return " · ".join(words)
+
+
+def _defaults(name: str, family: str) -> dict[str, object]:
+    return {setting.name: setting.default for setting in families()[family][name].settings.values()}
+
+
+def _lines(facts: list[Fact], width: int) -> list[Text]:
+    """Two facts on a line where both fit, or each on its own."""
+    room = 2 + LABEL + LEFT + LABEL
+    if len(facts) > 1 and len(facts[0][1]) < LEFT and room + len(facts[1][1]) <= width:
+        (first, left), (second, right) = facts
+        return [
+            Text.assemble("  ", (f"{first:<{LABEL}}", "dim"), f"{left:<{LEFT}}", (f"{second:<{LABEL}}", "dim"), right)
+        ]
+    return [line for label, text in facts for line in _fact(label, text, width)]
+
+
+def _fact(label: str, text: str, width: int, style: str = "dim") -> list[Text]:
+    return list(labelled(label, text, width=width, column=LABEL, style=style))

@@ -1,0 +1,87 @@
+"""The lines below a run: what came of it, where it is kept, and how to go on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.text import Text
+
+from cli.display.formatting import plural, score, seconds, weight
+from cli.display.round_table import LOST, absent
+from fedsim.events import RunEnded
+from fedsim.runs.history import History, Row
+from fedsim.scenario.toml_values import NOTHING
+
+SHORT_DIGEST = 8
+
+
+def closing(history: History, took: float, stopped: str = "") -> list[Text]:
+    """What came of the run; `stopped` says why it ended before its last round."""
+    head = Text("done" if history.ended and not stopped else stopped or "stopped", style="bold")
+    head.append(f" in {seconds(took)} · {plural(len(history.rows), 'round')}", style="not bold")
+    for part in _scores(history):
+        head.append(f" · {part}", style="not bold")
+    facts = [*_weights(history.rows), f"digest {_digest(history)[:SHORT_DIGEST]}"] if history.rows else []
+    lines = [head, Text(f"  {' · '.join(facts)}")] if facts else [head]
+    return lines + [Text(f"  {fact}") for fact in _troubles(history.rows)]
+
+
+def kept(folder: Path, files: Sequence[str]) -> list[Text]:
+    """Where a finished run lies and how to do it again."""
+    return [Text(f"  {folder}   {'  '.join(files)}"), Text(f"  repeat: fedsim verify {folder}")]
+
+
+def to_go_on(folder: Path, rounds: int) -> list[Text]:
+    """What is kept of a run that ended early, and the command that goes on with it."""
+    return [Text(f"  {folder}   kept up to round {rounds:,}"), Text(f"  go on: fedsim resume {folder}")]
+
+
+def _scores(history: History) -> list[str]:
+    """Final, best and selected accuracy, which are three different things."""
+    if history.ended is not None:
+        return _final_scores(history.ended)
+    scored = [(row.accuracy, row.number) for row in history.rows if row.accuracy is not None]
+    if not scored:
+        return []
+    best = max(scored, key=lambda pair: pair[0])
+    return [f"last {score(scored[-1][0])}", f"best {score(best[0])} (round {best[1]})"]
+
+
+def _final_scores(ended: RunEnded) -> list[str]:
+    if ended.final is None:
+        return [f"final {NOTHING}"]
+    parts = [f"final {score(ended.final)}", f"best {score(ended.best)} (round {ended.best_round})"]
+    return parts + ([f"selected {score(ended.selected)}"] if ended.selected is not None else [])
+
+
+def _weights(rows: Sequence[Row]) -> list[str]:
+    """How much of the aggregate attackers got, where anybody attacked."""
+    counted = [row for row in rows if not row.skipped]
+    if not any(row.byzantine for row in rows) or not counted:
+        return []
+    worst = max(counted, key=lambda row: row.weight)
+    mean = sum(row.weight for row in counted) / len(counted)
+    return [f"weight on Byzantine rows {weight(mean)} mean, worst round {worst.number}"]
+
+
+def _troubles(rows: Sequence[Row]) -> list[str]:
+    """Rounds that were lost or skipped, and clients that did not count."""
+    lost = [row.number for row in rows if row.lost]
+    skipped = [row for row in rows if row.skipped]
+    total = tuple(sum(row.missing[place] for row in rows) for place in range(3))
+    facts = []
+    if lost:
+        facts.append(f"{LOST} attackers outweighed their share in {plural(len(lost), 'round')}: {_some(lost)}")
+    if skipped:
+        facts.append(f"{plural(len(skipped), 'round')} skipped: {skipped[-1].skipped}")
+    if any(total):
+        facts.append(f"updates that did not count: {absent(total)}")  # type: ignore[arg-type]
+    return facts
+
+
+def _some(numbers: Sequence[int], most: int = 6) -> str:
+    shown = ", ".join(map(str, numbers[:most]))
+    return f"{shown}, …" if len(numbers) > most else shown
+
+
+def _digest(history: History) -> str:
+    return history.ended.digest if history.ended else history.rows[-1].digest

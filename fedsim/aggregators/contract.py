@@ -1,0 +1,127 @@
+"""The contract of an aggregation rule: n client updates in, one update out, and how much each row counted.
+
+    @aggregator("krum", needs="n ≥ 2f + 3")
+    def krum(updates, *, f: F, variant: ... = "blanchard2017") -> Aggregate: ...
+
+`needs` is checked before the rule is called, so a rule's body is its formula. A rule cannot write to its inputs,
+breaks exact ties by the lowest index, and returns the dtype it was given. Where only the rows at hand show that they do
+not suffice it raises RowsDoNotSuffice, and the round is skipped; any other exception ends the run.
+"""
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+import numpy as np
+from annotated_types import Ge
+
+from fedsim.array_types import Array
+from fedsim.checked_calls import floats, guarded, memory, shares
+from fedsim.errors import RowsDoNotSuffice
+from fedsim.registry import Registry
+
+Rule = TypeVar("Rule", bound=Callable[..., Any])
+
+F = Annotated[int, Ge(0), "rows assumed Byzantine"]
+"""The setting `f`; the engine lowers it by the rows it has already set aside."""
+
+SUPPLIES = {
+    "updates": "(n, d) client updates, local minus global parameters",
+    "counts": "(n,) training examples behind each row",
+    "previous": "(d,) the last round's aggregate, zeros in the first round",
+    "parameters": "(d,) the global parameters before this round",
+    "trusted": "(d,) the server's own update, trained on the root data",
+    "root_logits": "(n, r, classes) outputs of the model with each row applied, on the r root examples",
+    "memory": "what the rule returned as memory last round, or None",
+    "clients": "(n,) identity of each row's client",
+    "stream": "the rule's own randomness for this round",
+}
+
+
+class Aggregate(NamedTuple):
+    """A rule's verdict."""
+
+    update: Array  # (d,)
+    weights: (
+        Array  # (n,) how much each row counted, sums to 1; per-coordinate rules: share of coordinates it survived in
+    )
+    memory: Mapping[str, Array] | None = None  # what a rule with a past carries to the next round
+
+
+class Condition(NamedTuple):
+    """An inequality between the number of rows n and the number f assumed Byzantine, such as `n ≥ 2f + 3`."""
+
+    strict: bool
+    slope: int
+    offset: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Condition":
+        """Read `n > 2f`, `n ≥ 4f + 3` or `n ≥ 3`."""
+        match = re.fullmatch(r"n (>|≥) (?:(\d*)f)?(?:(?: \+ )?(\d+))?", text)
+        if match is None:
+            raise ValueError(f"not a condition on n and f: {text!r}")
+        sign, slope, offset = match.groups()
+        return cls(sign == ">", 0 if slope is None else int(slope or 1), int(offset or 0))
+
+    def holds(self, n: int, f: int) -> bool:
+        """Whether n rows suffice for f."""
+        bound = self.slope * f + self.offset
+        return n > bound if self.strict else n >= bound
+
+
+aggregators = Registry("aggregators", "rule", "fedsim.aggregators", SUPPLIES)
+
+
+def aggregator(
+    name: str,
+    *,
+    needs: str = "n ≥ 1",
+    aliases: tuple[str, ...] = (),
+    breaks: Mapping[str, str] | None = None,
+) -> Callable[[Rule], Rule]:
+    """Register a rule; `breaks` maps the laws it confesses to break to the reason (see tests/test_laws.py)."""
+    condition = Condition.parse(needs)
+
+    def decorate(rule: Rule) -> Rule:
+        default = inspect.signature(rule).parameters.get("f")
+
+        @functools.wraps(rule)
+        def checked(updates: Array, *supplied: Any, **settings: Any) -> Aggregate:
+            rows = as_rows(updates)
+            f = settings.get("f", default.default if default else 0)
+            check_condition(name, condition, needs, len(rows), f if isinstance(f, int) else 0)
+            return _checked(name, rule(guarded(rows), *map(guarded, supplied), **settings), rows)
+
+        aggregators.register(name, checked, aliases=aliases, needs=needs, breaks=breaks)
+        return checked  # type: ignore[return-value]
+
+    return decorate
+
+
+def _checked(name: str, verdict: Any, rows: Array) -> Aggregate:
+    """The verdict, if it is one on these rows."""
+    if not isinstance(verdict, Aggregate):
+        raise TypeError(f"rule `{name}` returned {type(verdict).__name__}, not Aggregate(update, weights)")
+    floats(f"rule `{name}`: update", verdict.update, rows.shape[1:])
+    shares(f"rule `{name}`: weights", verdict.weights, rows.shape[:1])
+    memory(f"rule `{name}`: memory", verdict.memory)
+    return verdict
+
+
+def check_condition(name: str, condition: Condition, needs: str, n: int, f: int) -> None:
+    """Raise RowsDoNotSuffice when n rows do not suffice for f."""
+    if f < 0:
+        raise ValueError(f"{name} needs f ≥ 0: got f = {f}")
+    if not condition.holds(n, f):
+        raise RowsDoNotSuffice(f"{name} needs {needs}: got n = {n}" + (f", f = {f}" if condition.slope else ""))
+
+
+def as_rows(updates: Array) -> Array:
+    """The (n, d) matrix of a caller's rows; floats are kept as they are, integers become float64."""
+    rows = np.asarray(updates)
+    if rows.ndim != 2 or rows.shape[0] == 0:  # noqa: PLR2004 - a matrix has two dimensions
+        raise ValueError(f"updates must be a matrix of n ≥ 1 rows: got shape {rows.shape}")
+    return rows if rows.dtype in (np.float32, np.float64) else rows.astype(np.float64)

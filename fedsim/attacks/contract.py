@@ -1,0 +1,106 @@
+"""The contracts of the two kinds of attack.
+
+An update attack forges the rows of its clients after the honest clients have trained:
+
+    @attack("alie")
+    def alie(honest, count, *, z: ... = None) -> Array:                     # (h, d) -> (count, d)
+
+A data attack poisons the examples of one of its clients, which then trains honestly on them:
+
+    @data_attack("label_flip")
+    def label_flip(labels, classes, *, mode: ... = "mirror") -> Integers    # new labels
+    def some_trigger(images, labels, classes, stream, *, ...) -> tuple[images, labels]
+
+With `@data_attack(..., apart=True)` it says that what becomes of an example depends on that example, on its place among
+the client's own and on the stream alone, never on which others are asked about with it. Then only the examples that
+a round's steps draw are read and poisoned; otherwise the client's whole data are, in every round.
+
+Neither can write to its inputs. An attack that asks for `honest` is called with at least one row of it.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from fedsim.array_types import Array
+from fedsim.checked_calls import floats, guarded
+from fedsim.registry import Registry
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+UPDATE_SUPPLIES = {
+    "honest": "(h, d) honest updates the attackers know of, by the entry's `knowledge`",
+    "own": "(count, d) what the attackers would have sent had they trained honestly",
+    "count": "number of rows to forge",
+    "parameters": "(d,) the global parameters before this round",
+    "previous": "(d,) the last round's aggregate, zeros in the first round",
+    "defence": "(n, d) -> (d,): what the server would make of these rows",
+    "clients": "(count,) identity of each attacker",
+    "stream": "the attack's own randomness for this round; address each client below it",
+}
+DATA_SUPPLIES = {
+    "images": "(m, channels, height, width) the client's images as stored",
+    "labels": "(m,) the client's labels",
+    "places": "(m,) the place of each example among the client's own, from 0: address its draws below the stream by it",
+    "classes": "number of classes",
+    "stream": "the client's own randomness for this attack, the same every round",
+}
+
+attacks = Registry("attacks", "attack", "fedsim.attacks", UPDATE_SUPPLIES | DATA_SUPPLIES)
+
+
+def attack(
+    name: str,
+    *,
+    aliases: tuple[str, ...] = (),
+    breaks: Mapping[str, str] | None = None,
+    idle: Callable[[Mapping[str, Any]], bool] = lambda settings: False,  # noqa: ARG005 - one signature for all
+) -> Callable[[Function], Function]:
+    """Register an attack on the updates.
+
+    `idle` tells the settings under which it asks for `own` for the shape alone, so that its clients need not train.
+    """
+    return _decorator(name, "updates", UPDATE_SUPPLIES, aliases, breaks, idle=idle)
+
+
+def data_attack(
+    name: str, *, aliases: tuple[str, ...] = (), breaks: Mapping[str, str] | None = None, apart: bool = False
+) -> Callable[[Function], Function]:
+    """Register an attack on the training data; it returns new labels, or (images, labels) if it takes `images`.
+
+    `apart` says that each example is treated by itself, so that only the drawn ones need be.
+    """
+    return _decorator(name, "data", DATA_SUPPLIES, aliases, breaks, apart=apart)
+
+
+def _decorator(
+    name: str,
+    poisons: str,
+    supplies: Mapping[str, str],
+    aliases: tuple[str, ...],
+    breaks: Mapping[str, str] | None,
+    **traits: Any,
+) -> Callable[[Function], Function]:
+    def decorate(function: Function) -> Function:
+        asked = list(inspect.signature(function).parameters)
+
+        @functools.wraps(function)
+        def checked(*supplied: Any, **settings: Any) -> Any:
+            given = dict(zip(asked, supplied, strict=False)) | settings
+            if "honest" in asked and not len(given["honest"]):
+                raise ValueError(f"{name} needs at least one honest update to know of: got none")
+            return function(*map(guarded, supplied), **settings)
+
+        attacks.register(name, checked, aliases=aliases, breaks=breaks, poisons=poisons, **traits)
+        foreign = [item for item in attacks[name].supplied if item not in supplies]
+        if foreign:
+            raise TypeError(f"attack `{name}` poisons {poisons} and cannot ask for {', '.join(foreign)}")
+        return checked  # type: ignore[return-value]
+
+    return decorate
+
+
+def forged_rows(name: str, rows: Any, count: int, size: int) -> Array:
+    """What an attack on the updates made, if it is so many rows of so many coordinates; any number may stand there."""
+    return floats(f"attack `{name}`: rows", rows, (count, size))

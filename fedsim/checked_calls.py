@@ -1,0 +1,101 @@
+"""The border to an algorithm, which may be anybody's: what it is given it cannot change, what it answers is checked.
+
+Everything that an algorithm raises ends the run and is told in its own name and at its own line, so that a slip is
+never taken for a decision. One exception is none: `RowsDoNotSuffice` is how a rule says that it cannot be applied to
+this round's rows.
+"""
+
+import inspect
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fedsim.array_types import Array
+from fedsim.errors import FedsimError, RowsDoNotSuffice, RunFailed
+
+SUM_OF_WEIGHTS = 1e-3
+"""How far from 1 the weights of a rule in single precision may sum."""
+
+
+def guarded(value: Any) -> Any:
+    """The array as a view that cannot be written to; anything else as it is."""
+    if isinstance(value, np.ndarray):
+        value = value.view()
+        value.flags.writeable = False
+    return value
+
+
+def floats(what: str, value: Any, shape: tuple[int | None, ...]) -> Array:
+    """An array of real numbers with a point, of this shape (None: any length), or TypeError and ValueError."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+        kind = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
+        raise TypeError(f"{what} must be a numpy array of float32 or float64: got {kind}")
+    fits = len(shape) == value.ndim and all(w in (None, g) for w, g in zip(shape, value.shape, strict=True))
+    if not fits:
+        wanted = ", ".join("any" if length is None else str(length) for length in shape)
+        raise ValueError(f"{what} must have shape ({wanted}{',' * (len(shape) == 1)}): got {value.shape}")
+    return value
+
+
+def shares(what: str, value: Any, shape: tuple[int | None, ...]) -> Array:
+    """Weights along the last axis: finite, not negative, summing to 1."""
+    weights = floats(what, value, shape)
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ValueError(f"{what} must be finite and not negative: got {_extremes(weights)}")
+    sums = weights.sum(axis=-1, dtype=np.float64)
+    if np.abs(sums - 1).max(initial=0) > SUM_OF_WEIGHTS:
+        raise ValueError(f"{what} must sum to 1: got {float(np.ravel(sums)[np.abs(np.ravel(sums) - 1).argmax()]):.6g}")
+    return weights
+
+
+def _extremes(values: Array) -> str:
+    return f"values from {float(values.min()):.6g} to {float(values.max()):.6g}"
+
+
+def memory(what: str, value: Any) -> Mapping[str, Array] | None:
+    """What is carried to the next round: plain arrays by name, which a checkpoint can hold."""
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{what} must be a mapping of names to arrays: got {type(value).__name__}")
+    for name, array in value.items():
+        if not (isinstance(name, str) and isinstance(array, np.ndarray) and array.dtype.kind in "fiub"):
+            raise TypeError(f"{what} must map names to arrays of numbers: got {name!r} -> {type(array).__name__}")
+    return value
+
+
+@contextmanager
+def blamed(noun: str, name: str, function: Any, round: int) -> Iterator[None]:
+    """Whatever the algorithm raises in here ends the run, told in its name; a refusal of the rows goes through."""
+    try:
+        yield
+    except (FedsimError, RowsDoNotSuffice):
+        raise
+    except Exception as error:
+        raise RunFailed(f"round {round}: {noun} `{name}` {told(error, function)}") from error
+
+
+def told(error: Exception, function: Any) -> str:
+    """`raised TypeError: … (my_rules.py:12)`: the last line of the algorithm's own file that the error came through."""
+    return f"raised {type(error).__name__}: {error} ({_line(error, function)})"
+
+
+def refusal(error: Exception, name: str, function: Any) -> str:
+    """A refusal in its own words; what is none, or comes from elsewhere, with its kind and its line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = bool(frames) and Path(frames[-1].filename).is_relative_to(Path(__file__).parent)
+    refuses = isinstance(error, RowsDoNotSuffice) or (type(error) is ValueError and ours)
+    return str(error) if refuses else f"`{name}` {told(error, function)}"
+
+
+def _line(error: Exception, function: Any) -> str:
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if code and frame.filename == code.co_filename]
+    if own:
+        return f"{Path(own[-1].filename).name}:{own[-1].lineno}"
+    return f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code else "at an unknown line"

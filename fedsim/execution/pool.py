@@ -1,0 +1,189 @@
+"""Batches of client work, sent to processes and answered in order.
+
+The executor that joblib ships is used directly: `joblib.Parallel` answers no sooner than every ten milliseconds, this
+one in half of one. Where a job runs never changes its result, so `auto` is free to begin in this process and to
+start workers only when the work so far has shown that they pay.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from importlib import import_module
+from typing import Literal, TypeVar
+
+from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
+
+from fedsim.errors import RunFailed
+from fedsim.execution.arithmetic import ONE_THREAD, repeatable, settle
+from fedsim.execution.workers import cpu_count, end_workers, refusal, start_workers
+
+FIRST_NEEDED = ("fedsim.training.batch", "fedsim.training.evaluation")
+"""Modules that jobs are made of, by name: this folder does not know what they do."""
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+PAYS_AFTER = 1.0
+"""Seconds of work done in this process after which `auto` starts workers; a worker costs about three to start."""
+WORTH_SENDING = 0.004
+"""Seconds that a whole call of `map` must take before `auto` sends it away."""
+MOST_DEATHS = 3
+"""Times that the workers may die under one call of `map` before the run is given up."""
+
+
+class WorkersDied(RunFailed):
+    """Worker processes died again and again under the same work."""
+
+    def __init__(self, job: int) -> None:
+        self.job = job  # position of the first job without an answer
+        super().__init__("the worker process died")
+
+
+class JobFailed(RunFailed):
+    """A job raised; the original is the cause."""
+
+    def __init__(self, job: int, error: BaseException) -> None:
+        self.job = job  # its position among the jobs
+        super().__init__(f"{type(error).__name__}: {error}")
+
+
+class NoWorkers(RunFailed):
+    """Worker processes are not to be had here; `auto` does without them, and a number of them was asked for in vain."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"no worker processes: {reason}; `execution.workers = 1` does without them")
+
+
+class Pool:
+    """A set of workers; `map` gives each job's result in the order of the jobs."""
+
+    def __init__(
+        self, workers: int | Literal["auto"] = "auto", backend: Literal["loky", "threading", "serial"] = "loky"
+    ) -> None:
+        self.workers = 1 if backend == "serial" else cpu_count() if workers == "auto" else workers
+        self.note = ""  # what a person should know: why there are no workers where they were asked for
+        self._auto = workers == "auto"
+        self._backend = backend
+        self._executor: Executor | None = None
+        self._warm: list[Future[None]] = []
+        self._spent = 0.0  # seconds of work done in this process
+        self._recent: dict[object, float] = {}  # seconds the last call of each function took in this process
+        reason = refusal() if self.workers > 1 and backend == "loky" else ""
+        if reason and workers != "auto":
+            raise NoWorkers(reason)
+        if reason:
+            self.workers, self.note = 1, str(NoWorkers(reason))
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start the workers while something else is being done."""
+        if self.workers > 1 and not self._auto:
+            self._start()
+
+    def map(self, function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
+        """`function(job)` for each job, in order; JobFailed or WorkersDied name the job that stopped it."""
+        listed = list(jobs)
+        if self._sends_away(function, len(listed)):
+            yield from self._map_away(function, listed)
+        else:
+            yield from self._map_here(function, listed)
+
+    def close(self) -> None:
+        """End the workers at once, whatever they are doing."""
+        executor, self._executor, self._warm = self._executor, None, []
+        if isinstance(executor, ProcessPoolExecutor):
+            end_workers(executor)
+        elif executor is not None:
+            executor.shutdown(wait=True, cancel_futures=True)
+
+    def _sends_away(self, function: object, jobs: int) -> bool:
+        if self.workers == 1 or jobs <= 1:
+            return False
+        if not self._auto:
+            return True
+        if self._executor is None:
+            if self._spent < PAYS_AFTER:
+                return False
+            try:
+                self._start()
+            except NoWorkers as error:
+                self.workers, self.note = 1, str(error)
+                return False
+        return self._recent.get(function, 0.0) >= WORTH_SENDING and all(future.done() for future in self._warm)
+
+    def _map_here(self, function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
+        spent = 0.0
+        for position, job in enumerate(jobs):
+            begin = time.perf_counter()
+            with repeatable():
+                try:
+                    result = function(job)
+                except Exception as error:
+                    raise JobFailed(position, error) from error
+            spent += time.perf_counter() - begin
+            yield result
+        self._spent += spent
+        self._recent[function] = spent
+
+    def _map_away(self, function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
+        """Jobs are pure, so those without an answer when a worker dies are simply sent again."""
+        answered = deaths = 0
+        while answered < len(jobs):
+            futures: list[Future[Result]] = []
+            try:
+                futures += [self._start().submit(repeatably, function, job) for job in jobs[answered:]]
+                for future in futures:
+                    yield self._answer(future, answered)
+                    answered += 1
+            except BrokenProcessPool as error:
+                self.close()
+                deaths += 1
+                if deaths == MOST_DEATHS:
+                    raise WorkersDied(answered) from error
+            finally:
+                if not all(future.done() for future in futures):
+                    self.close()  # what nobody waits for any more must not go on writing to shared rows
+
+    def _answer(self, future: Future[Result], position: int) -> Result:
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            raise
+        except Exception as error:
+            raise JobFailed(position, error) from error
+
+    def _start(self) -> Executor:
+        if self._executor is None:
+            try:
+                self._executor, self._warm = self._make()
+            except OSError as error:
+                raise NoWorkers(str(error)) from error
+        return self._executor
+
+    def _make(self) -> tuple[Executor, list[Future[None]]]:
+        if self._backend == "threading":
+            return ThreadPoolExecutor(self.workers), []
+        return start_workers(self.workers, begin_worker, warm, ONE_THREAD)
+
+
+def begin_worker() -> None:
+    """What a worker process does before its first job."""
+    settle()
+    warm()
+
+
+def repeatably(function: Callable[[Job], Result], job: Job) -> Result:
+    """The job's result, made in a worker: a process that is settled already, or a thread of this one."""
+    with repeatable():
+        return function(job)
+
+
+def warm() -> None:
+    """Import what a worker's first job would otherwise wait for."""
+    for module in FIRST_NEEDED:
+        import_module(module)

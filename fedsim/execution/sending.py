@@ -1,0 +1,97 @@
+"""Functions on their way to other processes: pickled once a run, whatever the number of jobs, and once unpickled there.
+
+A function that another process can import is sent as its address. Any other, such as one of a notebook, of the script
+that is being run or of a file loaded by its path, is sent by value. Only what a run's first process sent to its own
+workers, through a pipe or through memory that it shares, is unpickled: never what lies in a results folder.
+"""
+
+import sys
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any, Generic, TypeVar
+
+import cloudpickle
+import numpy as np
+from numpy.typing import NDArray
+
+from fedsim.errors import RunFailed
+from fedsim.execution.shared_memory import Arena, Shared
+from fedsim.registry import Bound
+
+Thing = TypeVar("Thing", bound=Bound)
+
+SENT_WITH_JOBS = 1 << 14
+"""Bytes above which a thing is put into shared memory instead of into every job."""
+MOST_KEPT = 32
+"""Things that a process keeps of those it was sent."""
+
+
+class Sent(Generic[Thing]):
+    """An algorithm that every process can be given: `thing` is itself here, and the same one object there."""
+
+    def __init__(self, thing: Thing) -> None:
+        self.thing = thing
+
+    def __reduce__(self) -> tuple[Any, tuple[str, bytes | Shared]]:
+        return _received, self._parcel
+
+    @cached_property
+    def _parcel(self) -> tuple[str, bytes | Shared]:
+        data = _packed(self.thing)
+        name = blake2b(data, digest_size=16).hexdigest()
+        if len(data) <= SENT_WITH_JOBS:
+            return name, data
+        arena = Arena()
+        weakref.finalize(self, arena.close)
+        return name, arena.of(np.frombuffer(data, np.uint8))
+
+
+_kept: OrderedDict[str, Sent[Any]] = OrderedDict()
+
+
+def _received(name: str, data: bytes | Shared) -> Sent[Any]:
+    """What was sent under this name, unpacked the first time that it arrives."""
+    if name not in _kept:
+        _kept[name] = Sent(cloudpickle.loads(bytes(_opened(data))))
+        while len(_kept) > MOST_KEPT:
+            _kept.popitem(last=False)
+    _kept.move_to_end(name)
+    return _kept[name]
+
+
+def _opened(data: bytes | Shared) -> bytes | NDArray[Any]:
+    return data.open() if isinstance(data, Shared) else data
+
+
+def _packed(thing: Bound) -> bytes:
+    try:
+        with _by_value_unless_importable(thing.function.__module__):
+            data: bytes = cloudpickle.dumps(thing)
+    except Exception as error:  # whatever the pickling of a user's object raises
+        message = f"`{thing.name}` cannot be sent to other processes: {error}; `execution.workers = 1` needs no sending"
+        raise RunFailed(message) from error
+    return data
+
+
+@contextmanager
+def _by_value_unless_importable(name: str) -> Iterator[None]:
+    """A module that was loaded by its path has a name here that means nothing in another process."""
+    module, top = sys.modules.get(name), name.partition(".")[0]
+    if module is None or name == "__main__" or _importable(top) or name in cloudpickle.list_registry_pickle_by_value():
+        yield
+        return
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)
+
+
+def _importable(top: str) -> bool:
+    """Whether a fresh process with this search path would find the module."""
+    finders = (getattr(finder, "find_spec", None) for finder in sys.meta_path)
+    return any(find is not None and find(top, None) is not None for find in finders)

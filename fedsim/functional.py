@@ -1,0 +1,224 @@
+"""The door for people with a matrix in hand: a numpy array or a torch tensor in, the same kind out.
+
+    aggregate("trimmed_mean", updates, f=2)             # (n, d) -> (d,)
+    preaggregate("nnm", updates, f=2)                   # (n, d) -> (m, d)
+    attack("alie", honest, count=2)                     # (h, d) -> (count, d)
+
+Keywords are the algorithm's settings and the items that the engine would supply in a run. Items left out are those of
+a first round in which the model is all zeros and everyone holds equally much: `counts` ones, `previous` and
+`parameters` zeros, `clients` 0, 1, 2 …, `memory` none; `seed` 0, or a `stream` in its place, is for those that draw.
+`trusted`, `root_logits`, `own` and `defence` have no such default. Any other keyword is refused, never ignored.
+Tensors come back on their own device, without gradients; 16-bit floats are computed in 32 bits, whole numbers in
+64-bit floats.
+"""
+
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedsim.aggregators.contract import aggregators
+from fedsim.array_interop import Reading, read
+from fedsim.array_types import Array, Integers
+from fedsim.attacks.contract import attacks, forged_rows
+from fedsim.errors import did_you_mean
+from fedsim.kernels.rules.finite_rows import screen
+from fedsim.preaggregators.contract import preaggregators
+from fedsim.randomness import Stream
+from fedsim.registry import Entry
+from fedsim.scenario.validation import check_settings
+
+Matrix = TypeVar("Matrix")
+"""A numpy array or a torch tensor."""
+
+NonFinite = Literal["screen", "raise"]
+PER_ROW = ("updates", "counts", "clients", "root_logits")
+"""Items that are set aside with their rows."""
+
+
+def aggregate(
+    name: str,
+    updates: Matrix,
+    /,
+    *,
+    nonfinite: NonFinite = "screen",
+    stream: Stream | None = None,
+    seed: int | None = None,
+    **given: Any,
+) -> Matrix:
+    """The (d,) aggregate of an (n, d) matrix of updates by the rule of this name.
+
+    Rows with a NaN or an infinity are set aside and `f` is lowered by as many, or refused (`nonfinite="raise"`).
+    """
+    reading = _matrix("updates", updates)
+    verdict = _called(aggregators[name], reading.array, nonfinite, _stream(stream, seed), given)
+    answer: Matrix = reading.answer(verdict.update)
+    return answer
+
+
+def preaggregate(
+    name: str,
+    updates: Matrix,
+    /,
+    *,
+    nonfinite: NonFinite = "screen",
+    stream: Stream | None = None,
+    seed: int | None = None,
+    **given: Any,
+) -> Matrix:
+    """The (m, d) rows that the pre-aggregator of this name makes of an (n, d) matrix of updates.
+
+    Rows with a NaN or an infinity are set aside and `f` is lowered by as many, or refused (`nonfinite="raise"`).
+    """
+    reading = _matrix("updates", updates)
+    mixed = _called(preaggregators[name], reading.array, nonfinite, _stream(stream, seed), given)
+    answer: Matrix = reading.answer(mixed.updates)
+    return answer
+
+
+def attack(
+    name: str,
+    honest: Matrix,
+    /,
+    *,
+    count: int,
+    stream: Stream | None = None,
+    seed: int | None = None,
+    **given: Any,
+) -> Matrix:
+    """The (count, d) rows that the attack of this name sends, knowing an (h, d) matrix of honest updates."""
+    entry = attacks[name]
+    if entry.traits["poisons"] != "updates":
+        raise ValueError(f"attack `{name}` poisons training examples: a matrix of updates is nothing to it")
+    if operator.index(count) < 0:
+        raise ValueError(f"count must be ≥ 0: got {count}")
+    reading = _matrix("honest", honest)
+    if "defence" in given:
+        given["defence"] = _in_numpy(reading, given["defence"])
+    own = {"honest": reading.array, "count": operator.index(count), "stream": _stream(stream, seed)}
+    settings = _settings(entry, own, given)
+    items = _items(entry, own, given, count, reading.array)
+    rows = forged_rows(entry.name, entry.function(*items, **settings), operator.index(count), reading.array.shape[1])
+    answer: Matrix = reading.answer(rows)
+    return answer
+
+
+def _matrix(name: str, value: Any) -> Reading:
+    reading = read(name, value)
+    if reading.array.ndim != 2:  # noqa: PLR2004 - a matrix has two dimensions
+        raise ValueError(f"{name} must be a matrix with one row a client: got shape {reading.array.shape}")
+    return reading
+
+
+def _stream(stream: Stream | None, seed: int | None) -> Stream:
+    if stream is not None and seed is not None:
+        raise TypeError("give a stream or a seed, not both")
+    return stream or Stream.root(seed or 0)
+
+
+def _called(entry: Entry, rows: Array, nonfinite: str, stream: Stream, given: Mapping[str, Any]) -> Any:
+    """What the algorithm makes of the finite rows."""
+    own = {"updates": rows, "stream": stream}
+    settings = _settings(entry, own, given)
+    items = _items(entry, own, given, len(rows), rows)
+    finite = _finite(rows, nonfinite)
+    if not finite.all():
+        items = [item[finite] if key in PER_ROW else item for key, item in zip(entry.supplied, items, strict=True)]
+        settings = _lowered(settings, int((~finite).sum()))
+    return entry.function(*items, **settings)
+
+
+def _finite(rows: Array, nonfinite: str) -> NDArray[np.bool_]:
+    if nonfinite not in ("screen", "raise"):
+        raise ValueError(f"nonfinite must be 'screen' or 'raise': got {nonfinite!r}")
+    finite = screen(rows)
+    if nonfinite == "raise" and not finite.all():
+        raise ValueError(f"updates hold NaN or infinity in rows {', '.join(map(str, np.flatnonzero(~finite)))}")
+    if len(rows) and not finite.any():
+        raise ValueError(f"updates hold NaN or infinity in all {len(rows)} rows: there is nothing left")
+    return finite
+
+
+def _lowered(settings: dict[str, Any], nonfinite: int) -> dict[str, Any]:
+    f = settings.get("f")
+    return settings | {"f": max(f - nonfinite, 0)} if isinstance(f, int) else settings
+
+
+def _settings(entry: Entry, own: Iterable[str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings among the keywords, checked; a keyword that means nothing here is an error."""
+    known = [*entry.settings, *(item for item in entry.supplied if item not in own)]
+    for key in given:
+        if key not in known:
+            listed = f"; it takes {', '.join(known)}" if known else "; it takes no keywords"
+            raise TypeError(f"{entry.name} does not take `{key}`{did_you_mean(key, known) or listed}")
+    values = {key: _plain(value) for key, value in given.items() if key in entry.settings}
+    settings, problems = check_settings(entry, values)
+    missing = [problem.message for problem in problems if problem.path[0] not in values]
+    if missing:
+        raise TypeError("; ".join(missing))
+    if problems:
+        raise ValueError("; ".join(f"{entry.name}: {problem.where} {problem.message}" for problem in problems))
+    return settings
+
+
+def _plain(value: Any) -> Any:
+    """numpy's scalars as Python's, which is what settings are declared in."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _items(entry: Entry, own: Mapping[str, Any], given: Mapping[str, Any], rows: int, matrix: Array) -> list[Any]:
+    """What the algorithm asks for, in its own order: the door's, the caller's, or a first round's."""
+    known = {**own, **{item: _item(item, given[item], rows, matrix) for item in entry.supplied if item in given}}
+    return [known[item] if item in known else _first_round(entry, item, rows, matrix) for item in entry.supplied]
+
+
+def _first_round(entry: Entry, item: str, rows: int, matrix: Array) -> Any:
+    match item:
+        case "counts":
+            return np.ones(rows, np.int64)
+        case "clients":
+            return np.arange(rows)
+        case "previous" | "parameters":
+            return np.zeros(matrix.shape[1], matrix.dtype)
+        case "memory":
+            return None
+    families = {registry.family: registry for registry in (aggregators, preaggregators, attacks)}
+    raise TypeError(f"missing: {entry.name} needs `{item}`, {families[entry.family].supplies[item]}")
+
+
+def _item(name: str, value: Any, rows: int, matrix: Array) -> Any:
+    """A caller's item as the engine would hand it over."""
+    match name:
+        case "defence" | "memory":
+            return value
+        case "counts":  # a mixed row stands for parts of several clients' examples
+            return _shaped(name, value, (rows,))
+        case "clients":
+            return _whole(name, _shaped(name, value, (rows,)))
+        case "root_logits":
+            return _shaped(name, value, (rows, None, None))
+        case "own":
+            return _shaped(name, value, (rows, matrix.shape[1])).astype(matrix.dtype)
+    return _shaped(name, value, (matrix.shape[1],)).astype(matrix.dtype)
+
+
+def _shaped(name: str, value: Any, shape: tuple[int | None, ...]) -> Array:
+    """A caller's array or list, of this shape; None stands for any length."""
+    array = read(name, np.asarray(value) if isinstance(value, list | tuple) else value).array
+    if array.ndim != len(shape) or any(w not in (None, g) for w, g in zip(shape, array.shape, strict=True)):
+        wanted = ", ".join("any" if wanted is None else str(wanted) for wanted in shape)
+        raise ValueError(f"{name} must have shape ({wanted}): got {array.shape}")
+    return array
+
+
+def _whole(name: str, array: Array) -> Integers:
+    if not (np.isfinite(array).all() and (array == np.rint(array)).all()):
+        raise ValueError(f"{name} must be whole numbers")
+    return array.astype(np.int64)
+
+
+def _in_numpy(reading: Reading, defence: Callable[[Any], Any]) -> Callable[[Array], Array]:
+    """The caller's defence, which is given and gives the caller's kind."""
+    return lambda rows: read("the defence's answer", defence(reading.answer(rows))).array

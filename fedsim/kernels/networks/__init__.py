@@ -1,0 +1,1 @@
+"""Compiled forward and backward passes of small networks: an accelerator; without it torch does the same work."""

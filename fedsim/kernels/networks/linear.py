@@ -1,0 +1,106 @@
+"""Networks of linear layers, trained and asked by kernels compiled for their sizes.
+
+Arrays are C-contiguous, stored numbers aligned to 64 bytes; images are bytes or float32, labels and positions int64.
+Nothing is checked here: labels lie below the number of classes, positions below that of the images.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedsim.array_types import Array, Integers
+from fedsim.kernels import llvm
+from fedsim.kernels.networks.descent_source import training
+from fedsim.kernels.networks.images import aligned, registers
+from fedsim.kernels.networks.linear_sizes import Linear, padded
+from fedsim.kernels.networks.linear_source import outputs
+from fedsim.kernels.networks.unpooling_source import differences
+
+POINTER, INTEGER, NUMBER = llvm.POINTER, llvm.INTEGER, llvm.NUMBER
+ASKED = 64
+"""Images that are asked at once."""
+
+
+def stored(net: Linear, vector: Array) -> Array:
+    """A model's flat vector as the kernels have it: weights turned about, padding zero."""
+    room, start = aligned(net.numbers), 0
+    for layer in net.layers:
+        middle, end = start + layer.inputs * layer.outputs, start + (layer.inputs + 1) * layer.outputs
+        weights = room[layer.place : layer.bias].reshape(layer.shape)
+        weights[: layer.inputs, : layer.outputs] = vector[start:middle].reshape(layer.outputs, layer.inputs).T
+        room[layer.bias : layer.bias + layer.outputs] = vector[middle:end]
+        start = end
+    return room
+
+
+class Room:
+    """What batches of up to so many rows are worked on in: one thread's."""
+
+    def __init__(self, net: Linear, rows: int) -> None:
+        self.net, self.rows = net, padded(rows)
+        self._scratch = aligned(net.turned + self.rows * net.values[-1])
+        self.place, self._own = _at(self._scratch), aligned(net.numbers)
+
+    def copy(self, numbers: Array) -> Array:
+        """Stored numbers, to be changed in place until the next copy is taken."""
+        np.copyto(self._own, numbers)
+        return self._own
+
+    def train(
+        self, images: NDArray[Any], order: Integers, labels: Integers, bounds: Integers,
+        parameters: Array, base: Array, target: Array, rate: float,
+    ) -> float:  # fmt: skip
+        """The summed cross-entropy of the steps between `bounds`: each sets target = base − rate · gradient.
+
+        A step takes the images order[bounds[s]] … and the labels of the same places. All three of parameters, base
+        and target may be the same stored numbers: then the steps are those of plain descent.
+        """
+        begin, end = int(bounds[0]), int(bounds[-1])
+        found = np.empty((2, end), np.float32)
+        _trainer(self.net, images.dtype.str)(
+            _at(images), _at(order), _at(labels), _at(bounds), len(bounds) - 1,
+            _at(parameters), _at(base), _at(target), rate, self.place, self.rows, _at(found[0]), _at(found[1]),
+        )  # fmt: skip
+        sums, own = found[:, begin:]
+        return float(np.log(sums, dtype=np.float64).sum() - own.sum(dtype=np.float64))
+
+    def ask(self, images: NDArray[Any], parameters: Array) -> Array:
+        """(k, inputs) images -> (k, classes) logits."""
+        order, bounds = np.arange(len(images)), np.append(np.arange(0, len(images), self.rows), len(images))
+        out = np.empty((len(images), self.net.sizes[-1]), np.float32)
+        _asker(self.net, images.dtype.str)(
+            _at(images), _at(order), _at(bounds), len(bounds) - 1, _at(parameters), self.place, self.rows, _at(out)
+        )
+        return out
+
+    def subtract(self, parameters: Array, start: Array, row: Array) -> None:
+        """Write stored parameters minus a model's flat vector to `row`, a flat vector too."""
+        _subtractor(self.net)(_at(parameters), _at(start), self.place, _at(row))
+
+
+def _at(array: NDArray[Any]) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def _kind(dtype: str) -> str:
+    return {"|u1": "i8", "<f4": "float"}[dtype]
+
+
+@lru_cache(maxsize=16)
+def _trainer(net: Linear, dtype: str) -> llvm.Function:
+    batch, numbers = [*[POINTER] * 4, INTEGER], [POINTER] * 3
+    arguments = [*batch, *numbers, NUMBER, POINTER, INTEGER, POINTER, POINTER]
+    return llvm.compiled(training(net, _kind(dtype), registers()), arguments)
+
+
+@lru_cache(maxsize=16)
+def _asker(net: Linear, dtype: str) -> llvm.Function:
+    arguments = [*[POINTER] * 3, INTEGER, POINTER, POINTER, INTEGER, POINTER]
+    return llvm.compiled(outputs(net, _kind(dtype), registers()), arguments)
+
+
+@lru_cache(maxsize=16)
+def _subtractor(net: Linear) -> llvm.Function:
+    return llvm.compiled(differences(net), [POINTER] * 4)

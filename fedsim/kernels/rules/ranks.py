@@ -1,0 +1,103 @@
+"""Order statistics over the rows, one answer for each column.
+
+Rows must be finite or infinite, not NaN. Every path through this module gives the same bits: sums are formed by halves
+from the sorted values in the rows' own precision, and a zero is always +0.0, since a sort may leave -0.0 and +0.0 in
+either order.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedsim.array_types import Array
+from fedsim.kernels import llvm
+from fedsim.kernels.rules.blocks import column_blocks
+from fedsim.kernels.rules.ranks_compiled import kernel
+from fedsim.kernels.rules.sorting_network import halvings
+
+SAMPLE_NUMBERS, SAMPLE_LENGTH, FEWEST_RUNS = 2**19, 64, 64
+"""Survival is counted on about so many numbers, in runs of so many columns and at least so many runs."""
+SURVIVAL_COLUMNS = 4096
+"""Columns at a time: what is compared stays in the cache."""
+
+
+def mean_of_ranks(rows: Array, first: int, last: int) -> Array:
+    """(n, d) -> (d,): in each column, the mean of the sorted values of ranks first … last − 1."""
+    update = np.empty(rows.shape[1], rows.dtype)
+    done, fit = _by_kernel(rows, first, last, update)
+    fit &= by_sorting(rows[:, done:], first, last, update[done:])
+    if not fit:
+        _rescue(rows, first, last, update)
+    return update
+
+
+def _by_kernel(rows: Array, first: int, last: int, update: Array) -> tuple[int, bool]:
+    """Fill as many columns as a compiled kernel handles: how many, and whether all answers are finite."""
+    found = kernel(len(rows), first, last, rows.dtype, rows.shape[1]) if llvm.readable(rows) else None
+    if found is None:
+        return 0, True
+    run, lanes = found
+    whole = rows.shape[1] - rows.shape[1] % lanes
+    return whole, whole == 0 or run(rows, update[:whole])
+
+
+def by_sorting(rows: Array, first: int, last: int, update: Array) -> bool:
+    """Fill `update` with numpy's sort; False if an answer is not finite."""
+    fit = True
+    for block in column_blocks(*rows.shape):
+        ranks = np.sort(rows[:, block], axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for into, addend in halvings(first, last):
+                ranks[into] += ranks[addend]
+        update[block] = ranks[first] / rows.dtype.type(last - first) + rows.dtype.type(0)
+        fit &= bool(np.isfinite(update[block]).all())
+    return fit
+
+
+def _rescue(rows: Array, first: int, last: int, update: Array) -> None:
+    """Sums that overflowed once more, of values divided by their number beforehand."""
+    for block in column_blocks(*rows.shape):
+        unfit = block.start + np.flatnonzero(~np.isfinite(update[block]))
+        ranks = np.sort(rows[:, unfit], axis=0)[first:last]
+        update[unfit] = (ranks / rows.dtype.type(last - first)).sum(axis=0)
+
+
+def survival(rows: Array, first: int, last: int) -> NDArray[np.float64]:
+    """(n,) mean share of each row in ranks first … last − 1, summing to 1; rows that tie share their ranks equally.
+
+    Exact up to half a million numbers or 4,096 columns; beyond, counted on as many, in runs of 64 columns spread evenly
+    over all layers, the same in every call.
+    """
+    runs = max(SAMPLE_NUMBERS // (SAMPLE_LENGTH * len(rows)), FEWEST_RUNS)
+    sample = sample_columns(rows, runs, SAMPLE_LENGTH)
+    blocks = range(0, sample.shape[1], SURVIVAL_COLUMNS)
+    held = sum(_ranks_held(sample[:, start : start + SURVIVAL_COLUMNS], first, last) for start in blocks)
+    return np.asarray(held / (sample.shape[1] * (last - first)))
+
+
+def _ranks_held(sample: Array, first: int, last: int) -> NDArray[np.float64]:
+    """(n,) ranks first … last − 1 that each row holds in these columns together."""
+    lowest, highest = (mean_of_ranks(sample, rank, rank + 1) for rank in (first, last - 1))
+    kept = (sample >= lowest) & (sample <= highest)
+    tied = np.flatnonzero(np.count_nonzero(kept, axis=0) != last - first)
+    places = np.count_nonzero(kept, axis=1) - np.count_nonzero(kept[:, tied], axis=1)
+    shared = _shared_ranks(sample[:, tied], lowest[tied], highest[tied], first, last)
+    return np.asarray(places + shared)
+
+
+def _shared_ranks(sample: Array, lowest: Array, highest: Array, first: int, last: int) -> NDArray[np.float64]:
+    """(n,) ranks that each row holds in columns where more rows than ranks lie between the bounds."""
+    share = ((sample > lowest) & (sample < highest)).astype(np.float64)
+    for bound in (lowest, highest):
+        less, equal = (sample < bound).sum(axis=0), sample == bound
+        held = np.minimum(less + equal.sum(axis=0), last) - np.maximum(less, first)
+        share = np.where(equal, held / equal.sum(axis=0), share)
+    return np.asarray(share.sum(axis=1))
+
+
+def sample_columns(rows: Array, runs: int, length: int) -> Array:
+    """All columns of a narrow matrix, or evenly spread runs of a wide one."""
+    d = rows.shape[1]
+    if d <= runs * length:
+        return rows
+    starts = np.linspace(0, d - length, runs).astype(np.int64)
+    return np.concatenate([rows[:, start : start + length] for start in starts], axis=1)

@@ -1,0 +1,87 @@
+"""The contract of a partition: which examples belong to which client.
+
+    @partition("dirichlet")
+    def dirichlet(labels, clients, stream, *, alpha: ...) -> Split: ...
+
+A true partition is disjoint and complete and leaves nobody empty; where that cannot be, it raises ValueError saying
+what would be possible. `clients` is the scenario's population, or None when the scenario leaves it to the partition.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from fedsim.array_types import Integers
+from fedsim.registry import Registry
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+SUPPLIES = {
+    "labels": "(m,) label of each training example",
+    "writers": "(m,) writer of each training example, or None where the data has no writers",
+    "classes": "number of classes",
+    "clients": "number of clients, or None to let the partition choose (100 unless it knows better)",
+    "stream": "the partition's own randomness",
+}
+DEFAULT_CLIENTS = 100
+
+
+class Shares(Protocol):
+    """Anything that answers which examples are a client's: a Split, or draws made on demand."""
+
+    def __len__(self) -> int:
+        """Number of clients."""
+
+    def __getitem__(self, client: int, /) -> Integers:
+        """Indices of the client's training examples."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """A true partition as one order and one list of offsets, however many clients there are."""
+
+    order: Integers  # (m,) every example once, client after client
+    offsets: Integers  # (clients + 1,) where each client's stretch of `order` begins; the last entry is m
+
+    @classmethod
+    def of(cls, parts: Sequence[Integers]) -> "Split":
+        """The split in which client c holds parts[c]."""
+        sizes = [len(part) for part in parts]
+        return cls(np.concatenate(parts).astype(np.int64), np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, client: int) -> Integers:
+        return self.order[self.offsets[client] : self.offsets[client + 1]]
+
+
+def check_shares(shares: Shares, examples: int, *, shared: bool) -> None:
+    """ValueError where a split is none: every example belongs to one client, unless the partition confesses to share.
+
+    Shares that are drawn when they are asked for cannot be looked through beforehand.
+    """
+    if not isinstance(shares, Split):
+        return
+    order = np.asarray(shares.order)
+    if order.dtype.kind not in "iu" or (len(order) and not 0 <= order.min() <= order.max() < examples):
+        raise ValueError(f"the split names examples that are not among 0 to {examples - 1}")
+    if not shared and (np.bincount(order, minlength=examples) != 1).any():
+        raise ValueError("the split is no partition: some example belongs to nobody, or to more than one client")
+
+
+partitions = Registry("partitions", "partition", "fedsim.partitions", SUPPLIES)
+
+
+def partition(
+    name: str, *, aliases: tuple[str, ...] = (), breaks: Mapping[str, str] | None = None
+) -> Callable[[Function], Function]:
+    """Register a partition; `breaks={"partition": why}` confesses that examples may be shared between clients."""
+
+    def decorate(function: Function) -> Function:
+        partitions.register(name, function, aliases=aliases, breaks=breaks)
+        return function
+
+    return decorate

@@ -1,0 +1,70 @@
+"""The contract of a pre-aggregator: n rows in, m rows out, and which rows went into which.
+
+@preaggregator("nnm", needs="n > f")
+def nnm(updates, *, f: F) -> Mixed: ...
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from fedsim.aggregators.contract import Condition, as_rows, check_condition
+from fedsim.array_types import Array
+from fedsim.checked_calls import floats, guarded, shares
+from fedsim.registry import Registry
+
+Mixer = TypeVar("Mixer", bound=Callable[..., Any])
+
+SUPPLIES = {
+    "updates": "(n, d) client updates, local minus global parameters",
+    "stream": "the pre-aggregator's own randomness for this round",
+}
+
+
+class Mixed(NamedTuple):
+    """What the rule will see in place of the clients' rows."""
+
+    updates: Array  # (m, d)
+    shares: Array  # (m, n) how much each input row counts in each output row; every row sums to 1
+
+
+preaggregators = Registry("preaggregators", "pre-aggregator", "fedsim.preaggregators", SUPPLIES)
+
+
+def preaggregator(
+    name: str,
+    *,
+    needs: str = "n ≥ 1",
+    aliases: tuple[str, ...] = (),
+    breaks: Mapping[str, str] | None = None,
+) -> Callable[[Mixer], Mixer]:
+    """Register a pre-aggregator; one that returns a plain (n, d) array is taken to keep each row in its place."""
+    condition = Condition.parse(needs)
+
+    def decorate(mixer: Mixer) -> Mixer:
+        default = inspect.signature(mixer).parameters.get("f")
+
+        @functools.wraps(mixer)
+        def checked(updates: Array, *supplied: Any, **settings: Any) -> Mixed:
+            rows = as_rows(updates)
+            f = settings.get("f", default.default if default else 0)
+            check_condition(name, condition, needs, len(rows), f if isinstance(f, int) else 0)
+            return _checked(name, mixer(guarded(rows), *map(guarded, supplied), **settings), rows)
+
+        preaggregators.register(name, checked, aliases=aliases, needs=needs, breaks=breaks)
+        return checked  # type: ignore[return-value]
+
+    return decorate
+
+
+def _checked(name: str, answer: Any, rows: Array) -> Mixed:
+    """The answer, if it is one on these rows; plain rows keep their places."""
+    if not isinstance(answer, Mixed) and np.shape(answer) != rows.shape:
+        raise TypeError(f"pre-aggregator `{name}` changed the rows' number and must return Mixed(updates, shares)")
+    mixed = answer if isinstance(answer, Mixed) else Mixed(answer, np.eye(len(rows)))
+    floats(f"pre-aggregator `{name}`: updates", mixed.updates, (None, rows.shape[1]))
+    shares(f"pre-aggregator `{name}`: shares", mixed.shares, (len(mixed.updates), len(rows)))
+    return mixed

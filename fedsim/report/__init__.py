@@ -1,0 +1,1 @@
+"""Figures of runs and comparisons; the only folder that knows matplotlib."""

@@ -1,0 +1,183 @@
+"""Figures of finished runs; the only room that knows matplotlib.
+
+Colours are Okabe and Ito's, which people with any kind of colour vision can tell apart; dashes tell lines apart where
+there is no colour, and lines carry their names at their ends in place of a legend.
+"""
+
+import math
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fedsim.atomic_files import write_whole
+from fedsim.clean_text import one_line
+from fedsim.runs.history import Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, BLACK = (
+    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000",
+)  # fmt: skip
+COLOURS = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY, BLACK)
+STYLES = ("-", "--", "-.", ":")
+GREY = "#666666"
+INCHES = (8.0, 5.4)
+DOTS = 150
+HIGH = 0.85
+"""An accuracy from here on is labelled below its point, where the picture still has room."""
+BLOWN_UP = 20
+"""Losses whose greatest is this many times their least are drawn on a logarithmic scale, or it would hide the rest."""
+
+
+def draw_run(path: Path, rows: Sequence[Row], title: str, best: int | None = None, selected: int | None = None) -> None:
+    """Accuracy and loss over the rounds, the weight on Byzantine rows below; best and selected rounds marked."""
+    figure, (upper, lower) = _panels()
+    upper.set_title(_fitted(title), loc="left", fontsize=11)
+    scored = [row for row in rows if row.accuracy is not None]
+    _draw_scores(upper, scored)
+    for line, (number, word) in enumerate(_marks(best, selected)):
+        _mark(upper, scored, number, word, line)
+    _draw_weights(lower, rows)
+    _save(figure, path)
+
+
+def draw_comparison(path: Path, runs: Sequence[tuple[str, Sequence[Row]]], title: str) -> None:
+    """The accuracies of several runs over one another, their weights on Byzantine rows below."""
+    figure, (upper, lower) = _panels()
+    upper.set_title(_fitted(title), loc="left", fontsize=11)
+    ends = []
+    for place, (name, rows) in enumerate(runs):
+        colour, style = COLOURS[place % len(COLOURS)], STYLES[place % len(STYLES)]
+        width = max(2.6 - 0.4 * place, 1.0)  # a line on top of another does not hide it
+        scored = [(row.number, row.accuracy) for row in rows if row.accuracy is not None]
+        if scored:
+            upper.plot(*zip(*scored, strict=True), color=colour, linestyle=style, linewidth=width)
+            ends.append((*scored[-1], name, colour))
+        lower.plot(
+            [row.number for row in rows],
+            [row.weight for row in rows],
+            color=colour,
+            linestyle=style,
+            linewidth=0.6 * width,
+        )
+    _label_ends(upper, ends)
+    upper.set_ylim(0, 1)
+    upper.set_ylabel("test accuracy")
+    _finish_weights(lower)
+    _save(figure, path)
+
+
+def _save(figure: "Figure", path: Path) -> None:
+    """Draw into memory first: what stands at the path is replaced, never drawn into."""
+    picture = BytesIO()
+    figure.savefig(picture, format="png", dpi=DOTS)
+    write_whole(path, picture.getvalue())
+
+
+def _panels() -> tuple["Figure", tuple["Axes", "Axes"]]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=INCHES, layout="constrained")
+    FigureCanvasAgg(figure)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    for axes in (upper, lower):
+        axes.grid(color="#dddddd", linewidth=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure, (upper, lower)
+
+
+def _draw_scores(upper: "Axes", scored: Sequence[Row]) -> None:
+    rounds = [row.number for row in scored]
+    marker = "." if len(rounds) == 1 else ""
+    upper.plot(rounds, [row.accuracy or 0.0 for row in scored], color=BLUE, linewidth=1.8, marker=marker)
+    upper.set_ylim(0, 1)
+    upper.set_ylabel("test accuracy", color=BLUE)
+    other = upper.twinx()
+    other.spines["top"].set_visible(False)
+    other.plot(
+        rounds,
+        [math.nan if row.loss is None else row.loss for row in scored],
+        color=RED,
+        linewidth=1.1,
+        linestyle="--",
+        marker=marker,
+    )
+    other.set_ylabel("test loss (dashed)", color=RED)
+    losses = [row.loss for row in scored if row.loss and math.isfinite(row.loss)]
+    if losses and max(losses) > BLOWN_UP * min(losses):
+        other.set_yscale("log")
+
+
+def _mark(axes: "Axes", scored: Sequence[Row], number: int, word: str, line: int) -> None:
+    row = next((row for row in scored if row.number == number), None)
+    if row is None or row.accuracy is None:
+        return
+    axes.plot([row.number], [row.accuracy], marker="o", markersize=5, color=BLUE, markerfacecolor="white")
+    axes.annotate(
+        f"{word} {row.accuracy:.3f}",
+        (row.number, row.accuracy),
+        xytext=(0, 9 + 11 * line if row.accuracy < HIGH else -15 - 11 * line),
+        textcoords="offset points",
+        ha="center",
+        fontsize=8,
+        color=GREY,
+    )
+
+
+def _marks(best: int | None, selected: int | None) -> list[tuple[int, str]]:
+    if best is not None and best == selected:
+        return [(best, "best and selected")]
+    return [(number, word) for number, word in ((best, "best"), (selected, "selected")) if number is not None]
+
+
+def _draw_weights(lower: "Axes", rows: Sequence[Row]) -> None:
+    rounds = [row.number for row in rows]
+    shares = [row.share for row in rows]
+    lower.fill_between(rounds, [row.weight for row in rows], step="mid", color=ORANGE, alpha=0.6, linewidth=0)
+    lower.step(rounds, shares, where="mid", color=GREY, linewidth=0.8)
+    if any(shares):
+        lower.annotate(
+            "line: their share of the rows",
+            (1, 1),
+            xycoords="axes fraction",
+            ha="right",
+            va="bottom",
+            fontsize=7,
+            color=GREY,
+        )
+    _finish_weights(lower)
+
+
+def _finish_weights(lower: "Axes") -> None:
+    lower.set_ylim(0, 1)
+    lower.set_ylabel("weight on\nByzantine rows", fontsize=8)
+    lower.set_xlabel("round")
+
+
+def _label_ends(axes: "Axes", ends: Sequence[tuple[int, float, str, str]]) -> None:
+    """Names at the lines' ends, moved apart where they would overlap."""
+    gap, lowest = 0.045, -1.0
+    for number, accuracy, name, colour in sorted(ends, key=lambda end: end[1]):
+        lowest = max(accuracy, lowest + gap)
+        axes.annotate(
+            name,
+            (number, accuracy),
+            xytext=(1.01, lowest),
+            textcoords=("axes fraction", "data"),
+            va="center",
+            fontsize=8,
+            color=colour,
+            annotation_clip=False,
+        )
+
+
+def _fitted(title: str, most: int = 100) -> str:
+    """The title with nothing that matplotlib would read as mathematics, and no longer than the picture."""
+    plain = one_line(title).replace("$", r"\$")
+    return plain if len(plain) <= most else f"{plain[: most - 1]}…"

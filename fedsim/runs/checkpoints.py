@@ -1,0 +1,209 @@
+"""A run's state as a folder of two plain files, and back.
+
+`state.safetensors` holds the arrays, `state.json` the rest and the SHA-256 of both, so that a checkpoint that was
+cut short or changed is noticed. Nothing is unpickled. A checkpoint appears under its name only when it is whole.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from fedsim.array_types import Array
+from fedsim.simulation.clock import Arrival
+from fedsim.errors import ResultsConflict
+from fedsim.atomic_files import kind_of, read_plain, remove_folder, storing, write_folder
+from fedsim.runs.event_json import built, plain, typed
+from fedsim.simulation.state import State, Tally, InFlight
+
+FORMAT = 2
+KEPT = 3
+"""Newest checkpoints that stay in a results folder."""
+ARRAYS, REST = "state.safetensors", "state.json"
+NAME = re.compile("round-[0-9]{8}")
+MOST_REST = 2**25
+"""Bytes of the part that is not arrays."""
+
+
+def save_checkpoint(folder: Path, state: State) -> Path:
+    """Write the state under `folder`; the path is the checkpoint's own folder."""
+    path = folder / f"round-{state.round:08d}"
+    write_folder(path, checkpoint_files(state))
+    return path
+
+
+def checkpoint_files(state: State) -> dict[str, bytes]:
+    """The files of a checkpoint, by name: the same state gives the same bytes."""
+    arrays = save({name: np.asarray(array, order="C") for name, array in _arrays(state).items()})
+    seal = {"format": FORMAT, "arrays": hashlib.sha256(arrays).hexdigest(), "bytes": len(arrays)}
+    return {ARRAYS: arrays, REST: _sealed(_rest(state) | seal)}
+
+
+def prune_checkpoints(folder: Path, every: int, kept: int | None = KEPT) -> None:
+    """Leave the newest few of those that a run takes every so many rounds; others were for an interrupt."""
+    paths = _paths(folder)
+    stay = scheduled([checkpoint_round(path) for path in paths], every, kept)
+    with storing(folder):
+        for path in paths:
+            if checkpoint_round(path) not in stay:
+                remove_folder(path, (ARRAYS, REST))
+        remove_folder(folder, ())
+
+
+def scheduled(rounds: Iterable[int], every: int, kept: int | None) -> list[int]:
+    """Those of these rounds, ascending, whose checkpoints stay; `kept` None means all of the schedule."""
+    found = [round for round in rounds if every and round % every == 0]
+    return found if kept is None else found[-kept:]
+
+
+def load_checkpoint(path: Path) -> State:
+    """The state in a checkpoint's folder; ResultsConflict where it is damaged, saying how."""
+    try:
+        rest = _unsealed(read_plain(path / REST, MOST_REST))
+        return _state(path, rest, _read_arrays(path / ARRAYS, rest))
+    except OSError as error:
+        raise ResultsConflict(f"checkpoint {path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
+        raise ResultsConflict(f"checkpoint {path} is damaged: {error}") from error
+    except MemoryError as error:
+        raise ResultsConflict(f"checkpoint {path} does not fit in memory") from error
+
+
+def _read_arrays(path: Path, rest: dict[str, Any]) -> dict[str, Array]:
+    seal = {"format": int, "arrays": str, "bytes": int}
+    format, digest, size = (typed(rest.pop(name), hint) for name, hint in seal.items())
+    if format != FORMAT:
+        raise ValueError(f"format {format}, not {FORMAT}")
+    if path.lstat().st_size != size:
+        raise ValueError(f"{ARRAYS} is not what was written")
+    data = read_plain(path, _most_arrays())
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise ValueError(f"{ARRAYS} is not what was written")
+    return load(data)
+
+
+def checkpoints(folder: Path, at_most: int | None = None) -> Iterator[Path]:
+    """Checkpoints under `folder` up to a round, newest first; they may be damaged."""
+    for path in reversed(_paths(folder)):
+        if at_most is None or checkpoint_round(path) <= at_most:
+            yield path
+
+
+def checkpoint_round(path: Path) -> int:
+    """The round after which a checkpoint was taken."""
+    return int(path.name.removeprefix("round-"))
+
+
+def _paths(folder: Path) -> list[Path]:
+    if kind_of(folder) != "a folder":
+        return []
+    return sorted(path for path in folder.iterdir() if NAME.fullmatch(path.name) and kind_of(path) == "a folder")
+
+
+def _arrays(state: State) -> dict[str, Array]:
+    named = {"parameters": state.parameters, "previous": state.previous, "velocity": state.velocity}
+    named |= {f"memory.{name}": array for name, array in (state.memory or {}).items()}
+    named |= {f"momenta.{client}": array for client, array in state.momenta.items()}
+    return named | {f"in_flight.{place}": update.row for place, update in enumerate(state.in_flight)}
+
+
+@dataclass(frozen=True)
+class _InFlight:
+    """An update in flight without its row."""
+
+    time: float
+    client: int
+    round: int
+    count: int
+    byzantine: bool
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """A state without its arrays."""
+
+    round: int
+    time: float
+    remembers: bool  # whether the rule has a memory, be it empty
+    tally: Tally
+    in_flight: tuple[_InFlight, ...]
+
+
+def _rest(state: State) -> dict[str, Any]:
+    """All of the state but its arrays."""
+    in_flight = tuple(_InFlight(*each.arrival, each.count, each.byzantine) for each in state.in_flight)
+    rest: dict[str, Any] = plain(_Rest(state.round, state.time, state.memory is not None, state.tally, in_flight))
+    return rest
+
+
+def _state(path: Path, rest: dict[str, Any], arrays: dict[str, Array]) -> State:
+    """The state of these parts, each of its type and of the shape that the others have."""
+    found: _Rest = built(_Rest, rest)
+    if found.round != checkpoint_round(path):
+        raise ValueError(f"it is of round {found.round}")
+    state = State(
+        found.round,
+        found.time,
+        arrays.pop("parameters"),
+        arrays.pop("previous"),
+        arrays.pop("velocity"),
+        dict(_taken("memory.", arrays)) if found.remembers else None,
+        {int(client): array for client, array in _taken("momenta.", arrays)},
+        tuple(
+            InFlight(
+                Arrival(each.time, each.client, each.round),
+                arrays.pop(f"in_flight.{place}"),
+                each.count,
+                each.byzantine,
+            )
+            for place, each in enumerate(found.in_flight)
+        ),
+        found.tally,
+    )
+    _check_shapes(state, arrays)
+    return state
+
+
+def _taken(prefix: str, arrays: dict[str, Array]) -> Iterator[tuple[str, Array]]:
+    """The arrays below a prefix by what follows it, taken out."""
+    for name in [name for name in arrays if name.startswith(prefix)]:
+        yield name.removeprefix(prefix), arrays.pop(name)
+
+
+def _check_shapes(state: State, left: dict[str, Array]) -> None:
+    """ValueError where rows are unlike the parameters, a client has no number, or arrays are left over."""
+    rows = [state.previous, state.velocity, *state.momenta.values(), *(each.row for each in state.in_flight)]
+    like = state.parameters
+    if like.ndim != 1 or like.dtype.kind != "f" or any((r.shape, r.dtype) != (like.shape, like.dtype) for r in rows):
+        raise ValueError("its rows do not fit its parameters")
+    if left or min(state.momenta, default=0) < 0:
+        raise ValueError(f"{ARRAYS} holds what no state has")
+
+
+def _most_arrays() -> int:
+    """Bytes of the arrays at most: half of this machine's memory, or the half of 64 GB where it does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (AttributeError, ValueError, OSError):
+        return 2**35
+
+
+def _sealed(rest: dict[str, Any]) -> bytes:
+    """JSON with a digest of itself; floats are written so that they read back to the same bits."""
+    body = json.dumps(rest, sort_keys=True, allow_nan=False)
+    return json.dumps({"body": body, "sha256": hashlib.sha256(body.encode()).hexdigest()}).encode()
+
+
+def _unsealed(data: bytes) -> dict[str, Any]:
+    rest: dict[str, Any] = json.loads(json.loads(data)["body"])
+    if not isinstance(rest, dict) or _sealed(rest) != data:
+        raise ValueError(f"{REST} is not what was written")
+    return rest

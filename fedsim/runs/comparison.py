@@ -1,0 +1,45 @@
+"""What several scenarios share and where they part: whether a comparison between them is paired."""
+
+import math
+from collections.abc import Sequence
+
+from fedsim.scenario.toml_values import NOTHING, toml
+from fedsim.scenario.build import settings_of
+from fedsim.scenario.sections import Scenario
+
+DATA = ("seed", "data.", "partition.", "clients.population", "root.", "evaluation.validation")
+LOCAL = ("training.batch_size", "training.epochs", "training.steps", "training.drop_last")
+SHARED = {
+    "data": DATA,
+    "cohorts": ("seed", "partition.", "clients.population", "clients.sampled"),
+    "batches": (*DATA, *LOCAL),
+    "initial models": ("seed", "data.", "model."),
+}
+"""What comes out equal where these keys are equal."""
+TWO_SIDED = 1.96
+"""Standard errors to either side of an estimate that make a 95 % interval."""
+
+
+def differences(scenarios: Sequence[Scenario]) -> dict[str, list[str]]:
+    """The settings in which the scenarios differ, each with its value in every one of them."""
+    tables = [settings_of(scenario) for scenario in scenarios]
+    keys = dict.fromkeys(key for table in tables for key in table)
+    shown = {key: [toml(table[key]) if key in table else NOTHING for table in tables] for key in keys}
+    return {key: values for key, values in shown.items() if len(set(values)) > 1}
+
+
+def shared(scenarios: Sequence[Scenario]) -> tuple[list[str], list[str]]:
+    """What is the same in every run and what is not: data, cohorts, batches, initial models."""
+    different = differences(scenarios)
+    apart = [what for what, keys in SHARED.items() if any(key.startswith(keys) for key in different)]
+    return [what for what in SHARED if what not in apart], apart
+
+
+def interval(first: float, second: float, examples: int) -> float:
+    """Half the width of a 95 % interval for a difference of two accuracies over `examples` test examples.
+
+    A normal approximation that takes the two as independent. They were scored on the same examples, which makes the
+    true interval narrower, never wider, as long as both models tend to fail on the same ones.
+    """
+    variance = first * (1 - first) / examples + second * (1 - second) / examples
+    return TWO_SIDED * math.sqrt(variance)

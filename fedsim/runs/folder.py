@@ -1,0 +1,240 @@
+"""A run's folder: claimed by one run at a time, never written over by another scenario, and always continuable."""
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from safetensors.numpy import save
+
+from fedsim.array_types import Array
+from fedsim.runs.checkpoints import checkpoints, load_checkpoint, prune_checkpoints, save_checkpoint
+from fedsim.errors import ResultsConflict, ScenarioError
+from fedsim.events import Event, RoundEnded, RunEnded, RunStarted
+from fedsim.atomic_files import flush_folder, part_of, read_plain, remove, storing, sweep, write_lines, write_whole
+from fedsim.runs.inventory import CHECKPOINTS, EVENTS, FIGURE, METRICS, MODEL, OURS, SCENARIO, SUMMARY, check_kinds
+from fedsim.scenario.load import dump_scenario, parse_scenario, scenario_digest
+from fedsim.runs.event_matching import apart, check_record
+from fedsim.runs.event_json import recorded, round_digests
+from fedsim.scenario.sections import Scenario
+from fedsim.runs.metrics_file import COLUMNS, Rows, csv_line
+from fedsim.simulation.state import State
+from fedsim.runs.summary_file import asked, finished, read_summary, recorded_settings, summary_text, unfinished
+
+MOST_SCENARIO = 2**25
+"""Bytes of a resolved scenario: longer than one written by hand, as every default and every client stands in it."""
+
+Status = Literal["new", "partial", "finished"]
+
+
+def folder_of(scenario: Scenario) -> Path:
+    """Where a scenario's results go unless told otherwise."""
+    return Path(scenario.output.folder) / f"{scenario.name}-{scenario_digest(scenario)[:8]}"
+
+
+class RunFolder:
+    """A results folder held by this process until closed."""
+
+    def __init__(self, path: Path, scenario: Scenario, lock: int, status: Status, made: tuple[Path, ...] = ()) -> None:
+        self.path, self.scenario, self.status = path, scenario, status
+        self.made = made  # the folders that were not there before, innermost first
+        self.notes: list[str] = []  # what a person should know: damaged checkpoints that were passed over
+        self._lock = lock
+
+    def __enter__(self) -> "RunFolder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let others have the folder."""
+        os.close(self._lock)
+
+    def clear(self) -> None:
+        """Forget the results in the folder, and only what a run puts there."""
+        check_kinds(self.path)
+        prune_checkpoints(self.path / CHECKPOINTS, 0)
+        with storing(self.path):
+            for name in reversed(OURS):  # the scenario last: without it nobody would know whose the rest is
+                if name != CHECKPOINTS:
+                    remove(self.path / name)
+        self.status = "new"
+
+    def discard(self) -> None:
+        """Leave the disk as it was before a run that came to nothing."""
+        self.clear()
+        with storing(self.path):
+            for path in self.made:
+                if any(path.iterdir()):
+                    return
+                path.rmdir()
+
+    def begin(self) -> State | None:
+        """Make the folder ready and give the state to go on from, or None to start at the first round.
+
+        Whatever was written after that state is cut off: a run goes on as if it had never been interrupted.
+        """
+        check_record(self.path, self.scenario)
+        for name in OURS:
+            sweep(self.path, name)
+        sweep(self.path / CHECKPOINTS, "round-*")
+        if not (self.path / SCENARIO).exists():
+            write_whole(self.path / SCENARIO, dump_scenario(self.scenario).encode())
+        if not flush_folder(self.path):
+            self.notes.append("this disk does not flush folders: a loss of power may cost the newest rounds")
+        state = self._newest_state()
+        self._cut(state.round if state else 0)
+        self._write_summary(unfinished("running"))
+        return state
+
+    def checkpoint(self, state: State) -> None:
+        """Keep the state of a round of the schedule."""
+        save_checkpoint(self.path / CHECKPOINTS, state)
+        self._prune()
+
+    def interrupted(self, state: State | None, status: str = "interrupted") -> None:
+        """Keep the last whole round of a run that ends early."""
+        if state is not None and state.round > 0:
+            save_checkpoint(self.path / CHECKPOINTS, state)
+            self._cut(state.round)
+        self._write_summary(unfinished(status, state.round if state else 0))
+
+    def finish(self, started: RunStarted, ended: RunEnded, model: Mapping[str, Array]) -> None:
+        """Write the model and the summary of a whole run, and leave only the checkpoints of its schedule."""
+        write_whole(self.path / MODEL, model_bytes(model))
+        self._prune()
+        self._write_summary(finished(started, ended), {"seconds": ended.seconds})
+        self.status = "finished"
+
+    def _newest_state(self) -> State | None:
+        from fedsim.training.flat import digest
+
+        digests = round_digests(self.path / EVENTS)
+        for path in checkpoints(self.path / CHECKPOINTS):
+            try:
+                state = load_checkpoint(path)
+            except ResultsConflict as error:
+                self.notes.append(f"{error}; using the one before")
+                continue
+            if digest(state.parameters) in digests[state.round - 1 : state.round]:
+                return state
+            self.notes.append(f"{EVENTS} does not lead to checkpoint {path.name}; using the one before")
+        return None
+
+    def _prune(self) -> None:
+        output = self.scenario.output
+        prune_checkpoints(self.path / CHECKPOINTS, output.checkpoint_every, kept_of(self.scenario))
+
+    def _cut(self, round: int) -> None:
+        """Leave the events of whole rounds up to this one, and make the table anew from them."""
+        write_lines(self.path / EVENTS, (line for line, _ in _up_to(round, recorded(self.path / EVENTS))))
+        write_lines(self.path / METRICS, table_lines(event for _, event in _up_to(round, recorded(self.path / EVENTS))))
+
+    def _write_summary(self, body: dict[str, Any], wall: dict[str, Any] | None = None) -> None:
+        write_whole(self.path / SUMMARY, summary_text(asked(self.scenario) | body, wall).encode())
+
+
+def kept_of(scenario: Scenario) -> int | None:
+    """How many checkpoints of the schedule stay; None means all of them."""
+    kept = scenario.output.checkpoints_kept
+    return None if kept == "all" else kept
+
+
+def table_lines(events: Iterable[Event]) -> Iterator[bytes]:
+    """The lines of metrics.csv that these events make."""
+    rows = Rows()
+    yield csv_line(COLUMNS).encode()
+    for row in map(rows, events):
+        if row is not None:
+            yield csv_line(row).encode()
+
+
+def model_bytes(model: Mapping[str, Array]) -> bytes:
+    """The file of the final parameters."""
+    data: bytes = save(dict(model))
+    return data
+
+
+def claim(scenario: Scenario, path: Path | None = None) -> RunFolder:
+    """Hold the folder for a scenario's results, made if need be.
+
+    ResultsConflict when another process holds it, or when it holds anything but results of this very scenario. A
+    folder given as a link is the folder that the link leads to now, whatever becomes of the link.
+    """
+    path = path or folder_of(scenario)
+    path = path.resolve() if path.is_symlink() else path
+    made = tuple(folder for folder in (path, *path.parents) if not folder.exists())
+    with storing(path):
+        path.mkdir(parents=True, exist_ok=True)
+    lock = _lock(path)
+    try:
+        return RunFolder(path, scenario, lock, _status(path, scenario), made)
+    except BaseException:
+        os.close(lock)
+        raise
+
+
+def reopen(path: Path) -> RunFolder:
+    """Hold the folder of a run that was begun before, with its own scenario."""
+    scenario = read_scenario(path)
+    check_record(path, scenario)
+    return claim(scenario, path)
+
+
+def read_scenario(path: Path) -> Scenario:
+    """The scenario of a results folder; ResultsConflict where there is none that can be read."""
+    check_kinds(path)
+    if not (path / SCENARIO).is_file():
+        raise ResultsConflict(f"{path} is no results folder: it has no {SCENARIO}")
+    try:
+        text = read_plain(path / SCENARIO, MOST_SCENARIO).decode()
+        return parse_scenario(text, source=str(path / SCENARIO))
+    except OSError as error:
+        raise ResultsConflict(f"the scenario of {path} cannot be read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, ScenarioError) as error:
+        raise ResultsConflict(f"the scenario of {path} cannot be read: {error}") from error
+
+
+def read_events(path: Path) -> list[Event]:
+    """The events of a results folder, up to the first line that is not whole."""
+    return list(events_of(path))
+
+
+def events_of(path: Path) -> Iterator[Event]:
+    """The same, one after another: a long record need not fit in memory."""
+    return (event for _, event in recorded(path / EVENTS))
+
+
+def _up_to(round: int, record: Iterable[tuple[bytes, Event]]) -> Iterator[tuple[bytes, Event]]:
+    """The events of whole rounds up to this one."""
+    for line, event in record if round else ():
+        yield line, event
+        if isinstance(event, RoundEnded) and event.round == round:
+            return
+
+
+def _lock(path: Path) -> int:
+    """An advisory lock on the folder itself: it leaves no file, and the system drops it with the process."""
+    with storing(path):
+        descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise ResultsConflict(f"{path} is in use by another run; wait for it, or choose another --out") from None
+    return descriptor
+
+
+def _status(path: Path, scenario: Scenario) -> Status:
+    present = {entry.name for entry in path.iterdir()} - {FIGURE, *map(part_of, OURS)}
+    if not present:
+        check_kinds(path)
+        return "new"
+    if SCENARIO not in present:
+        raise ResultsConflict(f"{path} is not empty and is no results folder; choose another --out")
+    different = apart(recorded_settings(read_scenario(path)), recorded_settings(scenario))
+    if different:
+        raise ResultsConflict(f"{path} holds the results of another scenario: {different}; choose another --out")
+    return "finished" if read_summary(path).get("status") == "finished" else "partial"

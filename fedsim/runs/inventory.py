@@ -1,0 +1,67 @@
+"""What stands in a results folder: its names, and whether each of them is what a run puts there.
+
+scenario.toml     the resolved scenario
+events.jsonl      every event, one a line
+metrics.csv       one line a round
+summary.json      the numbers at the end, versions and host
+checkpoints/      state.json and state.safetensors after some rounds
+model.safetensors the final parameters under the model's own names
+accuracy.png      drawn by the terminal
+
+A folder may come from anywhere, so a link, a device or a pipe under one of these names is refused before anything is
+read, written or deleted: nothing outside the folder is ever touched through it.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from fedsim.runs.checkpoints import ARRAYS, NAME, REST
+from fedsim.errors import ResultsConflict
+from fedsim.atomic_files import kind_of, part_of
+
+SCENARIO, EVENTS, METRICS, SUMMARY = "scenario.toml", "events.jsonl", "metrics.csv", "summary.json"
+CHECKPOINTS, MODEL, FIGURE = "checkpoints", "model.safetensors", "accuracy.png"
+OURS = (SCENARIO, EVENTS, METRICS, SUMMARY, CHECKPOINTS, MODEL, FIGURE)
+STATE_FILES = (ARRAYS, REST)
+
+
+def check_kinds(path: Path) -> None:
+    """ResultsConflict where one of our names in the folder is not the plain file or folder that a run makes."""
+    for name in OURS:
+        _check_kind(path, Path(name), "a folder" if name == CHECKPOINTS else "a file")
+    for place in _entries(path / CHECKPOINTS):
+        if NAME.fullmatch(place.name):
+            _check_checkpoint(path, place)
+
+
+def strangers(path: Path) -> Iterator[str]:
+    """What stands in the folder and is none of a run's, in order; none of it is touched or looked into."""
+    known = {*OURS, *map(part_of, OURS)}
+    for place in _entries(path):
+        if place.name not in known:
+            yield place.name
+    for place in _entries(path / CHECKPOINTS):
+        if not NAME.fullmatch(place.name):
+            yield f"{CHECKPOINTS}/{place.name}"
+
+
+def _check_checkpoint(path: Path, place: Path) -> None:
+    name = place.relative_to(path)
+    _check_kind(path, name, "a folder")
+    for entry in _entries(place):
+        if entry.name not in STATE_FILES:
+            raise ResultsConflict(f"{path}: {name} holds {entry.name}, which no run put there; move it elsewhere")
+        _check_kind(path, name / entry.name, "a file")
+
+
+def _check_kind(path: Path, name: Path, wanted: str) -> None:
+    found = kind_of(path / name)
+    if found and found != wanted:
+        raise ResultsConflict(
+            f"{path}: {name} is {found}, not {wanted}; a results folder is read and written only where nothing "
+            "leads out of it"
+        )
+
+
+def _entries(path: Path) -> list[Path]:
+    return sorted(path.iterdir()) if kind_of(path) == "a folder" else []

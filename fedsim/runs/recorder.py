@@ -1,0 +1,54 @@
+"""What is kept of a run while it goes on: its files first, then its state, in a folder that this process holds."""
+
+from typing import TYPE_CHECKING
+
+from fedsim.events import Event, RoundEnded, RunEnded, RunStarted
+from fedsim.runs.folder import RunFolder
+from fedsim.runs.metrics_file import Metrics
+
+if TYPE_CHECKING:
+    from fedsim.engine import Simulation
+
+
+class Recorder:
+    """A sink that writes a run's files and checkpoints; without a folder it keeps nothing."""
+
+    def __init__(self, folder: RunFolder | None, simulation: "Simulation") -> None:
+        self.folder, self.simulation = folder, simulation
+        self._metrics = Metrics(folder.path) if folder else None
+        self._started: RunStarted | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Write the event, and after a round of the schedule the state."""
+        if self.folder is None or self._metrics is None:
+            return
+        self._metrics(event)
+        if isinstance(event, RunStarted):
+            self._started = event
+        elif isinstance(event, RoundEnded):
+            self._checkpoint(event, self.folder, self._metrics)
+        elif isinstance(event, RunEnded) and self._started:
+            self._metrics.sync()
+            self.folder.finish(self._started, event, self.simulation.model())
+
+    def broken_off(self, status: str) -> None:
+        """Keep the last whole round of a run that ends early; one that failed before there was any leaves nothing."""
+        self.close()
+        if self.folder is None:
+            return
+        state = self.simulation.state
+        if status == "failed" and self.folder.status == "new" and (state is None or state.round == 0):
+            self.folder.discard()
+        else:
+            self.folder.interrupted(state, status)
+
+    def close(self) -> None:
+        """Close the files."""
+        if self._metrics:
+            self._metrics.close()
+
+    def _checkpoint(self, event: RoundEnded, folder: RunFolder, metrics: Metrics) -> None:
+        every = folder.scenario.output.checkpoint_every
+        if every and event.round % every == 0 and self.simulation.state:
+            metrics.sync()  # a checkpoint is never ahead of the events that led to it
+            folder.checkpoint(self.simulation.state)

@@ -1,0 +1,73 @@
+"""summary.json: what a run was asked and what it ended as, for readers who want one small file."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fedsim.scenario.build import decompose, settings_of
+from fedsim.events import RunEnded, RunStarted
+from fedsim.atomic_files import read_plain
+from fedsim.runs.inventory import SUMMARY
+from fedsim.scenario.load import scenario_digest
+from fedsim.runs.provenance import host, versions
+from fedsim.runs.event_json import event_record
+from fedsim.scenario.sections import Scenario
+
+MOST_BYTES = 2**25
+MACHINE = ("versions", "host", "wall")
+"""What depends on where and when a run was made rather than on its scenario."""
+UNFINISHED = ("running", "interrupted", "stopped", "failed")
+
+
+def asked(scenario: Scenario) -> dict[str, Any]:
+    """What a run was asked: its names at a glance, and every setting that its record depends on."""
+    return {
+        "name": scenario.name,
+        "question": scenario.question,
+        "scenario": scenario_digest(scenario),
+        "seed": scenario.seed,
+        "data": scenario.data.name,
+        "partition": scenario.partition.name,
+        "model": scenario.model.name,
+        "attacks": [each.attack.name for each in scenario.attacks],
+        "rule": scenario.aggregator.name,
+        "preaggregators": [each.name for each in scenario.preaggregators],
+        "settings": recorded_settings(scenario),
+    }
+
+
+def recorded_settings(scenario: Scenario) -> dict[str, Any]:
+    """Every setting that the record of a run depends on, by its dotted path."""
+    return {"name": scenario.name} | settings_of(scenario) | {"execution.batch": decompose(scenario.execution)["batch"]}
+
+
+def unfinished(status: str, rounds_done: int | None = None) -> dict[str, Any]:
+    """How far a run got."""
+    return {"status": status} if rounds_done is None else {"status": status, "rounds_done": rounds_done}
+
+
+def finished(started: RunStarted, ended: RunEnded) -> dict[str, Any]:
+    """What a whole run ended as."""
+    record = event_record(ended)
+    sizes = {name: getattr(started, name) for name in ("train", "root", "validation", "test")}
+    return {"status": "finished", "examples": sizes} | {k: v for k, v in record.items() if k not in ("event", "wall")}
+
+
+def summary_text(body: Mapping[str, Any], wall: Mapping[str, Any] | None = None) -> str:
+    """The file: the body, then what depends on the machine."""
+    return written({**body, "versions": versions(), "host": host(), "wall": dict(wall or {})})
+
+
+def written(summary: Mapping[str, Any]) -> str:
+    """A summary as a run writes it."""
+    return json.dumps(summary, indent=2) + "\n"
+
+
+def read_summary(path: Path) -> dict[str, Any]:
+    """The summary of a results folder; empty where there is none that can be read."""
+    try:
+        summary = json.loads(read_plain(path / SUMMARY, MOST_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return summary if isinstance(summary, dict) else {}

@@ -1,0 +1,137 @@
+"""Is a results folder what its scenario gives? Rounds are played again and held against the record, byte by byte."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fedsim.array_types import Progress, silent
+from fedsim.runs.consistency import (
+    Difference,
+    Outline,
+    checkpoint_differences,
+    inconsistencies,
+    is_finished,
+    outline,
+    same_bytes,
+)
+from fedsim.errors import ResultsConflict
+from fedsim.runs.inventory import EVENTS, FIGURE, MODEL, SUMMARY, strangers
+from fedsim.runs.provenance import host, versions
+from fedsim.runs.replay import Replay, state_before
+from fedsim.runs.folder import model_bytes, read_scenario
+from fedsim.runs.spot_checks import Spots, draw
+from fedsim.runs.summary_file import read_summary
+
+if TYPE_CHECKING:
+    from fedsim.engine import Simulation
+    from fedsim.execution.pool import Pool
+
+MOST_STRANGERS = 5
+
+
+class Verdict(NamedTuple):
+    """What a verification found."""
+
+    first: int  # rounds compared, from the first
+    last: int  # to the last
+    events: int  # compared
+    played: int  # rounds that were played again for it
+    differences: tuple[Difference, ...]  # the first of each file, the events' before the others'
+    not_compared: tuple[str, ...]  # what was left out, in words
+    versions: dict[str, tuple[str, str]]  # packages, and the processor, that are not the recorded ones: (recorded, now)
+    spots: Spots | None = None  # of a spot check
+
+    @property
+    def difference(self) -> Difference | None:
+        """The first difference, or None where all that was compared is the same."""
+        return self.differences[0] if self.differences else None
+
+
+def verify(
+    folder: Path,
+    rounds: tuple[int, int] | None = None,
+    pool: "Pool | None" = None,
+    progress: Progress = silent,
+    *,
+    spot: int | None = None,
+    seed: int | None = None,
+) -> Verdict:
+    """Play a folder's scenario again and compare it with all that the folder holds.
+
+    `rounds` plays only these (from, to), `spot` so many that are drawn at random, by `seed` where one is given; each
+    from the nearest checkpoint before it, or from the beginning. Rounds passed on the way are compared too.
+
+    ResultsConflict where the folder holds no whole round of those asked for.
+    """
+    scenario, kept = read_scenario(folder), outline(folder)
+    _check_rounds(folder, kept.done, rounds)
+    spots = draw(spot, kept.done, seed) if spot is not None else None
+    spans = [(round, round) for round in spots.rounds] if spots else [rounds] if rounds else []
+    start = state_before(folder, spans[0][0]) if spans else None
+    from fedsim.engine import simulate  # and with it torch, once nothing is left to refuse
+
+    with simulate(scenario, pool, resume=start, progress=progress) as simulation:
+        replay = Replay(folder, simulation, is_finished(folder), progress)
+        found = list(replay.all() if not spans else replay.spans(spans))
+        model = list(_in_model(folder, simulation, kept))
+    found += inconsistencies(folder, scenario, kept)
+    found += checkpoint_differences(folder, kept, seen=replay.checkpoints)
+    first, last = spans[0][0] if spans else 1, spans[-1][1] if spans else kept.done
+    return Verdict(
+        first, last, replay.events, replay.played, (*found, *(each for each in model if isinstance(each, Difference))),
+        (*_left_out(folder, kept, replay), *(each for each in model if isinstance(each, str))),
+        _other_versions(folder), spots,
+    )  # fmt: skip
+
+
+def _check_rounds(folder: Path, done: int, rounds: tuple[int, int] | None) -> None:
+    first, last = rounds or (1, done)
+    if not done:
+        raise ResultsConflict(f"{folder} holds no whole round: there is nothing to verify")
+    if not 1 <= first <= last <= done:
+        raise ResultsConflict(f"{folder} holds rounds 1 to {done}: cannot verify {first} to {last}")
+
+
+def _in_model(folder: Path, simulation: "Simulation", kept: Outline) -> Iterator[Difference | str]:
+    """A difference in the model's file, or why it was not compared."""
+    if not (folder / MODEL).is_file():
+        return
+    from fedsim.training.flat import digest
+
+    state = simulation.state
+    if state is None or state.round < kept.done:
+        simulation.state = state = state_before(folder, kept.done + 1)
+    if state is None or simulation.federation is None or digest(state.parameters) not in kept.digests[-1:]:
+        yield f"{MODEL}: the last round was not played again and has no checkpoint that the events lead to"
+    elif not kept.ended:
+        yield f"{MODEL}: the run is not finished"
+    elif not same_bytes(folder / MODEL, model_bytes(simulation.model())):
+        yield Difference(kept.done, "closing", "", "other bytes", "the final parameters", MODEL)
+
+
+def _left_out(folder: Path, kept: Outline, replay: Replay) -> Iterator[str]:
+    """What a verdict says nothing of."""
+    yield f"the wall clock (`wall` in {EVENTS} and {SUMMARY}), versions and host in {SUMMARY}"
+    if replay.played < kept.done:
+        yield f"{kept.done - replay.played} of {kept.done} rounds, which were not played again"
+    if replay.cut:
+        yield f"the end of the last line of {EVENTS}, which was cut short"
+    if (folder / FIGURE).exists():
+        yield FIGURE
+    other = list(strangers(folder))
+    if other:
+        more = f" and {len(other) - MOST_STRANGERS} more" if len(other) > MOST_STRANGERS else ""
+        yield f"files that no run put there: {', '.join(other[:MOST_STRANGERS])}{more}"
+
+
+def _other_versions(folder: Path) -> dict[str, tuple[str, str]]:
+    """What may explain a difference: packages, and the processor, which rounds in its own way."""
+    summary = read_summary(folder)
+    recorded = {**_table(summary, "versions"), "processor": _table(summary, "host").get("processor")}
+    now = versions() | {"processor": str(host()["processor"])}
+    return {name: (str(recorded[name]), now[name]) for name in now if recorded.get(name) not in (None, now[name])}
+
+
+def _table(summary: dict[str, Any], key: str) -> dict[str, Any]:
+    table = summary.get(key)
+    return table if isinstance(table, dict) else {}

@@ -1,0 +1,208 @@
+"""Plain tables into a scenario, bottom up, with every problem found on the way.
+
+Sections are pydantic dataclasses built by their own constructors; choices of algorithms are looked up in the
+registries and their settings checked against the signatures. A key that is wrong is left out, so that the search for
+problems goes on with the rest.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from functools import cache
+from itertools import takewhile
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from fedsim.errors import Problem, UnknownName
+from fedsim.registry import registries
+from fedsim.scenario.sections import Choice, In, Scenario
+from fedsim.scenario.validation import check_settings, freeze, problems_of, shown
+
+Path = tuple[str | int, ...]
+
+
+def compose(table: Mapping[str, Any]) -> tuple[Scenario | None, list[Problem]]:
+    """The scenario a table describes, and everything that is wrong with it; with problems, what is left of it."""
+    problems: list[Problem] = []
+    scenario = _section(Scenario, freeze(table), (), problems)
+    return scenario, problems
+
+
+def decompose(scenario: Any) -> dict[str, Any]:
+    """The table that describes a scenario, every default filled in; keys without a value are left out."""
+    table: dict[str, Any] = {}
+    cls: type = type(scenario)
+    for name, hint in _hints(cls).items():
+        value, choice = getattr(scenario, name), _choice(hint)
+        if choice is not None and choice.flat:
+            table |= _plain(value)
+        elif value is not None:
+            table[name] = _plain(value)
+    return table
+
+
+IRRELEVANT = ("name", "question", "execution", "output")
+"""Sections that change no result."""
+
+
+def settings_of(scenario: Any) -> dict[str, Any]:
+    """Every setting that a result depends on by its dotted path, defaults filled in."""
+    found: dict[str, Any] = {}
+    _flatten("", {key: value for key, value in decompose(scenario).items() if key not in IRRELEVANT}, found)
+    return found
+
+
+def _flatten(path: str, value: Any, found: dict[str, Any]) -> None:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _flatten(f"{path}.{key}" if path else key, item, found)
+    elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        for place, item in enumerate(value):
+            _flatten(f"{path}[{place}]", item, found)
+    else:
+        found[path] = value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Choice):
+        return {"name": value.name} | {key: _plain(item) for key, item in value.settings.items() if item is not None}
+    if dataclasses.is_dataclass(value):
+        return decompose(value)
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _section(cls: Any, table: Any, path: Path, problems: list[Problem]) -> Any:
+    """An instance of a section, without what is wrong in it, or None where nothing can be made of it."""
+    if not isinstance(table, Mapping):
+        problems.append(Problem(path, f"must be a table of settings, got {shown(table)}", table))
+        return None
+    values = dict(table)
+    for name, hint in _hints(cls).items():
+        values |= _part(name, hint, values, path, problems)
+    try:
+        return cls(**values)
+    except ValidationError as error:
+        found = problems_of(error, _adapter(cls), path)
+    problems += found
+    wrong = {problem.path[len(path)] for problem in found if len(problem.path) > len(path)}
+    try:
+        return cls(**{key: value for key, value in values.items() if key not in wrong})
+    except ValidationError:
+        return None
+
+
+def _part(name: str, hint: Any, values: dict[str, Any], path: Path, problems: list[Problem]) -> dict[str, Any]:
+    """The field with its tables turned into choices and sections; nothing where pydantic can do it alone."""
+    choice, inner = _choice(hint), _member(hint)
+    if choice is not None and choice.flat:
+        return {name: _flat_choice(choice, values, path, problems)}
+    if choice is not None:
+        table = values.get(name, {"name": DEFAULTS[choice.family]} if choice.family in DEFAULTS else {})
+        if isinstance(table, Mapping) and choice.family in NAMELESS:
+            table = {"name": DEFAULTS[choice.family], **table}
+        return {name: _choose(choice.family, table, (*path, name), problems)}
+    if dataclasses.is_dataclass(hint):
+        return _kept(name, _section(hint, values.pop(name, {}), (*path, name), problems))
+    if name not in values:
+        return {}
+    build = _builder(inner)
+    if build is None:
+        return {}
+    items = values.pop(name)
+    if not isinstance(items, tuple):
+        problems.append(Problem((*path, name), f"must be a list of tables, got {shown(items)}", items))
+        return {}
+    built = [build(item, (*path, name, place), problems) for place, item in enumerate(items)]
+    return {name: tuple(takewhile(lambda item: item is not None, built))}  # those after it would lose their place
+
+
+def _kept(name: str, value: Any) -> dict[str, Any]:
+    return {} if value is None else {name: value}
+
+
+def _builder(inner: Any) -> Callable[[Any, Path, list[Problem]], Any] | None:
+    """What makes one item of a list field, where the items are choices or sections."""
+    choice = _choice(inner)
+    if choice is not None:
+        family = choice.family
+        return lambda item, path, problems: _choose(family, item, path, problems)
+    if dataclasses.is_dataclass(inner):
+        return lambda item, path, problems: _section(inner, item, path, problems)
+    return None
+
+
+def _flat_choice(choice: In, values: dict[str, Any], path: Path, problems: list[Problem]) -> Choice:
+    """A choice whose name and settings stand among the section's own keys, which are taken out."""
+    own = _own_keys(choice)
+    table = {key: values.pop(key) for key in list(values) if key not in own}
+    return _choose(choice.family, table, path, problems, beside=own)
+
+
+def _choose(family: str, table: Any, path: Path, problems: list[Problem], beside: tuple[str, ...] = ()) -> Choice:
+    """The choice a table or a bare name describes; a placeholder where it is wrong."""
+    registry = families()[family]
+    table = {"name": table} if isinstance(table, str) else table
+    if not isinstance(table, Mapping):
+        problems.append(Problem(path, f"must be the name of one of the {family} or a table, got {shown(table)}", table))
+        return Choice("")
+    if not isinstance(name := table.get("name"), str):
+        reason = f"got {shown(name)}" if "name" in table else f"one of {', '.join(e.name for e in registry)}"
+        problems.append(Problem((*path, "name"), f"must name one of the {family}: {reason}", name))
+        return Choice("")
+    try:
+        entry = registry[name]
+    except UnknownName as error:
+        problems.append(Problem((*path, "name"), str(error), name))
+        return Choice(name)
+    given = {key: value for key, value in table.items() if key != "name"}
+    settings, found = check_settings(entry, given, path, beside=("name", *beside))
+    problems += found
+    return Choice(entry.name, settings)
+
+
+DEFAULTS: dict[str, Any] = {
+    In_.family: getattr(holder, name).name
+    for holder in (Scenario(), Scenario().clients, Scenario().training)
+    for name, hint in get_type_hints(type(holder), include_extras=True).items()
+    if (In_ := next((m for m in get_args(hint)[1:] if isinstance(m, In)), None)) is not None
+}
+"""The algorithm of each family that a scenario gets without asking."""
+NAMELESS = {"optimizers", "latencies"}
+"""Families whose usual member is meant by a table without a name: `[training.optimizer]` with `lr = 0.1` is SGD."""
+
+
+@cache
+def families() -> dict[str, Any]:
+    """Every registry by family."""
+    return registries()
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls, include_extras=True)
+
+
+@cache
+def _adapter(cls: type) -> TypeAdapter[Any]:
+    return TypeAdapter(cls)
+
+
+def _choice(hint: Any) -> In | None:
+    """The mark of a field that is a choice."""
+    extras = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    return next((extra for extra in extras if isinstance(extra, In)), None)
+
+
+def _member(hint: Any) -> Any:
+    """The item type of a tuple field, or the non-None member of an optional one."""
+    arguments = [argument for argument in get_args(hint) if argument not in (type(None), Ellipsis)]
+    return arguments[0] if get_origin(hint) in (tuple, Union, UnionType) and arguments else None
+
+
+@cache
+def _own_keys(choice: In) -> tuple[str, ...]:
+    """Keys of the section that holds this flat choice, its own ones."""
+    from fedsim.scenario.sections import Attack
+
+    return tuple(name for name, hint in _hints(Attack).items() if _choice(hint) != choice)

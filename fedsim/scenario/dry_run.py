@@ -1,0 +1,250 @@
+"""What can be known of a scenario before any work: the parts played once on a tiny matrix.
+
+A rule's own precondition is not repeated here: it is called with as many rows as a round brings, and has its say.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from fractions import Fraction
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from fedsim.aggregators.contract import Aggregate, Condition, aggregators, check_condition
+from fedsim.array_types import Array
+from fedsim.attacks.contract import attacks, forged_rows
+from fedsim.checked_calls import refusal
+from fedsim.errors import Problem
+from fedsim.latencies.contract import latencies
+from fedsim.preaggregators.contract import Mixed, preaggregators
+from fedsim.randomness import Stream
+from fedsim.registry import Entry, Registry
+from fedsim.scenario.compatibility import too_many_parts, unfit
+from fedsim.scenario.sections import Attack, Choice, Scenario, attackers_wanted
+
+Path = tuple[str | int, ...]
+
+WIDTH = 6
+"""Coordinates of the tiny matrix."""
+MOST_ROWS = 2_000
+"""Rehearse with no more rows than this; of larger rounds only the declared conditions are checked."""
+
+
+def dry_run(scenario: Scenario, wrong: Sequence[Path] = ()) -> list[Problem]:
+    """Everything wrong that can be seen without data or model.
+
+    `wrong` are places known to be wrong already: what depends on them cannot be judged and is passed over.
+    """
+    places = set(wrong)
+    above = {path[:length] for path in places for length in range(len(path))}
+
+    def sound(*needed: Path) -> bool:
+        own = {need[:length] for need in needed for length in range(len(need) + 1)}
+        return not (places & own or above & set(needed))
+
+    population, rows = ("clients", "population"), (("clients", "sampled"), ("clients", "quorum"))
+    found = unfit(scenario, sound)
+    if too_many_parts(scenario):
+        return found
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        if sound(population, *rows):
+            found += _clients(scenario)
+        for place, plan in enumerate(scenario.attacks):
+            if sound(("attacks", place), population):
+                found += _attack(plan, place, scenario)
+        if sound(("attacks",), population):
+            found += [*_too_many(scenario), *_shared_ids(scenario)]
+        if sound(*rows, ("preaggregators",), ("aggregator",), ("root", "size")):
+            found += _server(scenario)
+        if sound(("clients", "latency")):
+            found += _latency(scenario)
+    return found
+
+
+def play(choice: Choice, rows: Array) -> Aggregate:
+    """The rule's verdict on rows, with plain stand-ins for everything else it asks for."""
+    entry = aggregators[choice.name]
+    n, d = rows.shape
+    stand_ins: dict[str, Any] = {
+        "updates": rows,
+        "counts": np.full(n, 10),
+        "previous": np.zeros(d, rows.dtype),
+        "parameters": np.zeros(d, rows.dtype),
+        "trusted": np.ones(d, rows.dtype),
+        "root_logits": Stream.root(0).at("logits").numpy().standard_normal((n, 4, 3)).astype(np.float32),
+        "memory": None,
+        "clients": np.arange(n),
+        "stream": Stream.root(0),
+    }
+    verdict: Aggregate = entry.call(stand_ins, choice.settings)
+    return verdict
+
+
+def mix(choice: Choice, rows: Array) -> Mixed:
+    """A pre-aggregator's answer on rows."""
+    mixed: Mixed = preaggregators[choice.name].call({"updates": rows, "stream": Stream.root(0)}, choice.settings)
+    return mixed
+
+
+def _clients(scenario: Scenario) -> list[Problem]:
+    clients, problems = scenario.clients, []
+    if clients.population is not None and clients.sampled > clients.population:
+        message = f"cannot sample {clients.sampled} of {clients.population} clients"
+        problems.append(Problem(("clients", "sampled"), message, clients.sampled))
+    if clients.quorum is not None and clients.quorum > clients.sampled:
+        message = f"can never be reached with {clients.sampled} sampled clients"
+        problems.append(Problem(("clients", "quorum"), message, clients.quorum))
+    return problems
+
+
+def _attack(plan: Attack, place: int, scenario: Scenario) -> list[Problem]:
+    path, problems = ("attacks", place), []
+    given = [key for key in ("count", "fraction", "ids") if getattr(plan, key) is not None]
+    if len(given) != 1:
+        wish = f"got {', '.join(given)}" if given else "none is given"
+        problems.append(Problem((*path, "count"), f"give one of count, fraction and ids: {wish}"))
+    if plan.stop is not None and plan.stop < plan.start:
+        problems.append(Problem((*path, "stop"), f"is before start = {plan.start}", plan.stop))
+    population = scenario.clients.population
+    if population is not None and plan.ids and max(plan.ids) >= population:
+        problems.append(Problem((*path, "ids"), f"clients are 0 to {population - 1}, got {max(plan.ids)}", plan.ids))
+    if plan.ids is not None and len(set(plan.ids)) < len(plan.ids):
+        problems.append(Problem((*path, "ids"), "names a client twice", plan.ids))
+    message = _try_attack(plan.attack)
+    return [*problems, Problem((*path, "name"), message, plan.attack.name)] if message else problems
+
+
+def _try_attack(choice: Choice) -> str:
+    rows = Stream.root(0).at("rows").numpy().standard_normal((4, WIDTH)).astype(np.float32)
+    stand_ins: Mapping[str, Any] = {
+        "honest": rows,
+        "own": rows[:2],
+        "count": 2,
+        "parameters": rows[0],
+        "previous": rows[1],
+        "defence": lambda matrix: matrix.mean(axis=0),
+        "clients": np.arange(2),
+        "stream": Stream.root(0),
+        "images": np.zeros((4, 1, 8, 8), np.uint8),
+        "labels": np.arange(4),
+        "places": np.arange(4),
+        "classes": 62,
+    }
+    return _refusal(attacks[choice.name], stand_ins, choice)
+
+
+def _refusal(entry: Entry, stand_ins: Mapping[str, Any], choice: Choice) -> str:
+    """What the algorithm says against its settings, or nothing."""
+    try:
+        answer = entry.call(stand_ins, choice.settings)
+        if entry.traits.get("poisons") == "updates":
+            forged_rows(entry.name, answer, stand_ins["count"], WIDTH)
+    except Exception as error:
+        return refusal(error, entry.name, entry.function)
+    return ""
+
+
+def _too_many(scenario: Scenario) -> list[Problem]:
+    population = scenario.clients.population
+    if population is None:
+        return []
+    wanted = sum(attackers_wanted(plan, population) for plan in scenario.attacks)
+    if wanted <= population:
+        return []
+    return [Problem(("attacks",), f"want {wanted} clients in all, and there are {population}")]
+
+
+def _shared_ids(scenario: Scenario) -> list[Problem]:
+    owner: dict[int, int] = {}
+    for place, plan in enumerate(scenario.attacks):
+        for client in plan.ids or ():
+            if owner.setdefault(client, place) != place:
+                message = f"client {client} belongs to attacks[{owner[client]}] already"
+                return [Problem(("attacks", place, "ids"), message, plan.ids)]
+    return []
+
+
+def rows_seen(scenario: Scenario) -> list[int]:
+    """How many rows a full round brings to each pre-aggregator in order, and at last to the rule.
+
+    Rows beyond MOST_ROWS are not made but counted: what becomes of them is taken to be in proportion.
+    """
+    full = _full(scenario)
+    rows = np.zeros((min(full, MOST_ROWS), 1), np.float32)
+    scale, numbers = Fraction(full, len(rows)), [full]
+    for choice in scenario.preaggregators:
+        rows = mix(
+            Choice(choice.name, dict(choice.settings) | ({"f": 0} if "f" in choice.settings else {})), rows
+        ).updates
+        numbers.append(ceil(len(rows) * scale))
+    return numbers
+
+
+def _full(scenario: Scenario) -> int:
+    """Rows of a round in which nobody is missing."""
+    clients = scenario.clients
+    return min(clients.quorum or clients.sampled, clients.sampled)
+
+
+def _server(scenario: Scenario) -> list[Problem]:
+    """The pre-aggregators and the rule, on as many rows as a full round brings."""
+    n = _full(scenario)
+    return _conditions(scenario) if n > MOST_ROWS else _played(scenario, n) or _root(scenario)
+
+
+def _conditions(scenario: Scenario) -> list[Problem]:
+    """The conditions alone, where there are too many rows to play with."""
+    steps: list[tuple[Registry, Choice, tuple[str | int, ...]]] = [
+        (preaggregators, choice, ("preaggregators", place)) for place, choice in enumerate(scenario.preaggregators)
+    ]
+    steps.append((aggregators, scenario.aggregator, ("aggregator",)))
+    for (registry, choice, path), n in zip(steps, rows_seen(scenario), strict=True):
+        needs, f = registry[choice.name].needs, choice.settings.get("f", 0)
+        try:
+            check_condition(choice.name, Condition.parse(needs), needs, n, f)
+        except ValueError as error:
+            return [Problem((*path, "f" if "f" in choice.settings else "name"), str(error), f)]
+    return _root(scenario)
+
+
+def _played(scenario: Scenario, n: int) -> list[Problem]:
+    rows = Stream.root(0).at("rows").numpy().standard_normal((n, WIDTH)).astype(np.float32)
+    for place, choice in enumerate(scenario.preaggregators):
+        try:
+            rows = mix(choice, rows).updates
+        except Exception as error:
+            words = refusal(error, choice.name, preaggregators[choice.name].function)
+            return [_unfit(("preaggregators", place), choice, words, lambda c, r=rows: mix(c, r))]
+    try:
+        play(scenario.aggregator, rows)
+    except Exception as error:
+        words = refusal(error, scenario.aggregator.name, aggregators[scenario.aggregator.name].function)
+        return [_unfit(("aggregator",), scenario.aggregator, words, lambda c: play(c, rows))]
+    return []
+
+
+def _root(scenario: Scenario) -> list[Problem]:
+    wants_root = {"trusted", "root_logits"} & set(aggregators[scenario.aggregator.name].supplied)
+    if wants_root and scenario.root.size == 0:
+        return [Problem(("root", "size"), f"{scenario.aggregator.name} needs root data: give at least one example", 0)]
+    return []
+
+
+def _unfit(path: tuple[str | int, ...], choice: Choice, message: str, attempt: Any) -> Problem:
+    """The rule's own words, with the greatest f that would do."""
+    f = choice.settings.get("f")
+    if not isinstance(f, int):
+        return Problem((*path, "name"), message, choice.name)
+    for smaller in range(min(f, MOST_ROWS) - 1, -1, -1):
+        with suppress(Exception):
+            attempt(Choice(choice.name, {**choice.settings, "f": smaller}))
+            return Problem((*path, "f"), f"{message}; here f is at most {smaller}", f)
+    return Problem((*path, "f"), f"{message}; no f will do with so few rows", f)
+
+
+def _latency(scenario: Scenario) -> list[Problem]:
+    choice = scenario.clients.latency
+    stand_ins: dict[str, Any] = {"clients": np.arange(2), "round": 1, "stream": Stream.root(0)}
+    message = _refusal(latencies[choice.name], stand_ins, choice)
+    return [Problem(("clients", "latency"), message, choice.name)] if message else []

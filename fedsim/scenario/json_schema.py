@@ -1,0 +1,131 @@
+"""The JSON Schema of scenario files, for editors that complete and check TOML.
+
+Everything in it is read from the same places as everything else: the sections' fields with the sentence under them,
+and the algorithms' signatures.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from fedsim.registry import Entry
+from fedsim.scenario.build import DEFAULTS, NAMELESS, families
+from fedsim.scenario.sections import Attack, Clients, In, Scenario, Training
+from fedsim.scenario.validation import settings_adapter
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+Node = dict[str, Any]
+
+
+def scenario_schema() -> Node:
+    """The JSON Schema (2020-12) of a scenario file."""
+    raw = TypeAdapter(Scenario).json_schema(ref_template="#/$defs/{model}")
+    sections = {name: _plain(node) for name, node in raw.pop("$defs").items()}
+    scenario = _plain(raw)
+    for cls, node in ((Scenario, scenario), (Clients, sections["Clients"]), (Training, sections["Training"])):
+        _point_at_families(cls, node)
+    sections["Attack"] = _attack(sections["Attack"])
+    chosen = {family: _family(family) for family in families() if family != "attacks"}
+    head = {"$schema": DIALECT, "title": "A fedsim scenario"}
+    schema: Node = head | scenario | {"$defs": sections | chosen}
+    return schema
+
+
+def setting_schemas(entry: Entry) -> dict[str, Node]:
+    """The JSON Schema of each of an algorithm's settings, with its meaning and its default."""
+    found = settings_adapter(entry).json_schema(ref_template="#/$defs/{model}").get("properties", {})
+    return {name: _setting(entry, name, node) for name, node in found.items()}
+
+
+def key_schemas(section: type) -> dict[str, Node]:
+    """The JSON Schema of each key of a section of a scenario; choices appear as plain tables."""
+    properties: dict[str, Node] = _plain(TypeAdapter(section).json_schema())["properties"]
+    return properties
+
+
+def _setting(entry: Entry, name: str, node: Node) -> Node:
+    setting = entry.settings[name]
+    node = _plain(node) | ({"description": setting.meaning} if setting.meaning else {})
+    return node if setting.required or setting.default is None else node | {"default": setting.default}
+
+
+def _plain(node: Any) -> Any:
+    """Without what a TOML file cannot say (null) and what repeats the key (title)."""
+    if isinstance(node, list):
+        return [_plain(item) for item in node]
+    if not isinstance(node, Mapping):
+        return node
+    plain = {key: _plain(item) for key, item in node.items() if not (key == "title" and isinstance(item, str))}
+    if plain.get("default", 0) is None:
+        del plain["default"]
+    options = [option for option in plain.get("anyOf", ()) if option != {"type": "null"}]
+    if len(options) == 1:
+        del plain["anyOf"]
+        return options[0] | plain
+    return plain | ({"anyOf": options} if options else {})
+
+
+def _point_at_families(section: type, node: Node) -> None:
+    """Put the family's own tables where a field of the section is a choice."""
+    for name, (family, listed) in _choices(section).items():
+        field = node["properties"][name]
+        kept = {key: field[key] for key in ("description",) if key in field}
+        choice = {"$ref": f"#/$defs/{family}"}
+        node["properties"][name] = kept | ({"type": "array", "items": choice} if listed else choice)
+        if not listed:
+            node["properties"][name]["default"] = DEFAULTS[family]
+
+
+def _choices(section: type) -> dict[str, tuple[str, bool]]:
+    """Fields of a section that are choices: the family, and whether the field lists several."""
+    found: dict[str, tuple[str, bool]] = {}
+    for name, annotation in section.__annotations__.items():
+        for mark, listed in ((_mark(annotation), False), *((_mark(m), True) for m in _arguments(annotation))):
+            if mark is not None:
+                found[name] = (mark.family, listed)
+    return found
+
+
+def _mark(annotation: Any) -> In | None:
+    return next((extra for extra in getattr(annotation, "__metadata__", ()) if isinstance(extra, In)), None)
+
+
+def _arguments(annotation: Any) -> tuple[Any, ...]:
+    return () if hasattr(annotation, "__metadata__") else getattr(annotation, "__args__", ())
+
+
+def _family(family: str) -> Node:
+    """A bare name where nothing else must be said, or a table that names the algorithm."""
+    entries = list(families()[family])
+    bare = [name for entry in entries if not _required(entry) for name in (entry.name, *entry.aliases)]
+    tables = [_table(entry, {}) for entry in entries]
+    return {"anyOf": [*([{"enum": sorted(bare)}] if bare else []), *tables]}
+
+
+def _table(entry: Entry, own: Mapping[str, Node]) -> Node:
+    name = {"enum": [entry.name, *entry.aliases]} if entry.aliases else {"const": entry.name}
+    usual = entry.family in NAMELESS and DEFAULTS[entry.family] == entry.name
+    return {
+        "type": "object",
+        "description": entry.summary,
+        "properties": {"name": name | {"description": entry.summary}, **setting_schemas(entry), **own},
+        "required": [*([] if usual else ["name"]), *_required(entry)],
+        "additionalProperties": False,
+    }
+
+
+def _required(entry: Entry) -> list[str]:
+    return [setting.name for setting in entry.settings.values() if setting.required]
+
+
+def _attack(section: Node) -> Node:
+    """An attack's settings stand beside the section's own keys: one table for each attack."""
+    flat = next(name for name, annotation in Attack.__annotations__.items() if _mark(annotation))
+    own = {name: node for name, node in section["properties"].items() if name != flat}
+    return {
+        "description": section["description"],
+        "anyOf": [_table(entry, own) for entry in families()["attacks"]],
+        "oneOf": [{"required": [key]} for key in ("count", "fraction", "ids")],
+    }

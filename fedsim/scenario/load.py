@@ -1,0 +1,133 @@
+"""From a file to a scenario that can run, and back."""
+
+import copy
+import errno
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import tomli
+import tomli_w
+
+from fedsim.atomic_files import read_plain
+from fedsim.errors import Problem, ScenarioError
+from fedsim.scenario.build import compose, decompose
+from fedsim.scenario.dry_run import dry_run
+from fedsim.scenario.overrides import Override, Overrides, blamed, read_overrides, write_overrides
+from fedsim.scenario.positions import locate, locate_repeated
+from fedsim.scenario.sections import Scenario
+from fedsim.scenario.shipped import find_scenario, nearest_scenario
+
+MOST_BYTES = 1_000_000
+"""A scenario is written by hand; anything longer is something else."""
+
+
+def load_scenario(path: str | Path, overrides: Overrides = ()) -> Scenario:
+    """Read, check and rehearse a scenario file, or a shipped scenario by its plain name.
+
+    `overrides` are `key.path=value`, the value in TOML, or a table of paths and plain values; a table as a value
+    replaces the whole table. Raises ScenarioError with every problem found.
+    """
+    path = find_scenario(path)
+    text = _read(path)
+    return parse_scenario(text, overrides, source=str(path), name=_plain_name(path.stem))
+
+
+def parse_scenario(
+    text: str, overrides: Overrides = (), *, source: str = "scenario", name: str = "scenario"
+) -> Scenario:
+    """The scenario that a TOML text describes; `name` is used when the text gives none."""
+    plain = {"name": name, "question": _first_comment(text)} | _parse(text, source)
+    changes, problems = read_overrides(overrides)
+    scenario, found = _examined(plain, changes)
+    if problems or found or scenario is None:
+
+        def without(change: Override) -> list[Problem]:
+            return _examined(plain, [each for each in changes if each is not change])[1]
+
+        problems += map(_located(text), blamed(found, changes, without))
+        raise ScenarioError(sorted(problems, key=_order), source, text)
+    return scenario
+
+
+def _examined(plain: dict[str, Any], changes: Sequence[Override]) -> tuple[Scenario | None, list[Problem]]:
+    """The scenario of a table with these changes, and everything that is wrong with it."""
+    table = copy.deepcopy(plain)
+    problems = write_overrides(table, changes)
+    scenario, found = compose(table)
+    problems += found
+    if scenario is not None:
+        problems += dry_run(scenario, [problem.path for problem in problems])
+    return scenario, problems
+
+
+def dump_scenario(scenario: Scenario) -> str:
+    """The scenario as TOML with every default filled in; loading it gives an equal scenario."""
+    table = decompose(scenario)
+    question = table.pop("question", "")
+    return tomli_w.dumps({"name": table.pop("name"), "question": question} | table)
+
+
+def scenario_digest(scenario: Scenario) -> str:
+    """16 hexadecimal digits that name everything a result depends on: not names, workers or folders."""
+    table = decompose(scenario)
+    for key in ("name", "question", "execution", "output"):
+        table.pop(key, None)
+    text = json.dumps(table, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _read(path: Path) -> str:
+    try:
+        data = read_plain(path, MOST_BYTES, follow=True)
+    except OSError as error:
+        too_long = f"is longer than {MOST_BYTES:,} bytes: not a scenario"
+        message = too_long if error.errno == errno.EFBIG else f"cannot be read: {error.strerror or error}"
+        message += nearest_scenario(path) if error.errno == errno.ENOENT else ""
+        raise ScenarioError([Problem((), message)], str(path)) from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ScenarioError(
+            [Problem((), f"is not UTF-8 text: {error.reason} at byte {error.start}")], str(path)
+        ) from error
+
+
+def _parse(text: str, source: str) -> dict[str, Any]:
+    try:
+        return tomli.loads(text.replace("\r\n", "\n"))
+    except RecursionError:
+        problem = Problem((), "is nested too deeply to be a scenario")
+    except ValueError as error:
+        place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+        line, column = (int(place[1]), int(place[2])) if place else _end(text)
+        message = str(error).partition(" (at ")[0]
+        problem = locate_repeated(message, line, text) or Problem((), f"not valid TOML: {message}", None, line, column)
+    raise ScenarioError([problem], source, text)
+
+
+def _end(text: str) -> tuple[int, int]:
+    """Line and column after the last letter, where the parser says no more than `at end of document`."""
+    lines = text.rstrip().splitlines() or [""]
+    return len(lines), len(lines[-1]) + 1
+
+
+def _first_comment(text: str) -> str:
+    first = text.lstrip().partition("\n")[0]
+    return first.lstrip("#").strip()[:300] if first.startswith("#") else ""
+
+
+def _plain_name(stem: str) -> str:
+    """A file's name as a plain word."""
+    return re.sub(r"[^A-Za-z0-9_.\-]", "_", stem).lstrip(".-")[:80] or "scenario"
+
+
+def _located(text: str) -> Any:
+    return lambda problem: problem if problem.line or problem.origin else locate(problem, text)
+
+
+def _order(problem: Problem) -> tuple[int, str]:
+    return (problem.line or 10**9, problem.where)

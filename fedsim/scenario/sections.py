@@ -1,0 +1,230 @@
+"""What a run is: one frozen value, read from one TOML file.
+
+`load_scenario` is the only way in from outside. It refuses unknown keys, reports every problem at once with its place
+in the file, and rehearses the rule and the attacks on a tiny matrix, so that a scenario it returns can run.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, Lt, MaxLen
+from pydantic import GetCoreSchemaHandler, StringConstraints
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+from pydantic_core import CoreSchema, core_schema
+from typing_extensions import dataclass_transform
+
+from fedsim.exact_fractions import portion
+from fedsim.scenario.validation import PLAIN_PATH, PLAIN_WORD, STRICT
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An algorithm chosen by name, with all its settings."""
+
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class In:
+    """Marks a field as a choice from a family; `flat` lets its settings stand beside the section's own keys."""
+
+    family: str
+    flat: bool = False
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The composer has already turned tables into choices."""
+        return core_schema.is_instance_schema(Choice)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        """Any table: `fedsim.scenario.json_schema` writes the family's own tables in its place."""
+        return {"type": "object"}
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def section(cls: type) -> Any:
+    """A part of a scenario: frozen, strict, keys documented by the sentence under them."""
+    return pydantic_dataclass(frozen=True, kw_only=True, config=STRICT)(cls)
+
+
+Count = Annotated[int, Ge(1), Le(10**9)]
+Seconds = Annotated[float, Gt(0), Le(1e12)]
+Share = Annotated[float, Ge(0), Le(1)]
+
+
+@section
+class Clients:
+    """Who there is, who is asked, and who answers in time."""
+
+    population: Count | None = None
+    """Clients in the federation; when not given the partition decides: one a writer, or 100."""
+    sampled: Count = 10
+    """Clients sampled in each round, without replacement."""
+    dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """Chance that a sampled client never answers, drawn for each client and round."""
+    latency: Annotated[Choice, In("latencies")] = Choice("constant")
+    """Law of the simulated seconds from being sampled until the update arrives."""
+    deadline: Seconds | None = None
+    """Simulated seconds after which a round closes whoever is missing; when not given it waits for everyone."""
+    quorum: Count | None = None
+    """Updates after which a round closes early; when not given it waits for everyone or the deadline."""
+    late: Literal["discard", "keep"] = "discard"
+    """What becomes of an update that misses its round: thrown away, or used in the round in which it arrives."""
+
+
+@section
+class Training:
+    """The work of one client in one round."""
+
+    algorithm: Literal["fedavg", "fedsgd"] = "fedavg"
+    """fedavg: local epochs or steps of the optimizer; fedsgd: one gradient over one batch, sent as a plain step."""
+    epochs: Annotated[int, Ge(1), Le(10**6)] = 1
+    """Passes over the client's own examples; ignored when steps is given."""
+    steps: Annotated[int, Ge(1), Le(10**9)] | None = None
+    """Optimizer steps in place of whole epochs; passes over the examples go on from round to round."""
+    batch_size: Annotated[int, Ge(1), Le(10**7)] = 32
+    """Examples a step; fedsgd takes the client's whole data when this is larger."""
+    drop_last: bool = False
+    """Whether a last batch that is short is left out; a client with less than one batch keeps it all the same."""
+    optimizer: Annotated[Choice, In("optimizers")] = Choice("sgd")
+    """The local optimizer; its memory starts empty in each round."""
+    proximal: Annotated[float, Ge(0), Le(1e6)] = 0.0
+    """FedProx: μ of the penalty μ/2 ‖w − w_global‖²; 0 means plain local training."""
+    worker_momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """β of the momentum each client keeps between rounds over what it sends, m ← βm + (1−β)·update; 0 means none."""
+    kernel: Literal["auto", "loop"] = "auto"
+    """auto: the fastest exact way for the model at hand; loop: one client at a time in torch's default layout."""
+
+
+@section
+class Attack:
+    """An attack, the clients that it holds, and when it acts."""
+
+    attack: Annotated[Choice, In("attacks", flat=True)]
+    """The attack by name, its settings beside it."""
+    count: Annotated[int, Ge(0), Le(10**9)] | None = None
+    """How many clients it holds, drawn once for the whole run; give one of count, fraction and ids."""
+    fraction: Share | None = None
+    """The share of the population it holds, rounded down."""
+    ids: Annotated[tuple[Annotated[int, Ge(0)], ...], MaxLen(10**6)] | None = None
+    """Exactly which clients it holds, from 0."""
+    start: Annotated[int, Ge(1)] = 1
+    """First round in which it acts."""
+    stop: Annotated[int, Ge(1)] | None = None
+    """Last round in which it acts; when not given it never stops."""
+    every: Annotated[int, Ge(1)] = 1
+    """It acts in every so many rounds from the first; between, its clients are honest."""
+    knowledge: Literal["all", "colluders", "own"] = "all"
+    """Honest updates it sees: all of them, those its own clients would have sent, or each client only its own."""
+
+    def acts(self, round: int) -> bool:
+        """Whether it acts in this round."""
+        started = round >= self.start and (round - self.start) % self.every == 0
+        return started and (self.stop is None or round <= self.stop)
+
+
+@section
+class Server:
+    """What the server does with the aggregate."""
+
+    lr: Annotated[float, Gt(0), Le(1e6)] = 1.0
+    """Server learning rate: parameters += lr × (aggregate, or its momentum)."""
+    momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """β of server momentum v ← βv + aggregate; 0 means none."""
+
+
+@section
+class Root:
+    """Data that the server holds itself, taken out of the training examples before clients get any."""
+
+    size: Annotated[int, Ge(0), Le(10**7)] = 100
+    """Examples; disjoint from every client's, from validation and from test."""
+
+
+@section
+class Evaluation:
+    """How the global model is scored."""
+
+    every: Annotated[int, Ge(1)] = 1
+    """Rounds between evaluations; the last round is always scored."""
+    validation: Annotated[int, Ge(0), Le(10**7)] = 200
+    """Examples held out of training for choosing a round honestly; 0 means no selected accuracy."""
+    limit: Annotated[int, Ge(1)] | None = None
+    """Most test examples to use, an even spread over the test set; when not given all of them."""
+
+
+@section
+class Execution:
+    """How the work is done; nothing here changes a result."""
+
+    workers: Literal["auto"] | Annotated[int, Ge(1), Le(1024)] = "auto"
+    """Worker processes; auto: one a core, or none where the work is too small to send away."""
+    batch: Annotated[int, Ge(1), Le(10**6)] = 5
+    """Most clients in one batch of work."""
+    backend: Literal["loky", "threading", "serial"] = "loky"
+    """loky: processes; threading: threads of this process; serial: no pool at all."""
+
+
+@section
+class Output:
+    """What is kept."""
+
+    folder: Annotated[str, StringConstraints(pattern=PLAIN_PATH)] = "runs"
+    """Where results folders are made."""
+    checkpoint_every: Annotated[int, Ge(0)] = 10
+    """Rounds between checkpoints; 0 means only when interrupted."""
+    checkpoints_kept: Literal["all"] | Annotated[int, Ge(1), Le(10**7)] = 3
+    """Newest checkpoints that stay; all: every one, so that `fedsim verify --spot` reaches any round at little cost."""
+
+
+@section
+class Scenario:
+    """One experiment."""
+
+    name: Annotated[str, StringConstraints(pattern=PLAIN_WORD)] = "scenario"
+    """A plain word for the results folder; when not given the file's name."""
+    question: Annotated[str, MaxLen(300)] = ""
+    """What the experiment asks; when not given the file's first comment line."""
+    seed: Annotated[int, Ge(0), Lt(2**63)] = 1
+    """Root of every draw in the run."""
+    rounds: Annotated[int, Ge(1), Le(10**7)] = 20
+    """Rounds to simulate."""
+    data: Annotated[Choice, In("datasets")] = Choice("glyphs")
+    """The examples."""
+    partition: Annotated[Choice, In("partitions")] = Choice("iid")
+    """Whose examples are whose."""
+    model: Annotated[Choice, In("models")] = Choice("mlp")
+    """What is trained."""
+    clients: Clients = Clients()
+    """Who takes part."""
+    training: Training = Training()
+    """What they do."""
+    attacks: tuple[Attack, ...] = ()
+    """Who attacks; several may act at once, each on clients of its own."""
+    preaggregators: tuple[Annotated[Choice, In("preaggregators")], ...] = ()
+    """What is done to the updates before the rule, in order."""
+    aggregator: Annotated[Choice, In("aggregators")] = Choice("fedavg")
+    """The rule."""
+    server: Server = Server()
+    """The server's step."""
+    root: Root = Root()
+    """The server's own data."""
+    evaluation: Evaluation = Evaluation()
+    """How it is scored."""
+    execution: Execution = Execution()
+    """How it is computed."""
+    output: Output = Output()
+    """What is kept."""
+
+
+def attackers_wanted(adversary: Attack, population: int) -> int:
+    """How many clients an attack holds in a population."""
+    if adversary.ids is not None:
+        return len(adversary.ids)
+    return adversary.count if adversary.count is not None else int(portion(adversary.fraction or 0, population))
+
+
+def attackers(scenario: Scenario, round: int) -> Iterable[tuple[int, Attack]]:
+    """The attacks that act in this round, with their places in the scenario."""
+    return ((index, attack) for index, attack in enumerate(scenario.attacks) if attack.acts(round))

@@ -1,0 +1,150 @@
+"""Where a run's work is sent out: the shared arrays, and the jobs that read and write them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+
+from fedsim.array_types import Array, Integers
+from fedsim.attacks.contract import attacks
+from fedsim.datasets.contract import Examples
+from fedsim.errors import ClientFailed
+from fedsim.execution.pool import JobFailed, Pool, WorkersDied
+from fedsim.execution.sending import Sent
+from fedsim.execution.shared_memory import Arena
+from fedsim.partitions.contract import Split
+from fedsim.simulation.federation import Federation
+from fedsim.training.batch import BatchResult, ClientBatch, train_batch
+from fedsim.training.client import ClientJob, Poison, Site, Stretch
+from fedsim.training.evaluation import Exam, Questions, Score, answer, evaluate, total
+from fedsim.training.minibatches import Turn
+from fedsim.training.recently_used import Recent
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+MOST_BYTES = 64 * 2**20
+"""Of clients' drawn examples that are kept rather than drawn again."""
+
+
+class Dispatcher:
+    """The arrays that all processes of a run share, and the three kinds of work done on them."""
+
+    def __init__(self, federation: Federation, pool: Pool, arena: Arena) -> None:
+        self._federation, self._pool = federation, pool
+        size, capacity = len(federation.parameters), federation.scenario.clients.sampled + 1
+        parameters, self._parameters = arena.empty((size,))
+        rows, self.rows = arena.empty((capacity, size))  # one for each sampled client and one for the server itself
+        images, labels = arena.of(federation.train.images), arena.of(federation.train.labels)
+        self._own = _examples(federation, arena)
+        self._site = Site(federation.kind, federation.scenario.training, images, labels, parameters, rows)
+        data_attacks = {  # by their place in the scenario
+            index: attacks[adversary.attack.name]
+            for index, adversary in enumerate(federation.scenario.attacks)
+            if attacks[adversary.attack.name].traits["poisons"] == "data"
+        }
+        self._poisoners = {
+            index: (Sent(entry.bound(federation.scenario.attacks[index].attack.settings)), bool(entry.traits["apart"]))
+            for index, entry in data_attacks.items()
+        }
+        self._test = self._exam(arena, federation.test)
+        self._validation = self._exam(arena, _chosen(federation.train, federation.validation))
+        self._root = arena.of(federation.train.images[federation.root])
+        answers, self._answers = arena.empty((capacity, len(federation.root), federation.kind.classes))
+        asked, self._asked = arena.empty((capacity, size))  # rows whose outputs are wanted: often not the clients' own
+        self._questions = Questions(federation.kind, parameters, asked, self._root, answers, ())
+        self._trusted: tuple[int, Array] | None = None  # round and update
+
+    def broadcast(self, parameters: Array) -> None:
+        """Let every process see these global parameters."""
+        self._parameters[:] = parameters
+
+    def train(self, round: int, clients: Sequence[int], rows: Sequence[int]) -> Iterator[BatchResult]:
+        """Local work of these clients, each written to its row, in fixed batches and in order."""
+        jobs = [
+            ClientJob(client, row, self._own(client), self.turn(round, "client", client), self._poisons(round, client))
+            for client, row in zip(clients, rows, strict=True)
+        ]
+        return self._sent(round, jobs)
+
+    def turn(self, round: int, *who: str | int) -> Turn:
+        """The turn in this round of the client, or of the server, at this address."""
+        stream = self._federation.stream
+        return Turn(stream.at("round", round, *who), stream.at("passes", *who), round - 1)
+
+    def trusted(self, round: int) -> Array:
+        """The server's own update, (d,): the same local work on the root data."""
+        if self._trusted is None or self._trusted[0] != round:
+            row = len(self.rows) - 1
+            for _ in self._sent(round, [ClientJob(-1, row, self._federation.root, self.turn(round, "server"))]):
+                pass
+            self._trusted = round, self.rows[row].copy()
+        return self._trusted[1]
+
+    def root_logits(self, matrix: Array) -> Array:
+        """(n, r, classes) outputs of the model with each row applied, on the root examples."""
+        room = len(self._asked)
+        return np.concatenate([self._answered(matrix[begin : begin + room]) for begin in range(0, len(matrix), room)])
+
+    def score(self) -> tuple[Score, Score | None]:
+        """The global model on the test and on the validation examples."""
+        exams = [self._test, *([self._validation] if len(self._federation.validation) else [])]
+        pieces = [exam.pieces() for exam in exams]
+        scores = list(self._pool.map(evaluate, [piece for exam in pieces for piece in exam]))
+        split = len(pieces[0])
+        return total(scores[:split]), total(scores[split:]) if scores[split:] else None
+
+    def _answered(self, matrix: Array) -> Array:
+        n = len(matrix)
+        self._asked[:n] = matrix
+        for _ in self._pool.map(answer, [replace(self._questions, which=(row,)) for row in range(n)]):
+            pass
+        return np.array(self._answers[:n])
+
+    def _exam(self, arena: Arena, examples: Examples) -> Exam:
+        images, labels = arena.of(examples.images), arena.of(examples.labels)
+        return Exam(self._federation.kind, self._site.parameters, images, labels)
+
+    def _poisons(self, round: int, client: int) -> tuple[Poison, ...]:
+        """Data attacks that hold this client and act in this round."""
+        return tuple(
+            Poison(attack, self._federation.stream.at("attack", index, "client", client), apart)
+            for index, (attack, apart) in self._poisoners.items()
+            if self._federation.scenario.attacks[index].acts(round)
+            and self._federation.controlled[index].among(np.array([client])).all()
+        )
+
+    def _sent(self, round: int, jobs: Sequence[ClientJob]) -> Iterator[BatchResult]:
+        batches = [ClientBatch(self._site, part) for part in grouped(jobs, self._federation.scenario.execution.batch)]
+        try:
+            yield from self._pool.map(train_batch, batches)
+        except (JobFailed, WorkersDied) as error:
+            clients = [job.client for job in batches[error.job].jobs]
+            raise ClientFailed(round, clients, str(error)) from error.__cause__
+
+
+def grouped(jobs: Sequence[ClientJob], most: int) -> list[tuple[ClientJob, ...]]:
+    """Jobs in batches of nearly equal size, an even number of them where there are several.
+
+    The grouping depends on the list alone, never on the workers, so that events are the same on every machine.
+    """
+    count = -(-len(jobs) // most)
+    count = min(len(jobs), count + count % 2) if len(jobs) > 1 else count
+    edges = np.linspace(0, len(jobs), count + 1).astype(int)
+    return [tuple(jobs[begin:end]) for begin, end in pairwise(edges)]
+
+
+def _examples(federation: Federation, arena: Arena) -> Callable[[int], Integers | Stretch]:
+    """What tells which examples are a client's: of a true partition their place, of draws those drawn lately."""
+    shares = federation.shares
+    if isinstance(shares, Split):
+        order, ends = arena.of(federation.held[shares.order]), shares.offsets
+        return lambda client: Stretch(order, int(ends[client]), int(ends[client + 1]))
+    recent = Recent(MOST_BYTES)
+    return lambda client: recent.of(client, lambda: federation.examples_of(client))
+
+
+def _chosen(examples: Examples, indices: Integers) -> Examples:
+    return Examples(examples.images[indices], examples.labels[indices], None)

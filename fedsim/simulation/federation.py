@@ -1,0 +1,126 @@
+"""Everything that is settled before the first round: the data and whose they are, the model, and who attacks.
+
+Train, root, validation and test are disjoint by construction: root and validation examples are taken out of the
+training examples first, and only the rest is divided among the clients.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fedsim.array_types import Array, Integers, Progress, silent
+from fedsim.datasets.contract import Dataset, Examples, check_dataset, datasets
+from fedsim.errors import Problem, ScenarioError
+from fedsim.partitions.contract import Shares, check_shares, partitions
+from fedsim.randomness import Stream
+from fedsim.scenario.sections import Scenario, attackers_wanted
+from fedsim.simulation.adversaries import ClientSet, draw_controlled
+from fedsim.training.flat import Layout
+from fedsim.training.initial_parameters import fitted
+from fedsim.training.torch_models import ModelKind
+
+
+@dataclass(frozen=True)
+class Federation:
+    """A scenario with its data, split, model and attackers; nothing in it changes during a run."""
+
+    scenario: Scenario
+    stream: Stream
+    train: Examples  # root and validation examples included, by index
+    test: Examples
+    root: Integers  # indices of `train`
+    validation: Integers
+    held: Integers  # indices of `train` that clients hold, ascending
+    shares: Shares  # shares[c]: positions in `held` of client c's examples
+    kind: ModelKind
+    parameters: Array  # (d,) before the first round
+    layout: Layout  # of such vectors
+    controlled: tuple[ClientSet, ...]  # for each attack the clients that it holds
+
+    @property
+    def population(self) -> int:
+        """Number of clients."""
+        return len(self.shares)
+
+    def examples_of(self, client: int) -> Integers:
+        """Indices of `train` that a client holds."""
+        return self.held[self.shares[client]]
+
+    def held_by(self, clients: Integers) -> dict[int, int]:
+        """Which of these clients some attack holds, and the attack's place in the scenario."""
+        return {
+            int(client): index for index, held in enumerate(self.controlled) for client in clients[held.among(clients)]
+        }
+
+
+def build_federation(scenario: Scenario, progress: Progress = silent) -> Federation:
+    """Make or read the data, divide them, build the model and draw the attackers, each from its own stream."""
+    stream = Stream.root(scenario.seed)
+    data = _dataset(scenario, stream.at("data"), progress)
+    root, validation, held = _carve(scenario, len(data.train), stream.at("held out"))
+    shares = _divide(scenario, data, held, stream.at("partition"))
+    if scenario.clients.sampled > len(shares):
+        message = f"cannot sample {scenario.clients.sampled} of {len(shares)} clients"
+        raise ScenarioError([Problem(("clients", "sampled"), message)], scenario.name)
+    kind = ModelKind(scenario.model, data.shape, data.classes, stream.at("model"))
+    start = fitted(kind, scenario, shares)
+    return Federation(
+        scenario, stream, data.train, _limited(data.test, scenario.evaluation.limit), root, validation, held, shares,
+        kind, *start, _controlled(scenario, len(shares), stream.at("attackers")),
+    )  # fmt: skip
+
+
+def _dataset(scenario: Scenario, stream: Stream, progress: Progress) -> Dataset:
+    entry = datasets[scenario.data.name]
+    given: Mapping[str, Any] = {"stream": stream, "progress": progress}
+    try:
+        data = check_dataset(entry.call(given, scenario.data.settings))
+    except ValueError as error:
+        raise ScenarioError([Problem(("data",), str(error))], scenario.name) from error
+    return data
+
+
+def _carve(scenario: Scenario, count: int, stream: Stream) -> tuple[Integers, Integers, Integers]:
+    """Root, validation and client-held examples."""
+    root, validation = scenario.root.size, scenario.evaluation.validation
+    if root + validation >= count:
+        message = f"root ({root}) and validation ({validation}) leave nothing of {count} training examples"
+        raise ScenarioError([Problem(("root", "size"), message)], scenario.name)
+    order = stream.numpy().permutation(count)
+    parts = np.split(order, [root, root + validation])
+    return parts[0], parts[1], np.sort(parts[2])
+
+
+def _divide(scenario: Scenario, data: Dataset, held: Integers, stream: Stream) -> Shares:
+    entry = partitions[scenario.partition.name]
+    given: Mapping[str, Any] = {
+        "labels": data.train.labels[held],
+        "writers": None if data.train.writers is None else data.train.writers[held],
+        "classes": data.classes,
+        "clients": scenario.clients.population,
+        "stream": stream,
+    }
+    try:
+        shares: Shares = entry.call(given, scenario.partition.settings)
+        check_shares(shares, len(held), shared="partition" in entry.breaks)
+    except ValueError as error:
+        raise ScenarioError([Problem(("partition",), str(error))], scenario.name) from error
+    return shares
+
+
+def _limited(test: Examples, limit: int | None) -> Examples:
+    if limit is None or limit >= len(test):
+        return test
+    chosen = np.linspace(0, len(test) - 1, limit).astype(np.int64)
+    return Examples(test.images[chosen], test.labels[chosen], None)
+
+
+def _controlled(scenario: Scenario, population: int, stream: Stream) -> tuple[ClientSet, ...]:
+    wanted = [attackers_wanted(adversary, population) for adversary in scenario.attacks]
+    named = np.array([client for adversary in scenario.attacks for client in adversary.ids or ()], np.int64)
+    if sum(wanted) > population or (len(named) and named.max() >= population):
+        message = f"want {sum(wanted)} clients, ids up to {max(named, default=0)}, and there are {population} clients"
+        raise ScenarioError([Problem(("attacks",), message)], scenario.name)
+    return draw_controlled([adversary.ids for adversary in scenario.attacks], wanted, population, stream)

@@ -1,0 +1,90 @@
+"""All that a run carries from one round to the next; with the scenario it is enough to go on from here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from fedsim.array_types import Array
+from fedsim.errors import RunFailed
+from fedsim.simulation.clock import Arrival
+
+
+@dataclass
+class Tally:
+    """What the closing summary will say."""
+
+    final: float | None = None
+    final_loss: float | None = None
+    best: float | None = None
+    best_round: int | None = None
+    selected: float | None = None
+    selected_round: int | None = None
+    best_validation: float | None = None
+    byzantine_weight: float = 0.0  # summed over the rounds that were not skipped
+    aggregated: int = 0  # rounds that were not skipped
+    skipped: int = 0
+
+    @property
+    def mean_byzantine_weight(self) -> float:
+        """Mean over the rounds that were not skipped."""
+        return self.byzantine_weight / self.aggregated if self.aggregated else 0.0
+
+    def judged(self, byzantine_weight: float | None) -> None:
+        """Take note of a verdict's weight on Byzantine rows, or of a skipped round."""
+        if byzantine_weight is None:
+            self.skipped += 1
+        else:
+            self.aggregated += 1
+            self.byzantine_weight += byzantine_weight
+
+    def score(self, round: int, accuracy: float, loss: float, validation: float | None) -> None:
+        """Take note of an evaluation; the first of equals counts."""
+        self.final, self.final_loss = accuracy, loss
+        if self.best is None or accuracy > self.best:
+            self.best, self.best_round = accuracy, round
+        if validation is not None and (self.best_validation is None or validation > self.best_validation):
+            self.best_validation, self.selected, self.selected_round = validation, accuracy, round
+
+
+@dataclass(frozen=True)
+class InFlight:
+    """An update that is still on its way to the server."""
+
+    arrival: Arrival
+    row: Array  # (d,)
+    count: int  # examples behind it
+    byzantine: bool
+
+
+@dataclass
+class State:
+    """The server's memory, and the clients' as far as the server keeps it for them."""
+
+    round: int  # last one done
+    time: float  # on the simulation's clock
+    parameters: Array  # (d,)
+    previous: Array  # (d,) last aggregate
+    velocity: Array  # (d,) server momentum
+    memory: Mapping[str, Array] | None = None  # of the rule
+    momenta: dict[int, Array] = field(default_factory=dict)  # worker momentum of each client that has one
+    in_flight: tuple[InFlight, ...] = ()
+    tally: Tally = field(default_factory=Tally)
+
+    def copy(self) -> "State":
+        """A state of its own for the next round; arrays are shared, as none is ever written to."""
+        return replace(self, momenta=dict(self.momenta), tally=replace(self.tally))
+
+
+def lasting(array: Array, rows: Array) -> Array:
+    """An array that outlives the round: a rule may answer with a view of rows that the next round writes over."""
+    return array.copy() if np.may_share_memory(array, rows) else array
+
+
+def first_state(resume: State | None, parameters: Array) -> State:
+    """The state to go on from, or nothing learnt yet."""
+    if resume is None:
+        return State(0, 0.0, parameters, np.zeros_like(parameters), np.zeros_like(parameters))
+    if resume.parameters.shape != parameters.shape:
+        raise RunFailed(f"a state of {resume.parameters.size} parameters: not of this model")
+    return resume

@@ -1,0 +1,99 @@
+"""What the local work of a client is made of, however it is done: where its data lie, its job and its steps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fedsim.array_types import Integers
+from fedsim.execution.sending import Sent
+from fedsim.execution.shared_memory import Shared
+from fedsim.optimizers.contract import optimizers
+from fedsim.randomness import Stream
+from fedsim.registry import Bound
+from fedsim.scenario.sections import Training
+from fedsim.training.minibatches import Turn
+from fedsim.training.torch_models import ModelKind
+
+
+@dataclass(frozen=True)
+class Site:
+    """What all clients of a run share."""
+
+    kind: ModelKind
+    training: Training
+    images: Shared  # (m, channels, height, width)
+    labels: Shared  # (m,)
+    parameters: Shared  # (d,) the global vector, rewritten each round
+    rows: Shared  # (n, d) where differences go
+    optimizer: Sent[Bound] = field(init=False)  # what its name meant where this was made
+    plain: bool = field(init=False)  # whether a step is w − lr · gradient and nothing else
+
+    def __post_init__(self) -> None:
+        choice = self.training.optimizer
+        entry = optimizers[choice.name]
+        object.__setattr__(self, "optimizer", Sent(entry.bound(choice.settings)))
+        plain = entry.traits["plain"](choice.settings) and not self.training.proximal
+        object.__setattr__(self, "plain", bool(plain))
+
+
+@dataclass(frozen=True)
+class Poison:
+    """A data attack on one client."""
+
+    attack: Sent[Bound]
+    stream: Stream
+    apart: bool = False  # whether it treats each example by itself
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of a shared array: sent with a job in the place of the numbers themselves."""
+
+    whole: Shared
+    begin: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.begin
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """The numbers, where they lie."""
+        return np.asarray(self.whole.open()[self.begin : self.end], dtype=dtype, copy=copy)
+
+
+@dataclass(frozen=True)
+class ClientJob:
+    """One client's work in one round."""
+
+    client: int
+    row: int  # of `Site.rows`, where its difference goes
+    examples: Integers | Stretch  # which of `Site.images` are its own
+    turn: Turn
+    poisons: tuple[Poison, ...] = ()
+
+
+class Stepper:
+    """An optimizer with one memory for each tensor; the memory lives as long as this object."""
+
+    def __init__(self, optimizer: Sent[Bound], tensors: int) -> None:
+        self._function, self._settings = optimizer.thing.function, optimizer.thing.settings
+        self._states: list[dict[str, Any]] = [{} for _ in range(tensors)]
+
+    def __call__(self, parameters: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:
+        """One step in place for every tensor that has a gradient; the others stay as they are, as in torch.optim."""
+        for parameter, gradient, state in zip(parameters, gradients, self._states, strict=True):
+            if gradient is not None:
+                self._function(parameter.data, gradient, state, **self._settings)
+
+
+def pull_back(
+    parameters: Sequence[Tensor], gradients: list[Tensor | None], anchors: Sequence[Tensor] | None, weight: float
+) -> None:
+    """FedProx: add μ(w − w_global), the gradient of its own part of the loss, in which every parameter stands."""
+    for place, anchor in enumerate(anchors or ()):
+        pull, gradient = parameters[place] - anchor, gradients[place]
+        gradients[place] = pull.mul_(weight) if gradient is None else gradient.add_(pull, alpha=weight)

@@ -1,0 +1,40 @@
+"""The outputs of a model under given parameters, by the fastest way there is for it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fedsim.training.convnet import run_convnet
+from fedsim.training.examples import as_floats
+from fedsim.training.mlp import run_linear
+from fedsim.training.torch_models import ModelKind, flat_model
+
+AT_ONCE = 100
+"""Images in one forward pass: larger temporaries leave the cache."""
+
+
+def outputs(kind: ModelKind, vector: Tensor) -> Callable[[NDArray[Any]], Tensor]:
+    """(k, channels, height, width) images -> (k, classes) logits, in evaluation mode and without gradients."""
+    with torch.no_grad():
+        linear = run_linear(kind, vector)
+        convolutional = None if linear else run_convnet(kind, vector)
+    if linear:
+        return linear
+    return _of_floats(convolutional) if convolutional else module_outputs(kind, vector)
+
+
+def module_outputs(kind: ModelKind, vector: Tensor) -> Callable[[NDArray[Any]], Tensor]:
+    """The same by the model's own forward pass."""
+    flat = flat_model(kind, channels_last=True)
+    flat.load(vector)
+    module = flat.module.eval()
+    return _of_floats(lambda images: torch.cat([module(part) for part in torch.split(images, AT_ONCE)]))
+
+
+def _of_floats(run: Callable[[Tensor], Tensor]) -> Callable[[NDArray[Any]], Tensor]:
+    fast = torch.inference_mode()(run)
+    return lambda images: fast(as_floats(np.array(images)))  # a copy: a layer may work in place

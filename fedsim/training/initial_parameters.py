@@ -1,0 +1,83 @@
+"""Whether a model fits the data, found out before the first round, and the numbers that it starts with."""
+
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from fedsim.array_types import Array
+from fedsim.errors import Problem, ScenarioError
+from fedsim.partitions.contract import Shares, Split
+from fedsim.scenario.sections import Scenario
+from fedsim.training.batch import ALONE
+from fedsim.training.flat import Flat, Layout
+from fedsim.training.inference import module_outputs
+from fedsim.training.minibatches import Turn, batches
+from fedsim.training.torch_draws import drawing_from
+from fedsim.training.torch_models import UNNAMED, ModelKind
+
+
+class Start(NamedTuple):
+    """A model before the first round."""
+
+    parameters: Array  # (d,)
+    layout: Layout
+
+
+def fitted(kind: ModelKind, scenario: Scenario, shares: Shares) -> Start:
+    """The model's first numbers, once it has shown that it can be asked and trained; else ScenarioError."""
+    try:
+        with drawing_from(kind.stream):
+            module = kind.build()
+            flat = Flat(module)
+            start = Start(flat.numpy(), flat.layout)
+        asked = module_outputs(kind, torch.from_numpy(start.parameters))(np.zeros((2, *kind.shape), np.uint8))
+        with drawing_from(kind.stream), torch.no_grad():
+            trained = module.train()(torch.zeros(2, *kind.shape))
+    except Exception as error:  # whatever a constructor or a layer raises, the model does not fit the data
+        raise _problem(scenario, "model", _unfit(kind, error)) from error
+    if not start.layout.trained:
+        raise _problem(scenario, "model", f"{kind.choice.name} has nothing to train: no parameter, or all are frozen")
+    for answer in (asked, trained):
+        if getattr(answer, "shape", None) != (2, kind.classes):
+            found = tuple(getattr(answer, "shape", ())) or type(answer).__name__
+            raise _problem(
+                scenario, "model", f"{kind.choice.name} gives {found} for 2 images of {kind.classes} classes"
+            )
+    if _refuses_one(module, kind) and _has_batch_of_one(scenario, shares):
+        raise _problem(scenario, "training", ALONE)
+    return start
+
+
+def _problem(scenario: Scenario, key: str, message: str) -> ScenarioError:
+    return ScenarioError([Problem((key,), message)], scenario.name)
+
+
+def _unfit(kind: ModelKind, error: Exception) -> str:
+    """A model's own words where it has some, else those of the layer that failed."""
+    if isinstance(error, ValueError):
+        return str(error)
+    size = "×".join(map(str, kind.shape))
+    return f"{kind.choice.name} cannot take images of {size}: {str(error).partition(chr(10))[0]}"
+
+
+def _refuses_one(module: nn.Module, kind: ModelKind) -> bool:
+    """Whether a training pass over one image fails, as in batch normalisation."""
+    with drawing_from(kind.stream), torch.no_grad():
+        try:
+            module.train()(torch.zeros(1, *kind.shape))
+        except ValueError:
+            return True
+    return False
+
+
+def _has_batch_of_one(scenario: Scenario, shares: Shares) -> bool:
+    """Whether some client will meet a batch of one example; who draws its data when it is asked is not asked here."""
+    if not isinstance(shares, Split):
+        return scenario.training.batch_size == 1
+    sizes = map(int, np.unique(np.diff(shares.offsets)))
+    # how long batches are does not depend on what is drawn
+    plans = (islice(batches(size, scenario.training, Turn(UNNAMED, UNNAMED)), size) for size in sizes)
+    return any(len(batch) == 1 for plan in plans for batch in plan)

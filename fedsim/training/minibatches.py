@@ -1,0 +1,60 @@
+"""Which of its examples a client takes at each step: shuffled passes over its own data.
+
+Whole passes are shuffled anew in every round. Where the work is counted in steps, the passes go on from round to
+round: in round r the client takes the steps from (r − 1) · steps on of its own endless passes, so that whoever takes
+part in every round meets each example once a pass, as with a loader that is never started over. The place of a step
+follows from the round's number alone, so nothing has to be remembered between rounds.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fedsim.array_types import Integers
+from fedsim.randomness import Stream
+from fedsim.scenario.sections import Training
+from fedsim.training.recently_used import Recent
+
+MOST_BYTES = 64 * 2**20
+"""Of the orders of passes under way that a process keeps: a step should not pay for the shuffling of a whole pass."""
+
+_orders = Recent(MOST_BYTES)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One client's turn in one round, and where its draws come from."""
+
+    stream: Stream  # the client's randomness in this round
+    passes: Stream  # its randomness in all rounds
+    before: int = 0  # rounds before this one
+
+
+def batches(count: int, training: Training, turn: Turn) -> Iterator[Integers]:
+    """Positions of the examples of each step among the client's own."""
+    size = min(training.batch_size, count)
+    if size == 0:
+        return
+    a_pass = count // size if training.drop_last else -(-count // size)
+    steps = 1 if training.algorithm == "fedsgd" else training.steps
+    walk = _whole(count, a_pass, training.epochs, turn) if steps is None else _part(count, a_pass, steps, turn)
+    for order, place in walk:
+        yield order[place * size : (place + 1) * size].copy()
+
+
+def _whole(count: int, a_pass: int, epochs: int, turn: Turn) -> Iterator[tuple[Integers, int]]:
+    """The order of the pass and the place in it, step by step through whole passes."""
+    generator = turn.stream.at("batches").numpy()
+    for _ in range(epochs):
+        order = generator.permutation(count)
+        yield from ((order, place) for place in range(a_pass))
+
+
+def _part(count: int, a_pass: int, steps: int, turn: Turn) -> Iterator[tuple[Integers, int]]:
+    """The same through as many steps of the passes that go on."""
+    for step in range(turn.before * steps, (turn.before + 1) * steps):
+        number, place = divmod(step, a_pass)
+        yield _order(turn.passes, number, count), place
+
+
+def _order(passes: Stream, number: int, count: int) -> Integers:
+    return _orders.of((passes.key, number, count), lambda: passes.at(number).numpy().permutation(count))

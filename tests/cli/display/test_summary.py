@@ -1,0 +1,51 @@
+"""The last lines."""
+
+from pathlib import Path
+
+from cli.display.summary import closing, kept, to_go_on
+from tests.cli.recorded_run import STARTED, history, tale, told
+
+
+def lines(found, **options):
+    return [line.plain for line in closing(found, 34.12, **options)]
+
+
+def test_the_end_of_a_run():
+    assert lines(history()) == [
+        "done in 34.1 s · 5 rounds · final 0.750 · best 0.750 (round 5) · selected 0.400",
+        "  weight on Byzantine rows 0.31 mean, worst round 3 · digest 9f31c0a2",
+        "  ▲ attackers outweighed their share in 1 round: 3",
+        "  1 round skipped: krum needs n ≥ 2f + 3: got n = 4, f = 1",
+        "  updates that did not count: 2 gone",
+    ]
+
+
+def test_a_run_without_attackers_says_nothing_of_them():
+    assert lines(history([STARTED, *told(1)]), stopped="interrupted") == [
+        "interrupted in 34.1 s · 1 round · last 0.500 · best 0.500 (round 1)",
+        "  digest 00000000",
+    ]
+
+
+def test_a_run_that_reached_its_goal_says_which():
+    head, *_ = lines(history(list(tale())[:-1]), stopped="reached accuracy ≥ 0.7")
+    assert head == "reached accuracy ≥ 0.7 in 34.1 s · 5 rounds · last 0.750 · best 0.750 (round 5)"
+
+
+def test_many_lost_rounds_are_not_all_listed():
+    events = [STARTED, *(event for number in range(1, 10) for event in told(number, byzantine=(3,), weight=1.0))]
+    assert "  ▲ attackers outweighed their share in 9 rounds: 1, 2, 3, 4, 5, 6, …" in lines(history(events))
+
+
+def test_nothing_scored():
+    head, *_ = lines(history([STARTED, *told(1, accuracy=None, loss=None)]), stopped="interrupted")
+    assert head == "interrupted in 34.1 s · 1 round"
+
+
+def test_where_it_is_and_how_to_go_on():
+    folder = Path("runs/tale-4be1a7f0")
+    assert [line.plain for line in kept(folder, ("metrics.csv", "accuracy.png"))] == [
+        "  runs/tale-4be1a7f0   metrics.csv  accuracy.png",
+        "  repeat: fedsim verify runs/tale-4be1a7f0",
+    ]
+    assert [line.plain for line in to_go_on(folder, 3)][-1] == "  go on: fedsim resume runs/tale-4be1a7f0"

@@ -1,0 +1,66 @@
+"""What the shell is offered."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from cli.completion import FAMILIES, complete_family, complete_name, complete_run, complete_scenario, complete_subject
+from fedsim.registry import registries
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.toml").touch()
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "krum_noise.toml").touch()
+    (tmp_path / "runs" / "mine-01234567").mkdir(parents=True)
+    (tmp_path / "runs" / "mine-01234567" / "scenario.toml").touch()
+    (tmp_path / ".hidden.toml").touch()
+    return tmp_path
+
+
+def test_families_are_all_families():
+    assert sorted(FAMILIES) == sorted([*registries(), "scenarios"])
+    assert complete_family("a") == ["aggregators", "attacks"]
+
+
+def test_names_come_with_what_they_do():
+    found = dict(complete_name("kru"))
+    assert list(found) == ["krum"]
+    assert found["krum"]
+
+
+def test_scenarios_by_path_and_by_name(folder):
+    assert complete_scenario("") == ["krum_noise", "mine.toml", "runs/", "scenarios/"]
+    assert complete_scenario("m") == ["mine.toml"]
+    assert complete_scenario("scenarios/") == ["scenarios/krum_noise.toml"]
+    assert complete_scenario(f"{folder}/mi") == [f"{folder}/mine.toml"]
+    assert complete_scenario("nowhere/") == []
+
+
+def test_results_folders(folder):
+    assert complete_run("runs/") == ["runs/mine-01234567"]
+    assert complete_run("r") == ["runs/"]
+
+
+def test_both(folder):
+    assert complete_subject("r") == ["runs/"]
+    assert complete_subject("runs/m") == ["runs/mine-01234567/", "runs/mine-01234567"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"), [("fedsim explain kru", "krum"), ("fedsim list agg", "aggregators"), ("fedsim re", "resume")]
+)
+def test_the_shell_itself(typed, offered):
+    environment = os.environ | {
+        "_FEDSIM_COMPLETE": "complete_bash",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(typed.split()) - 1),
+    }
+    command = [sys.executable, "-c", "from cli.app import main; main([])"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert offered in done.stdout.split()

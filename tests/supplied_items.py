@@ -1,0 +1,104 @@
+"""Whatever an algorithm's signature asks for, made up from a seed: so that a rule nobody has met yet can be tested."""
+
+import types
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import annotated_types
+import numpy as np
+
+from fedsim.aggregators.contract import Condition
+from fedsim.randomness import Stream
+from fedsim.registry import Entry, Setting
+
+PER_ROW = ("updates", "counts", "root_logits", "clients")
+IN_UPDATE_SPACE = ("updates", "previous", "trusted")
+
+
+def supplies(entry: Entry, rows: np.ndarray, seed: int = 0) -> dict[str, Any]:
+    """Everything that the entry asks the engine for, around these rows."""
+    draw = np.random.default_rng(seed)
+    n, d = rows.shape
+    common = draw.standard_normal((1, 12, 5))
+    everything = {
+        "updates": rows,
+        "counts": draw.integers(1, 30, n),
+        "previous": rows.mean(axis=0) + 0.1 * draw.standard_normal(d).astype(rows.dtype),
+        "parameters": draw.standard_normal(d).astype(rows.dtype),
+        "trusted": rows.mean(axis=0) + 0.1 * draw.standard_normal(d).astype(rows.dtype),
+        "root_logits": (common + 0.7 * draw.standard_normal((n, 12, 5))).astype(np.float32),
+        "memory": None,
+        "clients": draw.permutation(1000)[:n],
+        "stream": Stream.root(seed),
+    }
+    return {name: everything[name] for name in entry.supplied}
+
+
+def settings(entry: Entry, n: int, share: float = 1.0) -> dict[str, Any]:
+    """A value for each required setting; `f` is this share of the most that n rows allow."""
+    chosen = {name: example(setting) for name, setting in entry.settings.items() if setting.required}
+    if "f" in entry.settings:
+        chosen["f"] = round(share * most_byzantine(entry, n))
+    return chosen
+
+
+def most_byzantine(entry: Entry, n: int) -> int:
+    """The greatest f that the entry's condition allows with n rows."""
+    condition = Condition.parse(entry.needs or "n ≥ 1")
+    return max(f for f in range(n + 1) if f == 0 or (condition.slope and condition.holds(n, f)))
+
+
+def fewest_rows(entry: Entry, f: int = 0) -> int:
+    """The least n that the entry's condition allows with f."""
+    condition = Condition.parse(entry.needs or "n ≥ 1")
+    return next(n for n in range(1, 1000) if condition.holds(n, f))
+
+
+def example(setting: Setting) -> Any:
+    """A value that a setting's type and bounds admit."""
+    kind, bounds = plain(setting.annotation)
+    if get_origin(kind) is Literal:
+        return get_args(kind)[0]
+    if kind in (int, float):
+        return kind(number(bounds, kind))
+    if kind is bool:
+        return False
+    raise TypeError(f"no example of a {kind} for the required setting {setting.name}")
+
+
+def plain(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    """The bare type of an annotation, without None, and its constraints."""
+    bounds: tuple[Any, ...] = ()
+    if get_origin(annotation) is Annotated:
+        annotation, *extras = get_args(annotation)
+        bounds = tuple(extras)
+    if get_origin(annotation) in (Union, types.UnionType):
+        annotation = next(kind for kind in get_args(annotation) if kind is not type(None))
+    return annotation, bounds
+
+
+def number(bounds: tuple[Any, ...], kind: type) -> float:
+    """1 where it is admitted, else a value between the bounds."""
+    step = 1 if kind is int else 1e-3
+    low, high = -np.inf, np.inf
+    for bound in bounds:
+        match bound:
+            case annotated_types.Ge(ge=value):
+                low = max(low, value)
+            case annotated_types.Gt(gt=value):
+                low = max(low, value + step)
+            case annotated_types.Le(le=value):
+                high = min(high, value)
+            case annotated_types.Lt(lt=value):
+                high = min(high, value - step)
+    return float(min(max(1, low), high))
+
+
+def permuted(given: Mapping[str, Any], order: np.ndarray) -> dict[str, Any]:
+    """The same clients in another order."""
+    return {name: value[order] if name in PER_ROW else value for name, value in given.items()}
+
+
+def moved(given: Mapping[str, Any], scale: float, shift: Any = 0) -> dict[str, Any]:
+    """Everything that is an update, scaled and shifted."""
+    return {name: scale * value + shift if name in IN_UPDATE_SPACE else value for name, value in given.items()}

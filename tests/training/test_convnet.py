@@ -1,0 +1,144 @@
+"""Networks on images that lie side by side compute what torch computes, to rounding, and keep clients apart."""
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from fedsim.kernels.networks import images, images_source
+from fedsim.models.convolutional import lenet5
+from fedsim.training.convnet import Network
+from fedsim.training.convnet_layout import parse
+from fedsim.training.pooling import pool_first
+
+
+def conv(into, out, side, padding=0, pooled=True):
+    return [nn.Conv2d(into, out, side, padding=padding), nn.ReLU(), *([nn.MaxPool2d(2)] if pooled else [])]
+
+
+NETWORKS = {
+    "lenet5": ((1, 28, 28), lambda: lenet5((1, 28, 28), 62)),
+    "colour": ((3, 11, 9), lambda: nn.Sequential(*conv(3, 7, 3, 1), nn.Flatten(), nn.Linear(7 * 5 * 4, 5))),
+    "no pooling": (
+        (2, 9, 9),
+        lambda: nn.Sequential(
+            *conv(2, 5, 3, 0, False),
+            *conv(5, 13, 3, 2, False),
+            nn.Flatten(),
+            nn.Linear(13 * 81, 8),
+            nn.ReLU(),
+            nn.Linear(8, 4),
+        ),
+    ),
+    "deep": (
+        (1, 20, 20),
+        lambda: nn.Sequential(
+            *conv(1, 16, 5, 2), *conv(16, 16, 3, 1), *conv(16, 9, 1, 0), nn.Flatten(), nn.Linear(9 * 4, 10)
+        ),
+    ),
+}
+
+
+def networks(name, width):
+    shape, build = NETWORKS[name]
+    torch.manual_seed(3)
+    module = build()
+    rewritten = nn.Sequential(*module)
+    pool_first(rewritten)
+    plan = parse(rewritten, shape)
+    assert plan is not None
+    return shape, module, Network(plan, width)
+
+
+def exact(module, pictures, labels):
+    """Loss and gradients in float64."""
+    double = module.double()
+    loss = cross_entropy(double(pictures.double()), labels)
+    gradients = torch.autograd.grad(loss, list(double.parameters()))
+    module.float()
+    return loss.item(), gradients
+
+
+@pytest.mark.parametrize("processor", [images_source.AVX2, images_source.AVX512])
+@pytest.mark.parametrize(("width", "count"), [(8, 8), (16, 11), (32, 32), (64, 40)])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradients_are_those_of_float64(name, width, count, processor, monkeypatch):
+    monkeypatch.setattr(images, "registers", lambda: processor)
+    shape, module, network = networks(name, width)
+    generator = torch.Generator().manual_seed(count)
+    pictures = torch.rand(count, *shape, generator=generator)
+    pictures[:, :, :4] = 0  # ties in the pooling windows
+    labels = torch.randint(0, 4, (count,), generator=generator)
+    network.load(pictures)
+    with torch.no_grad():
+        loss, gradients = network.gradients([p.detach() for p in module.parameters()], labels)
+    wanted_loss, wanted = exact(module, pictures, labels)
+    assert loss == pytest.approx(wanted_loss, rel=1e-5)
+    for gradient, right in zip(gradients, wanted, strict=True):
+        scale = right.abs().max().item()
+        np.testing.assert_allclose(gradient.numpy(), right.numpy(), rtol=0, atol=1e-5 * scale)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_outputs_are_those_of_torch(name):
+    shape, module, network = networks(name, 16)
+    pictures = torch.rand(13, *shape)
+    with torch.no_grad():
+        ours, theirs = network.outputs(pictures, [p.detach() for p in module.parameters()]), module(pictures)
+    np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_a_batch_leaves_nothing_behind_for_the_next():
+    shape, module, network = networks("lenet5", 32)
+    parameters = [p.detach() for p in module.parameters()]
+    pictures, labels = torch.rand(20, *shape), torch.arange(20)
+
+    def digest():
+        network.load(pictures)
+        with torch.no_grad():
+            loss, gradients = network.gradients(parameters, labels)
+        return loss, hashlib.sha256(b"".join(g.numpy().tobytes() for g in gradients)).hexdigest()
+
+    first = digest()
+    network.load(torch.full((32, *shape), torch.inf))
+    with torch.no_grad():
+        network.gradients(parameters, torch.zeros(32, dtype=torch.int64))
+    assert digest() == first
+
+
+@pytest.mark.parametrize("poison", [torch.nan, torch.inf])
+def test_a_number_that_is_none_is_never_lost(poison):
+    shape, module, network = networks("lenet5", 8)
+    parameters = [p.detach().clone() for p in module.parameters()]
+    parameters[0][2, 0, 1, 1] = poison
+    with torch.no_grad():
+        ours = network.outputs(torch.rand(5, *shape), parameters)
+    assert not ours.isfinite().all(dim=1).any()
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [nn.Conv2d(1, 4, 3, stride=2), nn.ReLU(), nn.Flatten(), nn.Linear(9, 4)],
+        [nn.Conv2d(1, 4, 3, bias=False), nn.ReLU(), nn.Flatten(), nn.Linear(9, 4)],
+        [nn.Conv2d(1, 4, 3, padding="same"), nn.ReLU(), nn.Flatten(), nn.Linear(9, 4)],
+        [nn.Conv2d(1, 4, 3, padding=1, padding_mode="circular"), nn.ReLU(), nn.Flatten(), nn.Linear(9, 4)],
+        [nn.Conv2d(1, 4, (3, 5)), nn.ReLU(), nn.Flatten(), nn.Linear(9, 4)],
+        [nn.Conv2d(2, 4, 3, groups=2), nn.ReLU(), nn.Flatten(), nn.Linear(9, 4)],
+        [nn.Conv2d(1, 4, 3), nn.Tanh(), nn.Flatten(), nn.Linear(9, 4)],
+        [nn.Conv2d(1, 4, 3), nn.MaxPool2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(9, 4)],
+        [nn.Conv2d(1, 4, 3), nn.MaxPool2d(2, ceil_mode=True), nn.ReLU(), nn.Flatten(), nn.Linear(9, 4)],
+        [nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Dropout(), nn.Linear(9, 4)],
+        [nn.Conv2d(1, 40, 3), nn.ReLU(), nn.Conv2d(40, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(9, 4)],
+        [nn.Conv2d(1, 4, 3), nn.ReLU()],
+        [nn.Flatten(), nn.Linear(9, 4)],
+    ],
+    ids=str,
+)
+def test_other_networks_are_left_to_torch(layers):
+    assert (
+        parse(nn.Sequential(*layers), (layers[0].in_channels if hasattr(layers[0], "in_channels") else 1, 9, 9)) is None
+    )
