@@ -43,10 +43,10 @@ def bench(options: Options) -> None:
         raise typer.BadParameter(f"there is no folder {options.file.parent}", param_hint="--write")
     if options.file is not None and options.file.is_dir():
         raise typer.BadParameter(f"{options.file} is a folder: name a file", param_hint="--write")
+    leave_when_told()
     from fedsim.execution.arithmetic import settle  # once nothing is left to refuse
 
     settle()
-    leave_when_told()
     found = _machine()
     if not options.as_json:
         show([Text(machine_line(found))])

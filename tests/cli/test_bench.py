@@ -337,7 +337,9 @@ def test_a_benchmark_that_is_told_to_end_leaves_no_child():
 
 
 def children_of(process):
-    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    """The runners that it has started so far."""
+    started = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [int(child) for child in started if b"benchmarks.runners" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 def runs(process):

@@ -1,0 +1,110 @@
+"""A results folder in a notebook: its scenario, its numbers as arrays, and what can be done with it, in one line each.
+
+    run = fedsim.load_run("runs/mine")
+    run.metrics["accuracy"]
+    run.verify()
+"""
+
+import html
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedsim.events import Event
+from fedsim.runs.consistency import is_finished
+from fedsim.runs.folder import read_events, read_scenario
+from fedsim.runs.inventory import MODEL
+from fedsim.runs.metrics_file import COLUMNS, table_rows
+from fedsim.runs.perform import perform
+from fedsim.runs.summary_file import read_summary
+from fedsim.runs.verify import Verdict, verify
+from fedsim.scenario.sections import Scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas
+
+    from fedsim.array_types import Array
+
+WORDS = ("skipped", "digest")
+"""Columns that hold words."""
+SHOWN = ("final", "best", "selected", "byzantine_weight", "skipped")
+"""Of the summary, in a notebook."""
+
+
+def load_run(folder: str | PathLike[str]) -> "Run":
+    """The run in a results folder; ResultsConflict where there is none, or where it was edited."""
+    path = Path(folder)
+    return Run(path, read_scenario(path))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run on disk, whole or not; what is read is read when it is first asked for."""
+
+    folder: Path
+    scenario: Scenario
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """Every event on record, in order."""
+        return read_events(self.folder)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end."""
+        return is_finished(self.folder)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """summary.json."""
+        return read_summary(self.folder)
+
+    @cached_property
+    def metrics(self) -> dict[str, NDArray[Any]]:
+        """The columns of metrics.csv by name, one number a round; NaN where a round was not scored."""
+        rows = list(table_rows(self.events))
+        kinds = {name: object if name in WORDS else np.float64 for name in COLUMNS}
+        return {name: np.array([row[name] for row in rows], kinds[name]) for name in COLUMNS}
+
+    def frame(self) -> "pandas.DataFrame":
+        """The metrics as a table of pandas; ImportError where pandas is not installed."""
+        from pandas import DataFrame
+
+        return DataFrame(self.metrics)
+
+    @property
+    def model(self) -> "dict[str, Array]":
+        """The final parameters by the model's own names."""
+        from safetensors.numpy import load_file
+
+        found: dict[str, Array] = load_file(self.folder / MODEL)
+        return found
+
+    def verify(self, rounds: tuple[int, int] | None = None, *, spot: int | None = None) -> Verdict:
+        """Play it again, or these rounds, or so many drawn at random, and compare it with all that the folder holds."""
+        return verify(self.folder, rounds, spot=spot)
+
+    def resume(self) -> "Iterator[Event]":
+        """Go on where it was interrupted: the new events, recorded as they come."""
+        return perform(self.scenario, self.folder)
+
+    def __repr__(self) -> str:
+        rounds, done = self.scenario.rounds, len(self.metrics["round"])
+        state = "finished" if self.finished else f"{done} of {rounds} rounds"
+        return f"<run {self.scenario.name} in {self.folder}: {state}>"
+
+    def _repr_html_(self) -> str:
+        known = [(key, self.summary[key]) for key in SHOWN if self.summary.get(key) is not None]
+        cells = "".join(
+            f"<tr><th>{html.escape(key)}</th><td>{value if isinstance(value, int) else f'{value:.3f}'}</td></tr>"
+            for key, value in known
+            if isinstance(value, int | float)
+        )
+        return f"<table><caption>{html.escape(repr(self))}</caption>{cells}</table>"

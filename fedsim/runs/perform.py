@@ -1,0 +1,70 @@
+"""A run from beginning to end without a terminal: claimed, begun or resumed, recorded, and finished or broken off.
+
+    for event in fedsim.perform("smoke", "runs/mine"):
+        ...
+
+Whatever ends it early (leaving the loop, Ctrl-C, a failure), the last whole round is kept, and the same call goes on
+from there.
+"""
+
+from collections.abc import Iterable, Iterator
+from os import PathLike
+from pathlib import Path
+
+from fedsim.array_types import Progress, silent
+from fedsim.events import Event, RunEnded
+from fedsim.execution.pool import Pool
+from fedsim.runs.folder import claim
+from fedsim.runs.recorder import Recorder
+from fedsim.scenario.load import load_scenario
+from fedsim.scenario.sections import Scenario
+
+
+def perform(
+    scenario: Scenario | str | PathLike[str],
+    folder: str | PathLike[str] | None = None,
+    pool: Pool | None = None,
+    progress: Progress = silent,
+    *,
+    force: bool = False,
+) -> Iterator[Event]:
+    """The events of a run that is kept in a results folder; of a run that is gone on with, those that are new.
+
+    `folder` is `runs/<name>-<digest>` unless given. One that holds an interrupted part of this run is gone on with, one
+    that holds it whole gives no events, and `force` starts over. ScenarioError is raised at once; ResultsConflict,
+    where the folder is in use or holds another run, and all others while iterating.
+    """
+    whole = scenario if isinstance(scenario, Scenario) else load_scenario(Path(scenario))
+    return _events(whole, Path(folder) if folder is not None else None, pool, progress, force)
+
+
+def _events(
+    scenario: Scenario, path: Path | None, pool: Pool | None, progress: Progress, force: bool
+) -> Iterator[Event]:
+    with claim(scenario, path) as folder:
+        if force and folder.status != "new":
+            folder.clear()
+        if folder.status == "finished":
+            return
+        from fedsim.engine import simulate  # and with it torch, once nothing is left to refuse
+
+        with simulate(scenario, pool, resume=folder.begin(), progress=progress) as simulation:
+            yield from recorded(Recorder(folder, simulation), simulation)
+
+
+def recorded(recorder: Recorder, events: Iterable[Event]) -> Iterator[Event]:
+    """The events, each on record before it is handed on; of what ends early the last whole round is kept."""
+    status = "interrupted"
+    try:
+        for event in events:
+            recorder(event)
+            status = "" if isinstance(event, RunEnded) else status
+            yield event
+    except Exception:
+        status = "failed"
+        raise
+    finally:
+        if status:
+            recorder.broken_off(status)
+        else:
+            recorder.close()
