@@ -77,7 +77,9 @@ class UnknownName(FedsimError, LookupError):
 
     def __init__(self, noun: str, name: str, known: Iterable[str], hint: str = "") -> None:
         self.noun, self.name, self.known, self.hint = noun, name, tuple(known), hint
-        super().__init__(f"unknown {noun} `{name}`{did_you_mean(name, self.known)}{f' ({hint})' if hint else ''}")
+        super().__init__(
+            f"unknown {noun} `{_on_one_line(name)}`{did_you_mean(name, self.known)}{f' ({hint})' if hint else ''}"
+        )
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.noun, self.name, self.known, self.hint)
@@ -121,3 +123,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean ...?` with the nearest known word, or nothing when none is near."""
     nearest = get_close_matches(word, list(known), n=1, cutoff=0.55)
     return f"; did you mean `{nearest[0]}`?" if nearest else ""
+
+
+def _on_one_line(name: str) -> str:
+    return name if name.isprintable() else repr(name)[1:-1]

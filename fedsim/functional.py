@@ -29,13 +29,12 @@ from fedsim.preaggregators.contract import preaggregators
 from fedsim.randomness import Stream
 from fedsim.registry import Entry
 from fedsim.scenario.validation import check_settings
+from fedsim.supply import Item, Sample, Table
 
 Matrix = TypeVar("Matrix")
 """A numpy array or a torch tensor."""
 
 NonFinite = Literal["screen", "raise"]
-PER_ROW = ("updates", "counts", "clients", "root_logits")
-"""Items that are set aside with their rows."""
 
 
 def aggregate(
@@ -125,7 +124,8 @@ def _called(entry: Entry, rows: Array, nonfinite: str, stream: Stream, given: Ma
     items = _items(entry, own, given, len(rows), rows)
     finite = _finite(rows, nonfinite)
     if not finite.all():
-        items = [item[finite] if key in PER_ROW else item for key, item in zip(entry.supplied, items, strict=True)]
+        asked = (_table(entry)[name] for name in entry.supplied)
+        items = [value[finite] if item.per_row else value for item, value in zip(asked, items, strict=True)]
         settings = _lowered(settings, int((~finite).sum()))
     return entry.function(*items, **settings)
 
@@ -169,39 +169,32 @@ def _plain(value: Any) -> Any:
 
 
 def _items(entry: Entry, own: Mapping[str, Any], given: Mapping[str, Any], rows: int, matrix: Array) -> list[Any]:
-    """What the algorithm asks for, in its own order: the door's, the caller's, or a first round's."""
-    known = {**own, **{item: _item(item, given[item], rows, matrix) for item in entry.supplied if item in given}}
-    return [known[item] if item in known else _first_round(entry, item, rows, matrix) for item in entry.supplied]
+    """What the algorithm asks for, in its own order: this function's, the caller's, or a first round's."""
+    asked = [_table(entry)[name] for name in entry.supplied]
+    known = {**own, **{item.name: _item(item, given[item.name], rows, matrix) for item in asked if item.name in given}}
+    return [known[item.name] if item.name in known else _first_round(entry, item, rows, matrix) for item in asked]
 
 
-def _first_round(entry: Entry, item: str, rows: int, matrix: Array) -> Any:
-    match item:
-        case "counts":
-            return np.ones(rows, np.int64)
-        case "clients":
-            return np.arange(rows)
-        case "previous" | "parameters":
-            return np.zeros(matrix.shape[1], matrix.dtype)
-        case "memory":
-            return None
+def _table(entry: Entry) -> Table:
     families = {registry.family: registry for registry in (aggregators, preaggregators, attacks)}
-    raise TypeError(f"missing: {entry.name} needs `{item}`, {families[entry.family].supplies[item]}")
+    return families[entry.family].supplies
 
 
-def _item(name: str, value: Any, rows: int, matrix: Array) -> Any:
+def _first_round(entry: Entry, item: Item, rows: int, matrix: Array) -> Any:
+    if item.default is None:
+        raise TypeError(f"missing: {entry.name} needs `{item.name}`, {item.meaning}")
+    return item.default(Sample(matrix, Stream.root(0), count=rows))
+
+
+def _item(item: Item, value: Any, rows: int, matrix: Array) -> Any:
     """A caller's item as the engine would hand it over."""
-    match name:
-        case "defence" | "memory":
-            return value
-        case "counts":  # a mixed row stands for parts of several clients' examples
-            return _shaped(name, value, (rows,))
-        case "clients":
-            return _whole(name, _shaped(name, value, (rows,)))
-        case "root_logits":
-            return _shaped(name, value, (rows, None, None))
-        case "own":
-            return _shaped(name, value, (rows, matrix.shape[1])).astype(matrix.dtype)
-    return _shaped(name, value, (matrix.shape[1],)).astype(matrix.dtype)
+    if item.shape is None:
+        return value
+    lengths: dict[str, int] = {"n": rows, "d": matrix.shape[1]}
+    array = _shaped(item.name, value, tuple(lengths.get(length) for length in item.shape))
+    if item.whole:
+        return _whole(item.name, array)
+    return array.astype(matrix.dtype) if item.shape[-1] == "d" else array
 
 
 def _shaped(name: str, value: Any, shape: tuple[int | None, ...]) -> Array:

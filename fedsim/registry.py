@@ -15,9 +15,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import ModuleType
-from typing import Annotated, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from fedsim.errors import UnknownName
+
+if TYPE_CHECKING:
+    from fedsim.supply import Table
 
 REQUIRED: Any = inspect.Parameter.empty
 """The default of a setting that has none."""
@@ -104,10 +107,10 @@ class Entry:
 class Registry:
     """The algorithms of one family, found by importing every module of the family's package once."""
 
-    def __init__(self, family: str, noun: str, package: str, supplies: Mapping[str, str]) -> None:
+    def __init__(self, family: str, noun: str, package: str, supplies: "Table") -> None:
         self.family = family  # plural, as in `fedsim list <family>`
         self.noun = noun  # singular, as in `unknown rule`
-        self.supplies = supplies  # everything the engine can supply -> one sentence
+        self.supplies = supplies  # everything that may be asked for
         self._package = package
         self._entries: dict[str, Entry] = {}
         self._loaded = self._being_loaded = False

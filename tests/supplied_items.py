@@ -10,28 +10,12 @@ import numpy as np
 from fedsim.aggregators.contract import Condition
 from fedsim.randomness import Stream
 from fedsim.registry import Entry, Setting
-
-PER_ROW = ("updates", "counts", "root_logits", "clients")
-IN_UPDATE_SPACE = ("updates", "previous", "trusted")
+from fedsim.supply import RULES, Sample, samples
 
 
 def supplies(entry: Entry, rows: np.ndarray, seed: int = 0) -> dict[str, Any]:
     """Everything that the entry asks the engine for, around these rows."""
-    draw = np.random.default_rng(seed)
-    n, d = rows.shape
-    common = draw.standard_normal((1, 12, 5))
-    everything = {
-        "updates": rows,
-        "counts": draw.integers(1, 30, n),
-        "previous": rows.mean(axis=0) + 0.1 * draw.standard_normal(d).astype(rows.dtype),
-        "parameters": draw.standard_normal(d).astype(rows.dtype),
-        "trusted": rows.mean(axis=0) + 0.1 * draw.standard_normal(d).astype(rows.dtype),
-        "root_logits": (common + 0.7 * draw.standard_normal((n, 12, 5))).astype(np.float32),
-        "memory": None,
-        "clients": draw.permutation(1000)[:n],
-        "stream": Stream.root(seed),
-    }
-    return {name: everything[name] for name in entry.supplied}
+    return samples(RULES, entry.supplied, Sample(rows, Stream.root(seed), root=(12, 5)))
 
 
 def settings(entry: Entry, n: int, share: float = 1.0) -> dict[str, Any]:
@@ -96,9 +80,9 @@ def number(bounds: tuple[Any, ...], kind: type) -> float:
 
 def permuted(given: Mapping[str, Any], order: np.ndarray) -> dict[str, Any]:
     """The same clients in another order."""
-    return {name: value[order] if name in PER_ROW else value for name, value in given.items()}
+    return {name: value[order] if RULES[name].per_row else value for name, value in given.items()}
 
 
 def moved(given: Mapping[str, Any], scale: float, shift: Any = 0) -> dict[str, Any]:
     """Everything that is an update, scaled and shifted."""
-    return {name: scale * value + shift if name in IN_UPDATE_SPACE else value for name, value in given.items()}
+    return {name: scale * value + shift if RULES[name].in_update_space else value for name, value in given.items()}

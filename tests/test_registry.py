@@ -129,7 +129,7 @@ def test_there_is_a_registry_for_every_family():
     }
     for family, found in registries().items():
         assert found.family == family
-        assert all(sentence.strip() for sentence in found.supplies.values())
+        assert all(item.meaning.strip() and item.name == name for name, item in found.supplies.items())
         assert len(list(found)) >= 1
 
 

@@ -112,8 +112,8 @@ def _settings(entry: Entry, width: int) -> Iterator[Text]:
 
 
 def _supplied(entry: Entry, registry: Registry) -> str:
-    from fedsim.attacks.contract import DATA_SUPPLIES, UPDATE_SUPPLIES
+    from fedsim.supply import DATA_ATTACKS, UPDATE_ATTACKS
 
-    kinds = {"updates": UPDATE_SUPPLIES, "data": DATA_SUPPLIES}
+    kinds = {"updates": UPDATE_ATTACKS, "data": DATA_ATTACKS}
     supplies = kinds.get(entry.traits.get("poisons", ""), registry.supplies)
-    return "\n".join(f"{item}: {supplies[item]}" for item in entry.supplied)
+    return "\n".join(f"{item}: {supplies[item].meaning}" for item in entry.supplied)

@@ -1,7 +1,6 @@
 """Aggregation rules, (n, d) -> (d,), grouped by idea; `_family.py` holds their contract."""
 
 from fedsim.aggregators.contract import (
-    SUPPLIES,
     Aggregate,
     Condition,
     F,
@@ -13,7 +12,6 @@ from fedsim.aggregators.contract import (
 )
 
 __all__ = [
-    "SUPPLIES",
     "Aggregate",
     "Condition",
     "F",

@@ -21,23 +21,12 @@ from fedsim.array_types import Array
 from fedsim.checked_calls import floats, guarded, memory, shares
 from fedsim.errors import RowsDoNotSuffice
 from fedsim.registry import Registry
+from fedsim.supply import RULES
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 F = Annotated[int, Ge(0), "rows assumed Byzantine"]
 """The setting `f`; the engine lowers it by the rows it has already set aside."""
-
-SUPPLIES = {
-    "updates": "(n, d) client updates, local minus global parameters",
-    "counts": "(n,) training examples behind each row",
-    "previous": "(d,) the last round's aggregate, zeros in the first round",
-    "parameters": "(d,) the global parameters before this round",
-    "trusted": "(d,) the server's own update, trained on the root data",
-    "root_logits": "(n, r, classes) outputs of the model with each row applied, on the r root examples",
-    "memory": "what the rule returned as memory last round, or None",
-    "clients": "(n,) identity of each row's client",
-    "stream": "the rule's own randomness for this round",
-}
 
 
 class Aggregate(NamedTuple):
@@ -72,7 +61,7 @@ class Condition(NamedTuple):
         return n > bound if self.strict else n >= bound
 
 
-aggregators = Registry("aggregators", "rule", "fedsim.aggregators", SUPPLIES)
+aggregators = Registry("aggregators", "rule", "fedsim.aggregators", RULES)
 
 
 def aggregator(

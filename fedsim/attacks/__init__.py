@@ -1,8 +1,6 @@
 """Attacks: forged rows and poisoned examples; `_family.py` holds their contracts."""
 
 from fedsim.attacks.contract import (
-    DATA_SUPPLIES,
-    UPDATE_SUPPLIES,
     Function,
     attack,
     attacks,
@@ -11,8 +9,6 @@ from fedsim.attacks.contract import (
 )
 
 __all__ = [
-    "DATA_SUPPLIES",
-    "UPDATE_SUPPLIES",
     "Function",
     "attack",
     "attacks",

@@ -26,28 +26,11 @@ from typing import Any, TypeVar
 from fedsim.array_types import Array
 from fedsim.checked_calls import floats, guarded
 from fedsim.registry import Registry
+from fedsim.supply import DATA_ATTACKS, UPDATE_ATTACKS, Table
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-UPDATE_SUPPLIES = {
-    "honest": "(h, d) honest updates the attackers know of, by the entry's `knowledge`",
-    "own": "(count, d) what the attackers would have sent had they trained honestly",
-    "count": "number of rows to forge",
-    "parameters": "(d,) the global parameters before this round",
-    "previous": "(d,) the last round's aggregate, zeros in the first round",
-    "defence": "(n, d) -> (d,): what the server would make of these rows",
-    "clients": "(count,) identity of each attacker",
-    "stream": "the attack's own randomness for this round; address each client below it",
-}
-DATA_SUPPLIES = {
-    "images": "(m, channels, height, width) the client's images as stored",
-    "labels": "(m,) the client's labels",
-    "places": "(m,) the place of each example among the client's own, from 0: address its draws below the stream by it",
-    "classes": "number of classes",
-    "stream": "the client's own randomness for this attack, the same every round",
-}
-
-attacks = Registry("attacks", "attack", "fedsim.attacks", UPDATE_SUPPLIES | DATA_SUPPLIES)
+attacks = Registry("attacks", "attack", "fedsim.attacks", UPDATE_ATTACKS | DATA_ATTACKS)
 
 
 def attack(
@@ -61,7 +44,7 @@ def attack(
 
     `idle` tells the settings under which it asks for `own` for the shape alone, so that its clients need not train.
     """
-    return _decorator(name, "updates", UPDATE_SUPPLIES, aliases, breaks, idle=idle)
+    return _decorator(name, "updates", UPDATE_ATTACKS, aliases, breaks, idle=idle)
 
 
 def data_attack(
@@ -71,13 +54,13 @@ def data_attack(
 
     `apart` says that each example is treated by itself, so that only the drawn ones need be.
     """
-    return _decorator(name, "data", DATA_SUPPLIES, aliases, breaks, apart=apart)
+    return _decorator(name, "data", DATA_ATTACKS, aliases, breaks, apart=apart)
 
 
 def _decorator(
     name: str,
     poisons: str,
-    supplies: Mapping[str, str],
+    supplies: Table,
     aliases: tuple[str, ...],
     breaks: Mapping[str, str] | None,
     **traits: Any,

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from fedsim.array_types import Integers
 from fedsim.registry import Registry
+from fedsim.supply import Item, table
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-SUPPLIES = {
-    "stream": "randomness for data that is made or split here",
-    "progress": "a listener told (what, done, total) while the data is made, read or fetched",
-}
+SUPPLIES = table(
+    Item("stream", "randomness for data that is made or split here"),
+    Item("progress", "a listener told (what, done, total) while the data is made, read or fetched"),
+)
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,15 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from fedsim.registry import Registry
+from fedsim.supply import Item, table
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-SUPPLIES = {
-    "clients": "(k,) identity of each sampled client",
-    "round": "the round's number, from 1",
-    "stream": "randomness of latencies, the same every round",
-}
+SUPPLIES = table(
+    Item("clients", "(k,) identity of each sampled client"),
+    Item("round", "the round's number, from 1"),
+    Item("stream", "randomness of latencies, the same every round"),
+)
 
 latencies = Registry("latencies", "latency law", "fedsim.latencies", SUPPLIES)
 

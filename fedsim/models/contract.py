@@ -13,13 +13,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from fedsim.registry import Registry
+from fedsim.supply import Item, table
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-SUPPLIES = {
-    "shape": "(channels, height, width) of one image",
-    "classes": "number of classes",
-}
+SUPPLIES = table(
+    Item("shape", "(channels, height, width) of one image"),
+    Item("classes", "number of classes"),
+)
 
 models = Registry("models", "model", "fedsim.models", SUPPLIES)
 

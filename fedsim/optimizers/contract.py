@@ -12,14 +12,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from fedsim.registry import Registry
+from fedsim.supply import Item, table
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-SUPPLIES = {
-    "parameters": "(d,) or (k, d) tensor, changed in place",
-    "gradient": "tensor of the same shape; may be overwritten",
-    "state": "dict that lives as long as the client's work in this round",
-}
+SUPPLIES = table(
+    Item("parameters", "(d,) or (k, d) tensor, changed in place"),
+    Item("gradient", "tensor of the same shape; may be overwritten"),
+    Item("state", "dict that lives as long as the client's work in this round"),
+)
 
 optimizers = Registry("optimizers", "optimizer", "fedsim.optimizers", SUPPLIES)
 

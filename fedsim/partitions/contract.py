@@ -15,16 +15,17 @@ import numpy as np
 
 from fedsim.array_types import Integers
 from fedsim.registry import Registry
+from fedsim.supply import Item, table
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-SUPPLIES = {
-    "labels": "(m,) label of each training example",
-    "writers": "(m,) writer of each training example, or None where the data has no writers",
-    "classes": "number of classes",
-    "clients": "number of clients, or None to let the partition choose (100 unless it knows better)",
-    "stream": "the partition's own randomness",
-}
+SUPPLIES = table(
+    Item("labels", "(m,) label of each training example"),
+    Item("writers", "(m,) writer of each training example, or None where the data has no writers"),
+    Item("classes", "number of classes"),
+    Item("clients", "number of clients, or None to let the partition choose (100 unless it knows better)"),
+    Item("stream", "the partition's own randomness"),
+)
 DEFAULT_CLIENTS = 100
 
 

@@ -1,7 +1,6 @@
 """Pre-aggregators, (n, d) -> (m, d), applied in order before the rule; `_family.py` holds their contract."""
 
 from fedsim.preaggregators.contract import (
-    SUPPLIES,
     Mixed,
     Mixer,
     preaggregator,
@@ -9,7 +8,6 @@ from fedsim.preaggregators.contract import (
 )
 
 __all__ = [
-    "SUPPLIES",
     "Mixed",
     "Mixer",
     "preaggregator",

@@ -15,13 +15,9 @@ from fedsim.aggregators.contract import Condition, as_rows, check_condition
 from fedsim.array_types import Array
 from fedsim.checked_calls import floats, guarded, shares
 from fedsim.registry import Registry
+from fedsim.supply import MIXERS
 
 Mixer = TypeVar("Mixer", bound=Callable[..., Any])
-
-SUPPLIES = {
-    "updates": "(n, d) client updates, local minus global parameters",
-    "stream": "the pre-aggregator's own randomness for this round",
-}
 
 
 class Mixed(NamedTuple):
@@ -31,7 +27,7 @@ class Mixed(NamedTuple):
     shares: Array  # (m, n) how much each input row counts in each output row; every row sums to 1
 
 
-preaggregators = Registry("preaggregators", "pre-aggregator", "fedsim.preaggregators", SUPPLIES)
+preaggregators = Registry("preaggregators", "pre-aggregator", "fedsim.preaggregators", MIXERS)
 
 
 def preaggregator(

@@ -18,11 +18,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from fedsim.array_types import Array
-from fedsim.simulation.clock import Arrival
-from fedsim.errors import ResultsConflict
 from fedsim.atomic_files import kind_of, read_plain, remove_folder, storing, write_folder
+from fedsim.errors import ResultsConflict
 from fedsim.runs.event_json import built, plain, typed
-from fedsim.simulation.state import State, Tally, InFlight
+from fedsim.simulation.clock import Arrival
+from fedsim.simulation.state import InFlight, State, Tally
 
 FORMAT = 2
 KEPT = 3

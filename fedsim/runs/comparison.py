@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from fedsim.scenario.toml_values import NOTHING, toml
 from fedsim.scenario.build import settings_of
 from fedsim.scenario.sections import Scenario
+from fedsim.scenario.toml_values import NOTHING, toml
 
 DATA = ("seed", "data.", "partition.", "clients.population", "root.", "evaluation.validation")
 LOCAL = ("training.batch_size", "training.epochs", "training.steps", "training.drop_last")

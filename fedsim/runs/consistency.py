@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fedsim.runs.checkpoints import checkpoint_round, checkpoints, load_checkpoint, scheduled
+from fedsim.atomic_files import open_plain, read_plain
 from fedsim.errors import ResultsConflict
 from fedsim.events import RoundEnded, RunEnded, RunStarted
-from fedsim.atomic_files import open_plain, read_plain
-from fedsim.runs.inventory import CHECKPOINTS, EVENTS, METRICS, MODEL, SCENARIO, SUMMARY
-from fedsim.scenario.load import dump_scenario
+from fedsim.runs.checkpoints import checkpoint_round, checkpoints, load_checkpoint, scheduled
 from fedsim.runs.event_json import recorded
 from fedsim.runs.folder import MOST_SCENARIO, events_of, kept_of, table_lines
-from fedsim.scenario.sections import Scenario
+from fedsim.runs.inventory import CHECKPOINTS, EVENTS, METRICS, MODEL, SCENARIO, SUMMARY
 from fedsim.runs.summary_file import MACHINE, MOST_BYTES, UNFINISHED, asked, finished, read_summary, unfinished, written
+from fedsim.scenario.load import dump_scenario
+from fedsim.scenario.sections import Scenario
 
 MOST_SHOWN = 60
 ABSENT = "nothing"

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from fedsim.events import Event, RoundEnded, RunEnded, RunStarted
 from fedsim.atomic_files import open_plain
+from fedsim.events import Event, RoundEnded, RunEnded, RunStarted
 
 Record = dict[str, Any]
 WORDS = ("nan", "inf", "-inf")

@@ -6,12 +6,12 @@ from typing import Any
 
 from fedsim.errors import ResultsConflict
 from fedsim.events import RunStarted
-from fedsim.runs.inventory import EVENTS, SCENARIO
-from fedsim.scenario.load import scenario_digest
 from fedsim.runs.event_json import recorded
+from fedsim.runs.inventory import EVENTS, SCENARIO
+from fedsim.runs.summary_file import read_summary, recorded_settings
+from fedsim.scenario.load import scenario_digest
 from fedsim.scenario.sections import Scenario
 from fedsim.scenario.validation import shown
-from fedsim.runs.summary_file import read_summary, recorded_settings
 
 FEW = 2
 """Settings that the first event tells, where the summary is lost."""

@@ -9,18 +9,18 @@ from typing import Any, Literal
 from safetensors.numpy import save
 
 from fedsim.array_types import Array
-from fedsim.runs.checkpoints import checkpoints, load_checkpoint, prune_checkpoints, save_checkpoint
+from fedsim.atomic_files import flush_folder, part_of, read_plain, remove, storing, sweep, write_lines, write_whole
 from fedsim.errors import ResultsConflict, ScenarioError
 from fedsim.events import Event, RoundEnded, RunEnded, RunStarted
-from fedsim.atomic_files import flush_folder, part_of, read_plain, remove, storing, sweep, write_lines, write_whole
-from fedsim.runs.inventory import CHECKPOINTS, EVENTS, FIGURE, METRICS, MODEL, OURS, SCENARIO, SUMMARY, check_kinds
-from fedsim.scenario.load import dump_scenario, parse_scenario, scenario_digest
-from fedsim.runs.event_matching import apart, check_record
+from fedsim.runs.checkpoints import checkpoints, load_checkpoint, prune_checkpoints, save_checkpoint
 from fedsim.runs.event_json import recorded, round_digests
-from fedsim.scenario.sections import Scenario
+from fedsim.runs.event_matching import apart, check_record
+from fedsim.runs.inventory import CHECKPOINTS, EVENTS, FIGURE, METRICS, MODEL, OURS, SCENARIO, SUMMARY, check_kinds
 from fedsim.runs.metrics_file import COLUMNS, Rows, csv_line
-from fedsim.simulation.state import State
 from fedsim.runs.summary_file import asked, finished, read_summary, recorded_settings, summary_text, unfinished
+from fedsim.scenario.load import dump_scenario, parse_scenario, scenario_digest
+from fedsim.scenario.sections import Scenario
+from fedsim.simulation.state import State
 
 MOST_SCENARIO = 2**25
 """Bytes of a resolved scenario: longer than one written by hand, as every default and every client stands in it."""

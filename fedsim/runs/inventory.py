@@ -15,9 +15,9 @@ read, written or deleted: nothing outside the folder is ever touched through it.
 from collections.abc import Iterator
 from pathlib import Path
 
-from fedsim.runs.checkpoints import ARRAYS, NAME, REST
-from fedsim.errors import ResultsConflict
 from fedsim.atomic_files import kind_of, part_of
+from fedsim.errors import ResultsConflict
+from fedsim.runs.checkpoints import ARRAYS, NAME, REST
 
 SCENARIO, EVENTS, METRICS, SUMMARY = "scenario.toml", "events.jsonl", "metrics.csv", "summary.json"
 CHECKPOINTS, MODEL, FIGURE = "checkpoints", "model.safetensors", "accuracy.png"

@@ -1,8 +1,8 @@
 """A results folder in a notebook: its scenario, its numbers as arrays, and what can be done with it, in one line each.
 
-    run = fedsim.load_run("runs/mine")
-    run.metrics["accuracy"]
-    run.verify()
+run = fedsim.load_run("runs/mine")
+run.metrics["accuracy"]
+run.verify()
 """
 
 import html
@@ -28,7 +28,7 @@ from fedsim.scenario.sections import Scenario
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import pandas
+    import pandas as pd
 
     from fedsim.array_types import Array
 
@@ -73,7 +73,7 @@ class Run:
         kinds = {name: object if name in WORDS else np.float64 for name in COLUMNS}
         return {name: np.array([row[name] for row in rows], kinds[name]) for name in COLUMNS}
 
-    def frame(self) -> "pandas.DataFrame":
+    def frame(self) -> "pd.DataFrame":
         """The metrics as a table of pandas; ImportError where pandas is not installed."""
         from pandas import DataFrame
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from fedsim.events import Aggregated, Event, RoundEnded, RoundStarted, RunStarted
 from fedsim.atomic_files import append_to, flush_file, storing
+from fedsim.events import Aggregated, Event, RoundEnded, RoundStarted, RunStarted
 from fedsim.runs.event_json import event_line
 
 Sink = Callable[[Event], None]
@@ -68,8 +68,8 @@ def _row(started: RoundStarted, verdict: Aggregated, ended: RoundEnded) -> tuple
     return (
         ended.round, ended.time, len(started.cohort), len(started.byzantine), verdict.byzantine_weight,
         ended.accuracy, ended.loss, ended.validation_accuracy, ended.validation_loss, ended.train_loss, verdict.norm,
-        verdict.distance, len(verdict.dropped), len(verdict.late), len(verdict.nonfinite), verdict.skipped, ended.digest,
-        round(ended.seconds, 6),
+        verdict.distance, len(verdict.dropped), len(verdict.late), len(verdict.nonfinite), verdict.skipped,
+        ended.digest, round(ended.seconds, 6),
     )  # fmt: skip
 
 

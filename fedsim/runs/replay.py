@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fedsim.array_types import Progress
-from fedsim.runs.checkpoints import ARRAYS, REST, checkpoint_files, checkpoints, load_checkpoint
-from fedsim.runs.consistency import ABSENT, Difference, same_bytes
+from fedsim.atomic_files import kind_of
 from fedsim.errors import ResultsConflict
 from fedsim.events import Event, RoundEnded, bits
-from fedsim.atomic_files import kind_of
-from fedsim.runs.inventory import CHECKPOINTS, EVENTS
+from fedsim.runs.checkpoints import ARRAYS, REST, checkpoint_files, checkpoints, load_checkpoint
+from fedsim.runs.consistency import ABSENT, Difference, same_bytes
 from fedsim.runs.event_json import event_line, event_of, lines_of
+from fedsim.runs.inventory import CHECKPOINTS, EVENTS
 from fedsim.simulation.state import State
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fedsim.scenario.build import decompose, settings_of
-from fedsim.events import RunEnded, RunStarted
 from fedsim.atomic_files import read_plain
-from fedsim.runs.inventory import SUMMARY
-from fedsim.scenario.load import scenario_digest
-from fedsim.runs.provenance import host, versions
+from fedsim.events import RunEnded, RunStarted
 from fedsim.runs.event_json import event_record
+from fedsim.runs.inventory import SUMMARY
+from fedsim.runs.provenance import host, versions
+from fedsim.scenario.build import decompose, settings_of
+from fedsim.scenario.load import scenario_digest
 from fedsim.scenario.sections import Scenario
 
 MOST_BYTES = 2**25

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fedsim.array_types import Progress, silent
+from fedsim.errors import ResultsConflict
 from fedsim.runs.consistency import (
     Difference,
     Outline,
@@ -14,11 +15,10 @@ from fedsim.runs.consistency import (
     outline,
     same_bytes,
 )
-from fedsim.errors import ResultsConflict
+from fedsim.runs.folder import model_bytes, read_scenario
 from fedsim.runs.inventory import EVENTS, FIGURE, MODEL, SUMMARY, strangers
 from fedsim.runs.provenance import host, versions
 from fedsim.runs.replay import Replay, state_before
-from fedsim.runs.folder import model_bytes, read_scenario
 from fedsim.runs.spot_checks import Spots, draw
 from fedsim.runs.summary_file import read_summary
 

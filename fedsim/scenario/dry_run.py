@@ -22,6 +22,7 @@ from fedsim.randomness import Stream
 from fedsim.registry import Entry, Registry
 from fedsim.scenario.compatibility import too_many_parts, unfit
 from fedsim.scenario.sections import Attack, Choice, Scenario, attackers_wanted
+from fedsim.supply import DATA_ATTACKS, MIXERS, RULES, UPDATE_ATTACKS, Sample, samples
 
 Path = tuple[str | int, ...]
 
@@ -65,25 +66,15 @@ def dry_run(scenario: Scenario, wrong: Sequence[Path] = ()) -> list[Problem]:
 def play(choice: Choice, rows: Array) -> Aggregate:
     """The rule's verdict on rows, with plain stand-ins for everything else it asks for."""
     entry = aggregators[choice.name]
-    n, d = rows.shape
-    stand_ins: dict[str, Any] = {
-        "updates": rows,
-        "counts": np.full(n, 10),
-        "previous": np.zeros(d, rows.dtype),
-        "parameters": np.zeros(d, rows.dtype),
-        "trusted": np.ones(d, rows.dtype),
-        "root_logits": Stream.root(0).at("logits").numpy().standard_normal((n, 4, 3)).astype(np.float32),
-        "memory": None,
-        "clients": np.arange(n),
-        "stream": Stream.root(0),
-    }
+    stand_ins = samples(RULES, entry.supplied, Sample(rows, Stream.root(0)))
     verdict: Aggregate = entry.call(stand_ins, choice.settings)
     return verdict
 
 
 def mix(choice: Choice, rows: Array) -> Mixed:
     """A pre-aggregator's answer on rows."""
-    mixed: Mixed = preaggregators[choice.name].call({"updates": rows, "stream": Stream.root(0)}, choice.settings)
+    entry = preaggregators[choice.name]
+    mixed: Mixed = entry.call(samples(MIXERS, entry.supplied, Sample(rows, Stream.root(0))), choice.settings)
     return mixed
 
 
@@ -117,21 +108,10 @@ def _attack(plan: Attack, place: int, scenario: Scenario) -> list[Problem]:
 
 def _try_attack(choice: Choice) -> str:
     rows = Stream.root(0).at("rows").numpy().standard_normal((4, WIDTH)).astype(np.float32)
-    stand_ins: Mapping[str, Any] = {
-        "honest": rows,
-        "own": rows[:2],
-        "count": 2,
-        "parameters": rows[0],
-        "previous": rows[1],
-        "defence": lambda matrix: matrix.mean(axis=0),
-        "clients": np.arange(2),
-        "stream": Stream.root(0),
-        "images": np.zeros((4, 1, 8, 8), np.uint8),
-        "labels": np.arange(4),
-        "places": np.arange(4),
-        "classes": 62,
-    }
-    return _refusal(attacks[choice.name], stand_ins, choice)
+    entry = attacks[choice.name]
+    items = UPDATE_ATTACKS if entry.traits["poisons"] == "updates" else DATA_ATTACKS
+    stand_ins = samples(items, entry.supplied, Sample(rows, Stream.root(0)))
+    return _refusal(entry, stand_ins, choice)
 
 
 def _refusal(entry: Entry, stand_ins: Mapping[str, Any], choice: Choice) -> str:
@@ -139,7 +119,7 @@ def _refusal(entry: Entry, stand_ins: Mapping[str, Any], choice: Choice) -> str:
     try:
         answer = entry.call(stand_ins, choice.settings)
         if entry.traits.get("poisons") == "updates":
-            forged_rows(entry.name, answer, stand_ins["count"], WIDTH)
+            forged_rows(entry.name, answer, 2, WIDTH)
     except Exception as error:
         return refusal(error, entry.name, entry.function)
     return ""

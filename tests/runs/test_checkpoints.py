@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fedsim.errors import ResultsConflict
 from fedsim.runs.checkpoints import checkpoint_round, checkpoints, load_checkpoint, prune_checkpoints, save_checkpoint
 from fedsim.simulation.clock import Arrival
-from fedsim.errors import ResultsConflict
-from fedsim.simulation.state import State, Tally, InFlight
+from fedsim.simulation.state import InFlight, State, Tally
 
 
 def state_of(round=7):

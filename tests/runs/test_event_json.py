@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from fedsim.events import BatchTrained, Event
 from fedsim.runs.event_json import event_line, event_record, read_event, recorded, round_digests
-
 from tests.small_runs import DIGITS, played, scenario
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

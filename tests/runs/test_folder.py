@@ -5,14 +5,13 @@ import shutil
 
 import pytest
 
-from fedsim.runs.recorder import Recorder
 from fedsim.engine import simulate
 from fedsim.errors import ResultsConflict, StorageFailed
 from fedsim.events import RoundEnded
-from fedsim.runs.inventory import OURS
 from fedsim.execution.pool import Pool
 from fedsim.runs.folder import claim, folder_of, read_events, read_scenario, read_summary, reopen
-
+from fedsim.runs.inventory import OURS
+from fedsim.runs.recorder import Recorder
 from tests.small_runs import DIGITS, content, held, played, run_in, same, scenario
 
 GIVEN = scenario(

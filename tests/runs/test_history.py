@@ -2,8 +2,8 @@
 
 import pytest
 
-from fedsim.runs.history import History
 from fedsim.events import RoundEnded
+from fedsim.runs.history import History
 from tests.cli.recorded_run import STARTED, history, told
 
 

@@ -7,12 +7,11 @@ import pytest
 
 from fedsim.errors import ResultsConflict
 from fedsim.execution.pool import Pool
+from fedsim.runs.folder import read_scenario
 from fedsim.runs.provenance import host, versions
 from fedsim.runs.replay import PHASES
-from fedsim.runs.folder import read_scenario
 from fedsim.runs.summary_file import MACHINE, asked, unfinished, written
 from fedsim.runs.verify import verify
-
 from tests.small_runs import DIGITS, content, held, run_in, scenario
 
 GIVEN = scenario(

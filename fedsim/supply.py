@@ -1,0 +1,196 @@
+"""What an algorithm may ask for by naming a parameter: one entry for each item, read by everyone who supplies it.
+
+The engine makes an item when a rule or an attack asks for it; the dry run, `fedsim.functional`, `fedsim explain` and
+the tests of laws make their stand-ins from the same entry. Whoever lets algorithms ask for something new adds one entry
+here, and says in the engine how it is made.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fedsim.array_types import Array
+from fedsim.randomness import Stream
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Around what stand-ins are made up."""
+
+    rows: Array  # (n, d) updates, or what the attackers know of
+    stream: Stream
+    root: tuple[int, int] = (4, 3)  # root examples and classes
+    count: int = 2  # rows that an attack is to forge
+
+    def draw(self, name: str) -> np.random.Generator:
+        """Randomness of an item's own."""
+        return self.stream.at("sample", name).numpy()
+
+
+Make = Callable[[Sample], Any]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that may be asked for."""
+
+    name: str
+    meaning: str  # a sentence, its shape first
+    shape: tuple[str, ...] | None = None  # of n rows, d coordinates and others; None where it is no array
+    sample: Make | None = None  # a small stand-in
+    default: Make | None = None  # its value in a first round of a model of zeros; None: whoever calls has to give it
+    whole: bool = False  # whether its numbers are whole
+
+    @property
+    def per_row(self) -> bool:
+        """Whether it has an entry for each row, which is set aside with the row."""
+        return self.shape is not None and self.shape[:1] == ("n",)
+
+    @property
+    def in_update_space(self) -> bool:
+        """Whether it has the unit of an update and moves with them."""
+        return self.shape is not None and self.shape[-1:] == ("d",) and self.name != "parameters"
+
+
+Table = dict[str, Item]
+
+
+def table(*items: Item) -> Table:
+    """Items by name."""
+    return {item.name: item for item in items}
+
+
+def samples(items: Table, wanted: Iterable[str], around: Sample) -> dict[str, Any]:
+    """Stand-ins for these items."""
+    return {name: make(around) for name in wanted if (make := items[name].sample) is not None}
+
+
+def _zeros(around: Sample) -> Array:
+    return np.zeros(around.rows.shape[1], around.rows.dtype)
+
+
+def _near_the_mean(name: str) -> Make:
+    def make(around: Sample) -> Array:
+        rows = around.rows
+        noise = 0.1 * around.draw(name).standard_normal(rows.shape[1])
+        return np.asarray(rows.mean(axis=0) + noise, rows.dtype)
+
+    return make
+
+
+def _anywhere(around: Sample) -> Array:
+    return np.asarray(around.draw("parameters").standard_normal(around.rows.shape[1]), around.rows.dtype)
+
+
+def _logits(around: Sample) -> Array:
+    draw, n = around.draw("root logits"), len(around.rows)
+    common, own = draw.standard_normal((1, *around.root)), draw.standard_normal((n, *around.root))
+    return np.asarray(common + 0.7 * own, np.float32)
+
+
+STREAM = Item("stream", "the algorithm's own randomness for this round", None, lambda around: around.stream)
+
+RULES = table(
+    Item("updates", "(n, d) client updates, local minus global parameters", ("n", "d"), lambda around: around.rows),
+    Item(
+        "counts",
+        "(n,) training examples behind each row",
+        ("n",),
+        lambda around: around.draw("counts").integers(1, 30, len(around.rows)),
+        lambda around: np.ones(len(around.rows), np.int64),
+    ),
+    Item(
+        "previous",
+        "(d,) the last round's aggregate, zeros in the first round",
+        ("d",),
+        _near_the_mean("previous"),
+        _zeros,
+    ),
+    Item("parameters", "(d,) the global parameters before this round", ("d",), _anywhere, _zeros),
+    Item("trusted", "(d,) the server's own update, trained on the root data", ("d",), _near_the_mean("trusted")),
+    Item(
+        "root_logits",
+        "(n, r, classes) outputs of the model with each row applied, on the r root examples",
+        ("n", "r", "classes"),
+        _logits,
+    ),
+    Item("memory", "what the rule returned as memory last round, or None", None, lambda _: None, lambda _: None),
+    Item(
+        "clients",
+        "(n,) identity of each row's client",
+        ("n",),
+        lambda around: around.draw("clients").permutation(1000 + len(around.rows))[: len(around.rows)],
+        lambda around: np.arange(len(around.rows)),
+        whole=True,
+    ),
+    STREAM,
+)
+"""What a rule may ask for."""
+
+MIXERS = table(RULES["updates"], STREAM)
+"""What a pre-aggregator may ask for."""
+
+UPDATE_ATTACKS = table(
+    Item(
+        "honest",
+        "(h, d) honest updates the attackers know of, by the entry's `knowledge`",
+        ("h", "d"),
+        lambda around: around.rows,
+    ),
+    Item(
+        "own",
+        "(count, d) what the attackers would have sent had they trained honestly",
+        ("n", "d"),
+        lambda around: around.rows[: around.count],
+    ),
+    Item("count", "number of rows to forge", None, lambda around: around.count),
+    Item("parameters", "(d,) the global parameters before this round", ("d",), _anywhere, _zeros),
+    RULES["previous"],
+    Item(
+        "defence",
+        "(n, d) -> (d,): what the server would make of these rows",
+        None,
+        lambda _: lambda matrix: matrix.mean(axis=0),
+    ),
+    Item(
+        "clients",
+        "(count,) identity of each attacker",
+        ("n",),
+        lambda around: np.arange(around.count),
+        lambda around: np.arange(around.count),
+        whole=True,
+    ),
+    Item(
+        "stream",
+        "the attack's own randomness for this round; address each client below it",
+        None,
+        lambda around: around.stream,
+    ),
+)
+"""What an attack on the updates may ask for."""
+
+DATA_ATTACKS = table(
+    Item(
+        "images",
+        "(m, channels, height, width) the client's images as stored",
+        ("m", "channels", "height", "width"),
+        lambda _: np.zeros((4, 1, 8, 8), np.uint8),
+    ),
+    Item("labels", "(m,) the client's labels", ("m",), lambda _: np.arange(4)),
+    Item(
+        "places",
+        "(m,) the place of each example among the client's own, from 0: address its draws below the stream by it",
+        ("m",),
+        lambda _: np.arange(4),
+    ),
+    Item("classes", "number of classes", None, lambda _: 62),
+    Item(
+        "stream",
+        "the client's own randomness for this attack, the same every round",
+        None,
+        lambda around: around.stream,
+    ),
+)
+"""What an attack on the data may ask for."""
