@@ -126,7 +126,7 @@ def _called(entry: Entry, rows: Array, nonfinite: str, stream: Stream, given: Ma
     if not finite.all():
         asked = (_table(entry)[name] for name in entry.supplied)
         items = [value[finite] if item.per_row else value for item, value in zip(asked, items, strict=True)]
-        settings = _lowered(settings, int((~finite).sum()))
+        settings = entry.lowered(settings, int((~finite).sum()))
     return entry.function(*items, **settings)
 
 
@@ -139,11 +139,6 @@ def _finite(rows: Array, nonfinite: str) -> NDArray[np.bool_]:
     if len(rows) and not finite.any():
         raise ValueError(f"updates hold NaN or infinity in all {len(rows)} rows: there is nothing left")
     return finite
-
-
-def _lowered(settings: dict[str, Any], nonfinite: int) -> dict[str, Any]:
-    f = settings.get("f")
-    return settings | {"f": max(f - nonfinite, 0)} if isinstance(f, int) else settings
 
 
 def _settings(entry: Entry, own: Iterable[str], given: Mapping[str, Any]) -> dict[str, Any]:

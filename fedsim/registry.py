@@ -22,6 +22,8 @@ from fedsim.errors import UnknownName
 if TYPE_CHECKING:
     from fedsim.supply import Table
 
+BYZANTINE = "f"
+"""The setting that tells how many rows to take for Byzantine."""
 REQUIRED: Any = inspect.Parameter.empty
 """The default of a setting that has none."""
 
@@ -87,6 +89,19 @@ class Entry:
         """Call the function with what it asks for of what is given, and its settings."""
         return self.function(*(given[item] for item in self.supplied), **settings)
 
+    def byzantine(self, settings: Mapping[str, Any]) -> int | None:
+        """The rows assumed Byzantine under these settings; None where the algorithm is told no number of them."""
+        f = settings.get(BYZANTINE, self.settings[BYZANTINE].default if BYZANTINE in self.settings else None)
+        return f if isinstance(f, int) else None
+
+    def with_byzantine(self, settings: Mapping[str, Any], f: int) -> dict[str, Any]:
+        """The settings with so many rows assumed Byzantine, where the algorithm is told a number."""
+        return {**settings, BYZANTINE: f} if self.byzantine(settings) is not None else dict(settings)
+
+    def lowered(self, settings: Mapping[str, Any], nonfinite: int) -> dict[str, Any]:
+        """The settings after so many rows were set aside already: they are no longer among the others."""
+        return self.with_byzantine(settings, max((self.byzantine(settings) or 0) - nonfinite, 0))
+
     def bound(self, settings: Mapping[str, Any]) -> Bound:
         """The algorithm with these settings, to be called anywhere."""
         return Bound(self.name, self.function, self.supplied, settings)
@@ -124,7 +139,7 @@ class Registry:
         needs: str = "",
         breaks: Mapping[str, str] | None = None,
         **traits: Any,
-    ) -> None:
+    ) -> Entry:
         """Enter a function under a name; a signature the engine cannot serve is an error at import."""
         entry = Entry(self.family, name, function, aliases, needs, breaks or {}, traits)
         for parameter in _parameters(function):
@@ -142,6 +157,7 @@ class Registry:
             if known and _address(known.function) != _address(function):
                 raise TypeError(f"{self.noun} `{key}` is registered twice: also as {_address(known.function)}")
             self._entries[key] = entry
+        return entry
 
     def __getitem__(self, name: str) -> Entry:
         self._load()

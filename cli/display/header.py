@@ -95,9 +95,9 @@ def server(scenario: Scenario) -> str:
 
 
 def _condition(scenario: Scenario) -> str:
-    needs = aggregators[scenario.aggregator.name].needs
-    f = scenario.aggregator.settings.get("f", 0)
-    wanted, rows = Condition.parse(needs), rows_seen(scenario)[-1]
+    entry = aggregators[scenario.aggregator.name]
+    f = entry.byzantine(scenario.aggregator.settings) or 0
+    wanted, rows = Condition.parse(entry.needs), rows_seen(scenario)[-1]
     if wanted.slope == 0 and wanted.offset <= 1:
         return ""
     bound = wanted.slope * f + wanted.offset

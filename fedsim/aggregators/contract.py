@@ -9,7 +9,6 @@ not suffice it raises RowsDoNotSuffice, and the round is skipped; any other exce
 """
 
 import functools
-import inspect
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NamedTuple, TypeVar
@@ -75,16 +74,13 @@ def aggregator(
     condition = Condition.parse(needs)
 
     def decorate(rule: Rule) -> Rule:
-        default = inspect.signature(rule).parameters.get("f")
-
         @functools.wraps(rule)
         def checked(updates: Array, *supplied: Any, **settings: Any) -> Aggregate:
             rows = as_rows(updates)
-            f = settings.get("f", default.default if default else 0)
-            check_condition(name, condition, needs, len(rows), f if isinstance(f, int) else 0)
+            check_condition(name, condition, needs, len(rows), entry.byzantine(settings) or 0)
             return _checked(name, rule(guarded(rows), *map(guarded, supplied), **settings), rows)
 
-        aggregators.register(name, checked, aliases=aliases, needs=needs, breaks=breaks)
+        entry = aggregators.register(name, checked, aliases=aliases, needs=needs, breaks=breaks)
         return checked  # type: ignore[return-value]
 
     return decorate

@@ -5,7 +5,6 @@ def nnm(updates, *, f: F) -> Mixed: ...
 """
 
 import functools
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -41,16 +40,13 @@ def preaggregator(
     condition = Condition.parse(needs)
 
     def decorate(mixer: Mixer) -> Mixer:
-        default = inspect.signature(mixer).parameters.get("f")
-
         @functools.wraps(mixer)
         def checked(updates: Array, *supplied: Any, **settings: Any) -> Mixed:
             rows = as_rows(updates)
-            f = settings.get("f", default.default if default else 0)
-            check_condition(name, condition, needs, len(rows), f if isinstance(f, int) else 0)
+            check_condition(name, condition, needs, len(rows), entry.byzantine(settings) or 0)
             return _checked(name, mixer(guarded(rows), *map(guarded, supplied), **settings), rows)
 
-        preaggregators.register(name, checked, aliases=aliases, needs=needs, breaks=breaks)
+        entry = preaggregators.register(name, checked, aliases=aliases, needs=needs, breaks=breaks)
         return checked  # type: ignore[return-value]
 
     return decorate

@@ -19,7 +19,7 @@ from fedsim.errors import Problem
 from fedsim.latencies.contract import latencies
 from fedsim.preaggregators.contract import Mixed, preaggregators
 from fedsim.randomness import Stream
-from fedsim.registry import Entry, Registry
+from fedsim.registry import BYZANTINE, Entry, Registry
 from fedsim.scenario.compatibility import too_many_parts, unfit
 from fedsim.scenario.sections import Attack, Choice, Scenario, attackers_wanted
 from fedsim.supply import DATA_ATTACKS, MIXERS, RULES, UPDATE_ATTACKS, Sample, samples
@@ -154,9 +154,8 @@ def rows_seen(scenario: Scenario) -> list[int]:
     rows = np.zeros((min(full, MOST_ROWS), 1), np.float32)
     scale, numbers = Fraction(full, len(rows)), [full]
     for choice in scenario.preaggregators:
-        rows = mix(
-            Choice(choice.name, dict(choice.settings) | ({"f": 0} if "f" in choice.settings else {})), rows
-        ).updates
+        entry = preaggregators[choice.name]
+        rows = mix(Choice(choice.name, entry.with_byzantine(choice.settings, 0)), rows).updates
         numbers.append(ceil(len(rows) * scale))
     return numbers
 
@@ -180,11 +179,12 @@ def _conditions(scenario: Scenario) -> list[Problem]:
     ]
     steps.append((aggregators, scenario.aggregator, ("aggregator",)))
     for (registry, choice, path), n in zip(steps, rows_seen(scenario), strict=True):
-        needs, f = registry[choice.name].needs, choice.settings.get("f", 0)
+        entry = registry[choice.name]
+        f = entry.byzantine(choice.settings)
         try:
-            check_condition(choice.name, Condition.parse(needs), needs, n, f)
+            check_condition(choice.name, Condition.parse(entry.needs), entry.needs, n, f or 0)
         except ValueError as error:
-            return [Problem((*path, "f" if "f" in choice.settings else "name"), str(error), f)]
+            return [Problem((*path, "name" if f is None else BYZANTINE), str(error), f)]
     return _root(scenario)
 
 

@@ -11,8 +11,9 @@ from typing import Literal
 
 from fedsim.aggregators.contract import Condition, aggregators
 from fedsim.preaggregators.contract import preaggregators
+from fedsim.registry import Entry
 from fedsim.scenario.dry_run import rows_seen
-from fedsim.scenario.sections import Attack, Scenario, attackers_wanted
+from fedsim.scenario.sections import Attack, Choice, Scenario, attackers_wanted
 
 MOST_ROUNDS = 100_000
 """Schedules of attacks are counted round by round up to here, and taken to go on in the same proportions."""
@@ -86,9 +87,14 @@ def exposure(scenario: Scenario, population: int) -> Exposure | None:
 
 def tolerated(scenario: Scenario) -> int:
     """Byzantine rows a round that the scenario is set up for: the smallest f it gives, or else a bare minority."""
-    choices = (*scenario.preaggregators, scenario.aggregator)
-    given = [choice.settings["f"] for choice in choices if isinstance(choice.settings.get("f"), int)]
+    given = [f for entry, choice in server_steps(scenario) if (f := entry.byzantine(choice.settings)) is not None]
     return min(given) if given else (scenario.clients.sampled - 1) // 2
+
+
+def server_steps(scenario: Scenario) -> list[tuple[Entry, Choice]]:
+    """The pre-aggregators in turn, then the rule, each with its settings."""
+    mixers = [(preaggregators[choice.name], choice) for choice in scenario.preaggregators]
+    return [*mixers, (aggregators[scenario.aggregator.name], scenario.aggregator)]
 
 
 def guarantees(scenario: Scenario, population: int | None = None) -> list[Guarantee]:
@@ -116,10 +122,8 @@ def condition(scenario: Scenario) -> tuple[str, Condition]:
 def _conditions(scenario: Scenario) -> list[Guarantee]:
     """The conditions of every step of the server, on as many rows as a full round brings it."""
     found = []
-    steps = [(preaggregators, choice) for choice in scenario.preaggregators] + [(aggregators, scenario.aggregator)]
-    for (registry, choice), rows in zip(steps, rows_seen(scenario), strict=True):
-        needs = registry[choice.name].needs
-        f = choice.settings.get("f", 0)
+    for (entry, choice), rows in zip(server_steps(scenario), rows_seen(scenario), strict=True):
+        needs, f = entry.needs, entry.byzantine(choice.settings) or 0
         if needs == "n ≥ 1":
             continue
         verdict: Literal["holds", "fails"] = "holds" if Condition.parse(needs).holds(rows, f) else "fails"
@@ -145,7 +149,8 @@ def _averaging(scenario: Scenario) -> list[Guarantee]:
 def _absences(scenario: Scenario) -> list[Guarantee]:
     """Whether drop-out may leave the rule with fewer rows than it needs."""
     needs, wanted = condition(scenario)
-    f, sampled = scenario.aggregator.settings.get("f", 0), scenario.clients.sampled
+    rule, sampled = scenario.aggregator, scenario.clients.sampled
+    f = aggregators[rule.name].byzantine(rule.settings) or 0
     if scenario.clients.dropout == 0 or scenario.preaggregators:
         return []
     least = wanted.slope * f + wanted.offset + wanted.strict
@@ -162,7 +167,7 @@ def _exposed(scenario: Scenario, population: int) -> list[Guarantee]:
     if risk is None:
         return []
     who = f"{risk.byzantine:,} of {population:,} attack"
-    named = any("f" in choice.settings for choice in (*scenario.preaggregators, scenario.aggregator))
+    named = any(entry.byzantine(choice.settings) is not None for entry, choice in server_steps(scenario))
     limit = f"more than f = {risk.tolerated} Byzantine clients" if named else "a Byzantine majority"
     if risk.expected < NEGLIGIBLE:
         return [Guarantee("holds", f"no round samples {limit} ({who})")]

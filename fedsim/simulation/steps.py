@@ -14,7 +14,7 @@ from fedsim.kernels.rules.finite_rows import screen
 from fedsim.latencies.contract import latencies
 from fedsim.preaggregators.contract import preaggregators
 from fedsim.randomness import Stream
-from fedsim.scenario.sections import Choice, attackers
+from fedsim.scenario.sections import attackers
 from fedsim.simulation.clock import Arrival, Closing, close_round
 from fedsim.simulation.federation import Federation
 from fedsim.simulation.state import State
@@ -157,7 +157,7 @@ def judge(federation: Federation, state: State, round: int, inputs: Inputs, extr
     for index, choice in enumerate(federation.scenario.preaggregators):
         entry, given = preaggregators[choice.name], {"updates": rows, "stream": stream.at("preaggregator", index)}
         with blamed("pre-aggregator", entry.name, entry.function, round):
-            mixed = entry.call(given, lowered(choice, inputs.nonfinite))
+            mixed = entry.call(given, entry.lowered(choice.settings, inputs.nonfinite))
         rows, shares = mixed.updates, mixed.shares @ shares
     choice = federation.scenario.aggregator
     entry = aggregators[choice.name]
@@ -172,16 +172,8 @@ def judge(federation: Federation, state: State, round: int, inputs: Inputs, extr
     }
     given = {item: available[item] if item in available else extras[item](rows) for item in entry.supplied}
     with blamed("rule", entry.name, entry.function, round):
-        verdict: Aggregate = entry.function(*given.values(), **lowered(choice, inputs.nonfinite))
+        verdict: Aggregate = entry.function(*given.values(), **entry.lowered(choice.settings, inputs.nonfinite))
     return verdict._replace(weights=verdict.weights @ shares)
-
-
-def lowered(choice: Choice, nonfinite: int) -> dict[str, Any]:
-    """The settings with f less those already caught."""
-    settings = dict(choice.settings)
-    if isinstance(settings.get("f"), int):
-        settings["f"] = max(0, settings["f"] - nonfinite)
-    return settings
 
 
 def mean_loss(losses: Sequence[tuple[float, int]]) -> float | None:
