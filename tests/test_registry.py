@@ -141,7 +141,7 @@ def test_every_entry_says_what_it_does(entry):
 
 @every_entry
 def test_every_section_of_a_docstring_is_known_and_filled(entry):
-    assert set(entry.sections) <= {"Formula", "Assumes", "Breakdown", "Cost", "Differs", "Source"}
+    assert set(entry.sections) <= {"Formula", "Assumes", "Breakdown", "Cost", "Differs", "Source", "Example"}
     assert all(entry.sections.values())
     if entry.family in LITERATURE and entry.sections:  # one line alone is a draft, and a page is whole
         assert "Formula" in entry.sections

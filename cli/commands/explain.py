@@ -15,7 +15,7 @@ from fedsim.scenario.json_schema import setting_schemas
 from fedsim.scenario.toml_values import toml
 
 BEFORE = ("Formula", "Assumes", "Breakdown", "Cost")
-AFTER = ("Differs", "Source")
+AFTER = ("Differs", "Source", "Example")
 TITLES = {"Differs": "How others define it"}
 PLACES = {
     "aggregators": "[aggregator]",

@@ -23,6 +23,10 @@ def fedavg(updates: Array, counts: Integers) -> Aggregate:
     Source:
         McMahan, Moore, Ramage, Hampson, Agüera y Arcas. Communication-Efficient Learning of Deep Networks
         from Decentralized Data. AISTATS 2017, algorithm 1.
+    Example:
+        >>> rows = np.array([[0.9], [1.0], [1.1], [1.2], [9.0]])
+        >>> aggregate("fedavg", rows, counts=[10, 10, 10, 10, 60]).round(2).tolist()
+        [5.82]
     """
     amounts = np.asarray(counts, np.float64)
     if amounts.shape != (len(updates),):
@@ -45,6 +49,10 @@ def mean(updates: Array) -> Aggregate:
         0: one row moves the result without bound.
     Cost:
         One pass over the matrix.
+    Example:
+        >>> rows = np.array([[0.9], [1.0], [1.1], [1.2], [9.0]])
+        >>> aggregate("mean", rows).round(2).tolist()
+        [2.64]
     """
     weights = np.full(len(updates), 1 / len(updates))
     return Aggregate(weighted_sum(weights, updates), weights)

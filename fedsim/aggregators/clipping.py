@@ -40,6 +40,10 @@ def centered_clip(
     Source:
         Karimireddy, He, Jaggi. Learning from History for Byzantine Robust Optimization. ICML 2021, algorithm
         2.
+    Example:
+        >>> rows = np.array([[0.9], [1.0], [1.1], [1.2], [9.0]])
+        >>> aggregate("centered_clip", rows, previous=[1.0], radius=0.5).round(2).tolist()
+        [1.14]
     """
     centre = np.asarray(previous, updates.dtype)
     for _ in range(steps):

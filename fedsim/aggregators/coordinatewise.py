@@ -24,6 +24,10 @@ def median(updates: Array) -> Aggregate:
     Source:
         Yin, Chen, Ramchandran, Bartlett. Byzantine-Robust Distributed Learning: Towards Optimal Statistical
         Rates. ICML 2018, definition 1.
+    Example:
+        >>> rows = np.array([[0.9], [1.0], [1.1], [1.2], [9.0]])
+        >>> aggregate("median", rows).round(2).tolist()
+        [1.1]
     """
     n = len(updates)
     low, high = (n - 1) // 2, n // 2 + 1
@@ -49,6 +53,10 @@ def trimmed_mean(updates: Array, *, f: F) -> Aggregate:
     Source:
         Yin, Chen, Ramchandran, Bartlett. Byzantine-Robust Distributed Learning: Towards Optimal Statistical
         Rates. ICML 2018, definition 2.
+    Example:
+        >>> rows = np.array([[0.9], [1.0], [1.1], [1.2], [9.0]])
+        >>> aggregate("trimmed_mean", rows, f=1).round(2).tolist()
+        [1.1]
     """
     n = len(updates)
     return Aggregate(mean_of_ranks(updates, f, n - f), survival(updates, f, n - f))

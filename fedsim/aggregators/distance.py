@@ -37,6 +37,10 @@ def krum(updates: Array, *, f: F, variant: Variant = "blanchard2017") -> Aggrega
     Source:
         Blanchard, El Mhamdi, Guerraoui, Stainer. Machine Learning with Adversaries: Byzantine Tolerant
         Gradient Descent. NeurIPS 2017, section 4.
+    Example:
+        >>> rows = np.array([[0.9], [1.0], [1.1], [1.2], [9.0]])
+        >>> aggregate("krum", rows, f=1).round(2).tolist()
+        [1.1]
     """
     best = krum_scores(squared_distances(updates), f, variant).argmin()
     return Aggregate(updates[best].copy(), np.eye(len(updates))[best])
@@ -67,6 +71,10 @@ def multi_krum(
     Source:
         Blanchard, El Mhamdi, Guerraoui, Stainer. Machine Learning with Adversaries: Byzantine Tolerant
         Gradient Descent. NeurIPS 2017, section 5.
+    Example:
+        >>> rows = np.array([[0.9], [1.0], [1.1], [1.2], [9.0]])
+        >>> aggregate("multi_krum", rows, f=1).round(2).tolist()
+        [1.05]
     """
     n = len(updates)
     kept = n - f if m is None else m

@@ -49,6 +49,10 @@ def geometric_median(
         Weiszfeld. Sur le point pour lequel la somme des distances de n points donnés est minimum. Tohoku
         1937. Chen, Su, Xu. Distributed Statistical Machine Learning in Adversarial Settings. SIGMETRICS 2018.
         Pillutla, Kakade, Harchaoui. Robust Aggregation for Federated Learning. IEEE TSP 2022 (RFA).
+    Example:
+        >>> rows = np.array([[0.9], [1.0], [1.1], [1.2], [9.0]])
+        >>> aggregate("geometric_median", rows).round(2).tolist()
+        [1.1]
     """
     pulls = np.ones(len(updates)) if weighting == "rows" else _amounts(counts, len(updates))
 
@@ -84,6 +88,10 @@ def autogm(
     Source:
         Li, Ngai, Voigt. Byzantine-Robust Aggregation in Federated Learning Empowered Industrial IoT. IEEE
         Transactions on Industrial Informatics 2023, algorithm 1.
+    Example:
+        >>> rows = np.array([[0.9], [1.0], [1.1], [1.2], [9.0]])
+        >>> aggregate("autogm", rows, penalty=0.1).round(2).tolist()
+        [1.1]
     """
 
     def solve(found: Products) -> Vector:

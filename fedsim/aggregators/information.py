@@ -50,6 +50,11 @@ def fedmi(
         new update, ours the last aggregate; the average that it calls FedAvg is unweighted (our `mean`).
     Source:
         The project's own rule; mutual information of two Gaussians of correlation ρ.
+    Example:
+        >>> rows = np.array([[0.9], [1.0], [1.1], [1.2], [9.0]])
+        >>> logits = np.array([[[2.0, 0, 1]], [[2.1, 0, 1]], [[1.9, 0.1, 1]], [[2.0, 0.1, 1.1]], [[0, 1, 2.0]]])
+        >>> aggregate("fedmi", rows, root_logits=logits).round(2).tolist()
+        [1.05]
     """
     scores = mean_information(root_logits, len(updates))
     gaps = np.abs(scores - np.nanmedian(scores))
@@ -102,6 +107,11 @@ def agmami(
     Source:
         The project's own rule; AutoGM by Li, Ngai, Voigt. Byzantine-Robust Aggregation in Federated Learning
         Empowered Industrial IoT. IEEE Transactions on Industrial Informatics 2023.
+    Example:
+        >>> rows = np.array([[0.9], [1.0], [1.1], [1.2], [9.0]])
+        >>> logits = np.array([[[2.0, 0, 1]], [[2.1, 0, 1]], [[1.9, 0.1, 1]], [[2.0, 0.1, 1.1]], [[0, 1, 2.0]]])
+        >>> aggregate("agmami", rows, root_logits=logits).round(2).tolist()
+        [1.0]
     """
     scores = mean_information(root_logits, len(updates))
     finite = np.isfinite(scores)

@@ -12,6 +12,10 @@ def zero(count: int, parameters: Array) -> Array:
 
     Formula:
         row_i = 0, (d,)
+    Example:
+        >>> honest = np.array([[1.0, 2.0], [1.2, 1.8], [0.8, 2.2]])
+        >>> attack("zero", honest, count=1).tolist()
+        [[0.0, 0.0]]
     """
     return np.zeros((count, len(parameters)), parameters.dtype)
 
@@ -24,6 +28,10 @@ def nan(count: int, parameters: Array) -> Array:
         row_i = NaN, (d,)
     Breakdown:
         One such row turns any mean into NaN; the server sets rows that are not finite aside.
+    Example:
+        >>> honest = np.array([[1.0, 2.0], [1.2, 1.8], [0.8, 2.2]])
+        >>> attack("nan", honest, count=1).tolist()
+        [[nan, nan]]
     """
     return np.full((count, len(parameters)), np.nan, parameters.dtype)
 
@@ -36,5 +44,9 @@ def inf(count: int, parameters: Array) -> Array:
         row_i = +∞, (d,)
     Breakdown:
         One such row turns any mean into infinity; the server sets rows that are not finite aside.
+    Example:
+        >>> honest = np.array([[1.0, 2.0], [1.2, 1.8], [0.8, 2.2]])
+        >>> attack("inf", honest, count=1).tolist()
+        [[inf, inf]]
     """
     return np.full((count, len(parameters)), np.inf, parameters.dtype)

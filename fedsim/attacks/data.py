@@ -36,6 +36,9 @@ def label_flip(
         mirror: Fang, Cao, Jia and Gong, Local Model Poisoning Attacks to Byzantine-Robust Federated Learning,
         USENIX Security 2020.
         pair: Tolpegin et al., Data Poisoning Attacks Against Federated Learning Systems, ESORICS 2020.
+    Example:
+        >>> label_flip(np.array([0, 1, 9]), 10, None).tolist()
+        [9, 8, 0]
     """
     _check_labels(labels, classes)
     if mode != "pair" and (source is not None or target is not None):

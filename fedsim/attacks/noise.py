@@ -28,6 +28,10 @@ def random_weights(
         d normal draws an attacker; no training.
     Differs:
         The weights are random, not the update: the row contains −θ, and an average moves towards zero.
+    Example:
+        >>> honest = np.array([[1.0, 2.0], [1.2, 1.8], [0.8, 2.2]])
+        >>> attack("random_weights", honest, count=2).shape
+        (2, 2)
     """
     rows = np.empty((len(clients), len(parameters)), parameters.dtype)
     for row, client in zip(rows, clients, strict=True):
@@ -62,6 +66,10 @@ def noise(
     Differs:
         The noise has the mean s_i as well as the deviation s_i: all coordinates drift the same way, so that
         averaging over attackers does not cancel it. `gaussian` is the centred one.
+    Example:
+        >>> honest = np.array([[1.0, 2.0], [1.2, 1.8], [0.8, 2.2]])
+        >>> attack("noise", honest, count=2, own=honest[:2]).shape
+        (2, 2)
     """
     rows = np.empty_like(own, order="C")
     for row, client in zip(rows, clients, strict=True):
@@ -91,6 +99,10 @@ def gaussian(
     Source:
         Blanchard et al., Machine Learning with Adversaries: Byzantine Tolerant Gradient Descent, NeurIPS 2017
         (there with mean 0 and deviation 200).
+    Example:
+        >>> honest = np.array([[1.0, 2.0], [1.2, 1.8], [0.8, 2.2]])
+        >>> attack("gaussian", honest, count=2).shape
+        (2, 2)
     """
     rows = np.empty((len(clients), len(parameters)), parameters.dtype)
     for row, client in zip(rows, clients, strict=True):

@@ -24,6 +24,10 @@ def sign_flip(
     Source:
         Li et al., RSA: Byzantine-Robust Stochastic Aggregation Methods for Distributed Learning from
         Heterogeneous Datasets, AAAI 2019.
+    Example:
+        >>> honest = np.array([[1.0, 2.0], [1.2, 1.8], [0.8, 2.2]])
+        >>> attack("sign_flip", honest, count=1, own=[[1.0, 2.0]]).tolist()
+        [[-1.0, -2.0]]
     """
     return np.asarray(own * -scale, dtype=own.dtype)
 
@@ -40,6 +44,10 @@ def scale(
         which is model replacement
     Source:
         Bagdasaryan et al., How To Backdoor Federated Learning, AISTATS 2020.
+    Example:
+        >>> honest = np.array([[1.0, 2.0], [1.2, 1.8], [0.8, 2.2]])
+        >>> attack("scale", honest, count=1, own=[[1.0, 2.0]]).tolist()
+        [[10.0, 20.0]]
     """
     return np.asarray(own * factor, dtype=own.dtype)
 
@@ -64,6 +72,10 @@ def ipm(
     Source:
         Xie, Koyejo and Gupta, Fall of Empires: Breaking Byzantine-tolerant SGD by Inner Product Manipulation,
         UAI 2019.
+    Example:
+        >>> honest = np.array([[1.0, 2.0], [1.2, 1.8], [0.8, 2.2]])
+        >>> attack("ipm", honest, count=2).round(2).tolist()
+        [[-0.5, -1.0], [-0.5, -1.0]]
     """
     return _repeat(honest_mean(honest) * -scale, count)
 
@@ -94,6 +106,10 @@ def alie(
     Source:
         Baruch, Baruch and Goldberg, A Little Is Enough: Circumventing Defenses For Distributed Learning,
         NeurIPS 2019.
+    Example:
+        >>> honest = np.array([[1.0, 2.0], [1.2, 1.8], [0.8, 2.2]])
+        >>> attack("alie", honest, count=2, z=1.0).round(2).tolist()
+        [[0.8, 1.8], [0.8, 1.8]]
     """
     shift = paper_z(len(honest), count) if z is None else z
     return _repeat(shifted_mean(honest, shift), count)

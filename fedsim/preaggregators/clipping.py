@@ -33,6 +33,10 @@ def clip(
         Two passes over the matrix.
     Differs:
         byzfl's writes to the caller's matrix.
+    Example:
+        >>> rows = np.array([[0.9], [1.0], [1.1], [1.2], [9.0]])
+        >>> preaggregate("clip", rows, norm=1.0).round(2).tolist()
+        [[0.9], [1.0], [1.0], [1.0], [1.0]]
     """
     origin = np.zeros(updates.shape[1], updates.dtype)
     lengths = distances_to(origin, updates)

@@ -31,6 +31,10 @@ def nnm(updates: Array, *, f: F) -> Mixed:
     Source:
         Allouah, Farhadkhani, Guerraoui, Gupta, Pinot, Stephan. Fixing by Mixing: A Recipe for Optimal
         Byzantine ML under Heterogeneity. AISTATS 2023, algorithm 2.
+    Example:
+        >>> rows = np.array([[0.9], [1.0], [1.1], [1.2], [9.0]])
+        >>> preaggregate("nnm", rows, f=2).round(2).tolist()
+        [[1.0], [1.0], [1.1], [1.1], [3.77]]
     """
     n = len(updates)
     distances = squared_distances(updates)
@@ -62,6 +66,10 @@ def bucketing(
     Source:
         Karimireddy, He, Jaggi. Byzantine-Robust Learning on Heterogeneous Datasets via Bucketing. ICLR 2022,
         algorithm 1.
+    Example:
+        >>> rows = np.array([[0.9], [1.0], [1.1], [1.2], [9.0]])
+        >>> preaggregate("bucketing", rows, s=2, seed=1).round(2).tolist()
+        [[1.05], [1.05], [9.0]]
     """
     n = len(updates)
     order = stream.numpy().permutation(n)
