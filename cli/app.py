@@ -6,6 +6,7 @@ Heavy imports stand inside the commands, so that `fedsim --help` costs neither n
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -210,7 +211,7 @@ def init(
     from cli.display.consoles import output
 
     write_starter(path, force)
-    output().print(f"{path} written · fedsim check {path} · fedsim run {path}", soft_wrap=True)
+    output().print(f"{path} written · fedsim check {quote(str(path))} · fedsim run {quote(str(path))}", soft_wrap=True)
 
 
 @app.command()

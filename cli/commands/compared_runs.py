@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import typer
@@ -114,7 +115,7 @@ def in_turns(playing: Sequence[Iterator[tuple[ComparedRun, Event]]]) -> Iterator
 def _compared_run(path: Path, overrides: Sequence[str], save: bool) -> ComparedRun:
     if path.is_dir():
         if not _is_finished(path):
-            raise ResultsConflict(f"{path} holds no finished run; finish it with `fedsim resume {path}`")
+            raise ResultsConflict(f"{path} holds no finished run; finish it with `fedsim resume {quote(str(path))}`")
         scenario = read_scenario(path)
         return ComparedRun(scenario.name, scenario, path)
     scenario = load_scenario(find_scenario(path), overrides)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Literal
 
 import typer
@@ -94,7 +95,7 @@ def _refuse_or_clear(folder: RunFolder, force: bool) -> None:
         raise ResultsConflict(f"{folder.path} holds this very run, finished; run it again with --force")
     else:
         raise ResultsConflict(
-            f"{folder.path} holds this run, interrupted; go on with `fedsim resume {folder.path}`, "
+            f"{folder.path} holds this run, interrupted; go on with `fedsim resume {quote(str(folder.path))}`, "
             "or start over with --force"
         )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 
 from rich.text import Text
 
@@ -27,12 +28,12 @@ def closing(history: History, took: float, stopped: str = "") -> list[Text]:
 
 def kept(folder: Path, files: Sequence[str]) -> list[Text]:
     """Where a finished run lies and how to do it again."""
-    return [Text(f"  {folder}   {'  '.join(files)}"), Text(f"  repeat: fedsim verify {folder}")]
+    return [Text(f"  {folder}   {'  '.join(files)}"), Text(f"  repeat: fedsim verify {quote(str(folder))}")]
 
 
 def to_go_on(folder: Path, rounds: int) -> list[Text]:
     """What is kept of a run that ended early, and the command that goes on with it."""
-    return [Text(f"  {folder}   kept up to round {rounds:,}"), Text(f"  go on: fedsim resume {folder}")]
+    return [Text(f"  {folder}   kept up to round {rounds:,}"), Text(f"  go on: fedsim resume {quote(str(folder))}")]
 
 
 def _scores(history: History) -> list[str]:

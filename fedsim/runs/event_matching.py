@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from fedsim.errors import ResultsConflict
@@ -28,7 +29,8 @@ def check_record(path: Path, scenario: Scenario) -> None:
         return
     raise ResultsConflict(
         f"{path}: {SCENARIO} was changed after the run began: {different or f'the record is of scenario {before}'}; "
-        f"undo the change to go on, or start a run of its own with `fedsim run {path / SCENARIO} --out FOLDER` "
+        "undo the change to go on, or start a run of its own with "
+        f"`fedsim run {quote(str(path / SCENARIO))} --out FOLDER` "
         "(rounds that both have come out the same where only `rounds` differs)"
     )
 

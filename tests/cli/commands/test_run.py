@@ -278,3 +278,12 @@ def test_a_keeper_without_a_folder_keeps_nothing(folder):
         recorder(next(simulation))
         recorder.broken_off("interrupted")
     assert not (folder / "runs").exists()
+
+
+def test_quoted_hints():
+    from pathlib import Path
+
+    from cli.display.summary import kept, to_go_on
+
+    assert kept(Path("my run"), ())[1].plain == "  repeat: fedsim verify 'my run'"
+    assert to_go_on(Path("my run"), 3)[1].plain == "  go on: fedsim resume 'my run'"
