@@ -7,12 +7,14 @@ here, and says in the engine how it is made.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fedsim.array_types import Array
-from fedsim.randomness import Stream
+
+if TYPE_CHECKING:
+    from fedsim.randomness import Stream  # numpy's generators take a while, and whoever only lists draws nothing
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,11 @@ class Sample:
     """Around what stand-ins are made up."""
 
     rows: Array  # (n, d) updates, or what the attackers know of
-    stream: Stream
+    stream: "Stream"
     root: tuple[int, int] = (4, 3)  # root examples and classes
     count: int = 2  # rows that an attack is to forge
 
-    def draw(self, name: str) -> np.random.Generator:
+    def draw(self, name: str) -> "np.random.Generator":
         """Randomness of an item's own."""
         return self.stream.at("sample", name).numpy()
 

@@ -1,6 +1,8 @@
 """`fedsim list`."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -71,3 +73,13 @@ def test_sources_are_short():
     assert found["krum"] == "Blanchard 2017"
     assert found["fedavg"] == "McMahan 2017"
     assert all(len(text) < 30 for text in found.values())
+
+
+def test_a_list_loads_neither_torch_nor_generators(tmp_path):
+    code = (
+        "import sys\nfrom cli.app import main\n"
+        "try:\n    main(['list', 'aggregators'])\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'torch', 'numpy.random', 'scipy', 'joblib'} & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path)
+    assert done.stderr.strip() == "[]"
