@@ -338,13 +338,16 @@ def test_a_benchmark_that_is_told_to_end_leaves_no_child():
 
 def children_of(process):
     """The runners that it has started so far."""
-    started = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    return [int(child) for child in started if b"benchmarks.runners" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    try:
+        started = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        return [int(child) for child in started if b"benchmarks.runners" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    except (FileNotFoundError, ProcessLookupError):  # one of them has just ended
+        return []
 
 
 def runs(process):
     """Whether there is such a process, and not only its entry for a parent that never asks."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
