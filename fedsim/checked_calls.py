@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fedsim.array_types import Array
 from fedsim.errors import FedsimError, RowsDoNotSuffice, RunFailed
@@ -34,11 +35,15 @@ def floats(what: str, value: Any, shape: tuple[int | None, ...]) -> Array:
     if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
         kind = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
         raise TypeError(f"{what} must be a numpy array of float32 or float64: got {kind}")
-    fits = len(shape) == value.ndim and all(w in (None, g) for w, g in zip(shape, value.shape, strict=True))
-    if not fits:
+    if not has_shape(value, shape):
         wanted = ", ".join("any" if length is None else str(length) for length in shape)
         raise ValueError(f"{what} must have shape ({wanted}{',' * (len(shape) == 1)}): got {value.shape}")
     return value
+
+
+def has_shape(array: NDArray[Any], shape: tuple[int | None, ...]) -> bool:
+    """Whether the array is of this shape; None stands for any length."""
+    return len(shape) == array.ndim and all(w in (None, g) for w, g in zip(shape, array.shape, strict=True))
 
 
 def shares(what: str, value: Any, shape: tuple[int | None, ...]) -> Array:

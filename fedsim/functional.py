@@ -23,6 +23,7 @@ from fedsim.aggregators.contract import aggregators
 from fedsim.array_interop import Reading, read
 from fedsim.array_types import Array, Integers
 from fedsim.attacks.contract import attacks, forged_rows
+from fedsim.checked_calls import has_shape
 from fedsim.errors import did_you_mean
 from fedsim.kernels.rules.finite_rows import screen
 from fedsim.preaggregators.contract import preaggregators
@@ -195,7 +196,7 @@ def _item(item: Item, value: Any, rows: int, matrix: Array) -> Any:
 def _shaped(name: str, value: Any, shape: tuple[int | None, ...]) -> Array:
     """A caller's array or list, of this shape; None stands for any length."""
     array = read(name, np.asarray(value) if isinstance(value, list | tuple) else value).array
-    if array.ndim != len(shape) or any(w not in (None, g) for w, g in zip(shape, array.shape, strict=True)):
+    if not has_shape(array, shape):
         wanted = ", ".join("any" if wanted is None else str(wanted) for wanted in shape)
         raise ValueError(f"{name} must have shape ({wanted}): got {array.shape}")
     return array

@@ -18,9 +18,7 @@ MOST_BYTES = 2**36
 
 def unfit(scenario: Scenario, sound: Callable[..., bool]) -> list[Problem]:
     """What does not go together; `sound` tells whether places are known to be right so far."""
-    found = _too_long(scenario)
-    if sound(("training",)):
-        found += _fedsgd(scenario)
+    found = _fedsgd(scenario) if sound(("training",)) else []
     if sound(("data",)):
         found += [*_much(scenario), *(_held_out(scenario) if sound(("root",), ("evaluation",)) else [])]
     if sound(("data",), ("model",)):
@@ -28,12 +26,8 @@ def unfit(scenario: Scenario, sound: Callable[..., bool]) -> list[Problem]:
     return found
 
 
-def too_many_parts(scenario: Scenario) -> bool:
-    """Whether there are more of them than can be tried."""
-    return bool(_too_long(scenario))
-
-
-def _too_long(scenario: Scenario) -> list[Problem]:
+def too_many_parts(scenario: Scenario) -> list[Problem]:
+    """Lists of more parts than can be tried."""
     lists = (("preaggregators", scenario.preaggregators, MOST_STEPS), ("attacks", scenario.attacks, MOST_ATTACKS))
     return [Problem((key,), f"at most {most}, got {len(parts):,}") for key, parts, most in lists if len(parts) > most]
 
@@ -70,11 +64,8 @@ def _held_out(scenario: Scenario) -> list[Problem]:
         return []
     there = f"{scenario.data.name} has {count(scenario.data.settings):,} examples, tests included"
     message = f"root ({root:,}) and validation ({validation:,}) leave nothing to train on: {there}"
-    return [
-        Problem(
-            ("root", "size") if root >= validation else ("evaluation", "validation"), message, max(root, validation)
-        )
-    ]
+    larger = ("root", "size") if root >= validation else ("evaluation", "validation")
+    return [Problem(larger, message, max(root, validation))]
 
 
 def _small_images(scenario: Scenario) -> list[Problem]:

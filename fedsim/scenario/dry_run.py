@@ -45,8 +45,9 @@ def dry_run(scenario: Scenario, wrong: Sequence[Path] = ()) -> list[Problem]:
         return not (places & own or above & set(needed))
 
     population, rows = ("clients", "population"), (("clients", "sampled"), ("clients", "quorum"))
-    found = unfit(scenario, sound)
-    if too_many_parts(scenario):
+    too_many = too_many_parts(scenario)
+    found = [*too_many, *unfit(scenario, sound)]
+    if too_many:
         return found
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         if sound(population, *rows):
