@@ -49,7 +49,7 @@ def measured(name: str, images: int, repeats: int) -> Row:
     dispatcher, module = Dispatcher(federation, Pool(1, "serial"), arena), federation.kind.build()
     dispatcher.broadcast(federation.parameters)
     torch.nn.utils.vector_to_parameters(torch.from_numpy(federation.parameters), module.parameters())
-    data = TensorDataset(as_floats(federation.test.images), torch.from_numpy(federation.test.labels))
+    data = TensorDataset(as_floats(federation.test.inputs), torch.from_numpy(federation.test.targets))
     (ours, _), plain = dispatcher.score(), usual.evaluate(module, data)
     must_agree(f"accuracy of {name}", abs(ours.accuracy - plain[0]), 2 / images)  # two images may stand on the edge
     difference = must_agree(f"loss of {name}", abs(ours.mean_loss - plain[1]) / plain[1], 1e-5)

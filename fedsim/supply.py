@@ -175,12 +175,12 @@ UPDATE_ATTACKS = table(
 
 DATA_ATTACKS = table(
     Item(
-        "images",
-        "(m, channels, height, width) the client's images as stored",
+        "inputs",
+        "(m, channels, height, width) the client's inputs as stored",
         ("m", "channels", "height", "width"),
         lambda _: np.zeros((4, 1, 8, 8), np.uint8),
     ),
-    Item("labels", "(m,) the client's labels", ("m",), lambda _: np.arange(4)),
+    Item("targets", "(m,) the client's targets", ("m",), lambda _: np.arange(4)),
     Item(
         "places",
         "(m,) the place of each example among the client's own, from 0: address its draws below the stream by it",

@@ -33,13 +33,13 @@ def turn_of(client: int, before: int = 0) -> Turn:
 
 
 def kind_of(name: str, shape: tuple[int, int, int] = (1, 12, 12), classes: int = 5, **settings: Any) -> ModelKind:
-    """A model for small images."""
+    """A model for small inputs."""
     return ModelKind(Choice(name, settings), shape, classes)
 
 
 @dataclass
 class Clients:
-    """Clients of these sizes over random images, in an arena that the test closes."""
+    """Clients of these sizes over random inputs, in an arena that the test closes."""
 
     arena: Arena
     kind: ModelKind
@@ -51,13 +51,13 @@ class Clients:
 
     def __post_init__(self) -> None:
         total, draw = sum(self.sizes), np.random.default_rng(3)
-        images = draw.integers(0, 256, (total, *self.kind.shape), np.uint8)
-        labels = draw.integers(0, self.kind.classes, total)
+        inputs = draw.integers(0, 256, (total, *self.kind.shape), np.uint8)
+        targets = draw.integers(0, self.kind.classes, total)
         start = initial(self.kind.build, STREAM.at("model"))
         parameters, array = self.arena.empty(start.shape, self.dtype)
         array[:] = start
         rows, self.rows = self.arena.empty((len(self.sizes), len(start)), self.dtype)
-        shared = self.arena.of(images), self.arena.of(labels)
+        shared = self.arena.of(inputs), self.arena.of(targets)
         self.site = Site(self.kind, self.training, *shared, parameters, rows)
 
     @property
@@ -77,13 +77,13 @@ class Clients:
         start = torch.tensor(site.parameters.open())
         flat.load(start)
         optimizer, anchors = _optimizer(module, training), [p.detach().clone() for p in module.parameters()]
-        images = torch.tensor(site.images.open()[job.examples]).to(torch.get_default_dtype()) / 255
-        labels, losses, seen = torch.tensor(site.labels.open()[job.examples]), 0.0, 0
+        inputs = torch.tensor(site.inputs.open()[job.examples]).to(torch.get_default_dtype()) / 255
+        targets, losses, seen = torch.tensor(site.targets.open()[job.examples]), 0.0, 0
         module.train()
         torch.manual_seed(job.turn.stream.at("module").seed)
-        for chosen in batches(len(labels), training, job.turn):
+        for chosen in batches(len(targets), training, job.turn):
             optimizer.zero_grad()
-            loss = cross_entropy(module(images[chosen]), labels[chosen])
+            loss = cross_entropy(module(inputs[chosen]), targets[chosen])
             losses, seen = losses + loss.item() * len(chosen), seen + len(chosen)
             pull = sum(((p - a) ** 2).sum() for p, a in zip(module.parameters(), anchors, strict=True))
             (loss + training.proximal / 2 * pull).backward()

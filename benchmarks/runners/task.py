@@ -48,11 +48,11 @@ class Task:
     def examples(self, client: int) -> tuple[Array, Integers]:
         """A client's images as floats, and its labels."""
         chosen = self.federation.examples_of(client)
-        return _floats(self.federation.train.images[chosen]), self.federation.train.labels[chosen]
+        return _floats(self.federation.train.inputs[chosen]), self.federation.train.targets[chosen]
 
     def tests(self) -> "TensorDataset":
         """The examples that every round is scored on."""
-        return _tensors(_floats(self.federation.test.images), self.federation.test.labels)
+        return _tensors(_floats(self.federation.test.inputs), self.federation.test.targets)
 
     def loader(self, client: int) -> "DataLoader[tuple[Tensor, ...]]":
         """A client's examples in shuffled batches."""

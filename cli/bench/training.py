@@ -112,7 +112,7 @@ class Sides:
         self.dispatcher = Dispatcher(self.federation, Pool(1, "serial"), self.arena)
         self.dispatcher.broadcast(self.federation.parameters)
         self.parameters = torch.from_numpy(self.federation.parameters.copy())
-        images, labels = as_floats(self.federation.train.images), torch.from_numpy(self.federation.train.labels)
+        images, labels = as_floats(self.federation.train.inputs), torch.from_numpy(self.federation.train.targets)
         shares = [self.federation.examples_of(client) for client in range(workload.clients)]
         self.data = [TensorDataset(images[share], labels[share]) for share in shares]
         self.module = self.federation.kind.build()

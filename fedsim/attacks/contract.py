@@ -8,8 +8,8 @@ An update attack forges the rows of its clients after the honest clients have tr
 A data attack poisons the examples of one of its clients, which then trains honestly on them:
 
     @data_attack("label_flip")
-    def label_flip(labels, classes, *, mode: ... = "mirror") -> Integers    # new labels
-    def some_trigger(images, labels, classes, stream, *, ...) -> tuple[images, labels]
+    def label_flip(targets, classes, *, mode: ... = "mirror") -> Integers    # new targets
+    def some_trigger(inputs, targets, classes, stream, *, ...) -> tuple[inputs, targets]
 
 With `@data_attack(..., apart=True)` it says that what becomes of an example depends on that example, on its place among
 the client's own and on the stream alone, never on which others are asked about with it. Then only the examples that
@@ -50,7 +50,7 @@ def attack(
 def data_attack(
     name: str, *, aliases: tuple[str, ...] = (), breaks: Mapping[str, str] | None = None, apart: bool = False
 ) -> Callable[[Function], Function]:
-    """Register an attack on the training data; it returns new labels, or (images, labels) if it takes `images`.
+    """Register an attack on the training data; it returns new targets, or (inputs, targets) if it takes `inputs`.
 
     `apart` says that each example is treated by itself, so that only the drawn ones need be.
     """

@@ -12,7 +12,7 @@ from fedsim.randomness import Stream
 
 @data_attack("label_flip", aliases=("data",), apart=True)
 def label_flip(
-    labels: Integers,
+    targets: Integers,
     classes: int,
     stream: Stream,
     *,
@@ -40,7 +40,7 @@ def label_flip(
         >>> label_flip(np.array([0, 1, 9]), 10, None).tolist()
         [9, 8, 0]
     """
-    _check_labels(labels, classes)
+    _check_labels(targets, classes)
     if mode != "pair" and (source is not None or target is not None):
         raise ValueError(f"label_flip takes source and target in mode pair only: got mode = {mode}")
     mapping = np.arange(classes)
@@ -51,14 +51,14 @@ def label_flip(
     else:
         origin, goal = _check_pair(source, target, classes)
         mapping[origin] = goal
-    return mapping.astype(labels.dtype)[labels]
+    return mapping.astype(targets.dtype)[targets]
 
 
-def _check_labels(labels: Integers, classes: int) -> None:
+def _check_labels(targets: Integers, classes: int) -> None:
     if classes < 2:  # noqa: PLR2004 - one class leaves no wrong label
         raise ValueError(f"label_flip needs at least 2 classes: got {classes}")
-    if len(labels) and not (labels.min() >= 0 and labels.max() < classes):
-        raise ValueError(f"label_flip needs labels in 0 … {classes - 1}: got {labels.min()} … {labels.max()}")
+    if len(targets) and not (targets.min() >= 0 and targets.max() < classes):
+        raise ValueError(f"label_flip needs targets in 0 … {classes - 1}: got {targets.min()} … {targets.max()}")
 
 
 def _check_pair(source: int | None, target: int | None, classes: int) -> tuple[int, int]:

@@ -29,14 +29,14 @@ SUPPLIES = table(
 
 @dataclass(frozen=True)
 class Examples:
-    """Labelled images; any array may be a read-only memory map."""
+    """Labelled examples; any array may be a read-only memory map."""
 
-    images: NDArray[np.uint8] | NDArray[np.float32]  # (m, channels, height, width); uint8 means value / 255
-    labels: Integers  # (m,) int64 in [0, classes)
-    writers: Integers | None = None  # (m,) int64 in [0, number of writers): who wrote each, where it is known
+    inputs: NDArray[np.uint8] | NDArray[np.float32]  # (m, channels, height, width); uint8 means value / 255
+    targets: Integers  # (m,) int64 in [0, classes)
+    owners: Integers | None = None  # (m,) int64 in [0, number of owners): whose each is, such as its writer's
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.targets)
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,16 @@ class Dataset:
     @property
     def shape(self) -> tuple[int, int, int]:
         """(channels, height, width) of one image."""
-        channels, height, width = self.train.images.shape[1:]
+        channels, height, width = self.train.inputs.shape[1:]
         return channels, height, width
 
     @property
     def tested_on(self) -> str:
         """Whose examples the test is made of, which decides what an accuracy means; nothing where nobody knows."""
-        if self.train.writers is None or self.test.writers is None:
+        if self.train.owners is None or self.test.owners is None:
             return ""
-        writers = np.unique(self.test.writers)
-        known = np.count_nonzero(np.isin(writers, self.train.writers))
+        writers = np.unique(self.test.owners)
+        known = np.count_nonzero(np.isin(writers, self.train.owners))
         if known == 0:
             return "other writers than those trained on"
         who = (
@@ -76,8 +76,8 @@ def check_dataset(data: object) -> Dataset:
         raise ValueError(f"a dataset has classes ≥ 1, a whole number: got {data.classes!r}")
     train = check_examples(data.train, data.classes, "train")
     test = check_examples(data.test, data.classes, "test")
-    if train.images.shape[1:] != test.images.shape[1:]:
-        shapes = " and ".join("×".join(map(str, part.images.shape[1:])) for part in (train, test))
+    if train.inputs.shape[1:] != test.inputs.shape[1:]:
+        shapes = " and ".join("×".join(map(str, part.inputs.shape[1:])) for part in (train, test))
         raise ValueError(f"the images of train and test are of different shapes: {shapes}")
     return Dataset(train, test, data.classes)
 
@@ -86,11 +86,11 @@ def check_examples(examples: object, classes: int, part: str) -> Examples:
     """The examples, likewise; `part` is for the message."""
     if not isinstance(examples, Examples):
         raise ValueError(f"{part} holds no Examples but a {type(examples).__name__}")  # noqa: TRY004 - as all others
-    images = _images(examples.images, part)
-    labels = _whole(examples.labels, len(images), f"{part} labels")
+    images = _images(examples.inputs, part)
+    labels = _whole(examples.targets, len(images), f"{part} labels")
     if labels.max() >= classes:
         raise ValueError(f"{part} labels: {labels.max()} among them; 0 to {classes - 1} are possible")
-    writers = None if examples.writers is None else _whole(examples.writers, len(images), f"{part} writers")
+    writers = None if examples.owners is None else _whole(examples.owners, len(images), f"{part} writers")
     return Examples(images, labels, writers)
 
 

@@ -75,7 +75,7 @@ def _check(arrays: Arrays) -> None:
     """The kept arrays are examples of this dataset, and the border is among them."""
     everything = check_examples(Examples(arrays["images"], arrays["labels"], arrays["writers"]), CLASSES, "femnist")
     border = arrays["border"]
-    if everything.images.shape[1:] != (1, SIDE, SIDE) or border.shape != (1,) or not 0 < border[0] <= len(everything):
+    if everything.inputs.shape[1:] != (1, SIDE, SIDE) or border.shape != (1,) or not 0 < border[0] <= len(everything):
         raise ValueError("not the arrays of this dataset")
 
 
@@ -136,5 +136,5 @@ def _held_out(writers: Integers, share: float, stream: Stream) -> NDArray[np.boo
 
 
 def _rows(examples: Examples, rows: slice | NDArray[np.bool_]) -> Examples:
-    writers = None if examples.writers is None else examples.writers[rows]
-    return Examples(examples.images[rows], examples.labels[rows], writers)
+    writers = None if examples.owners is None else examples.owners[rows]
+    return Examples(examples.inputs[rows], examples.targets[rows], writers)

@@ -67,7 +67,7 @@ def _check(arrays: Arrays, writers: int, samples: int) -> None:
     """The kept arrays are drawings by so many writers."""
     drawn = check_examples(Examples(arrays["images"], arrays["labels"], arrays["writers"]), len(CHARACTERS), "glyphs")
     expected = np.repeat(np.arange(writers), samples)
-    if drawn.images.shape != (writers * samples, 1, SIDE, SIDE) or not np.array_equal(arrays["writers"], expected):
+    if drawn.inputs.shape != (writers * samples, 1, SIDE, SIDE) or not np.array_equal(arrays["writers"], expected):
         raise ValueError("not the arrays of this dataset")
 
 

@@ -1,7 +1,7 @@
 """The contract of a partition: which examples belong to which client.
 
     @partition("dirichlet")
-    def dirichlet(labels, clients, stream, *, alpha: ...) -> Split: ...
+    def dirichlet(targets, clients, stream, *, alpha: ...) -> Split: ...
 
 A true partition is disjoint and complete and leaves nobody empty; where that cannot be, it raises ValueError saying
 what would be possible. `clients` is the scenario's population, or None when the scenario leaves it to the partition.
@@ -20,8 +20,8 @@ from fedsim.supply import Item, table
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 SUPPLIES = table(
-    Item("labels", "(m,) label of each training example"),
-    Item("writers", "(m,) writer of each training example, or None where the data has no writers"),
+    Item("targets", "(m,) target of each training example: its class"),
+    Item("owners", "(m,) owner of each training example, such as its writer, or None where nobody knows"),
     Item("classes", "number of classes"),
     Item("clients", "number of clients, or None to let the partition choose (100 unless it knows better)"),
     Item("stream", "the partition's own randomness"),

@@ -15,7 +15,7 @@ REDRAWS = 20  # whole draws before the smallest clients are filled up by hand
 
 @partition("dirichlet")
 def dirichlet(
-    labels: Integers,
+    targets: Integers,
     classes: int,
     clients: int | None,
     stream: Stream,
@@ -39,9 +39,9 @@ def dirichlet(
         Yurochkin et al., Bayesian Nonparametric Federated Learning of Neural Networks, ICML 2019;
         Li et al., Federated Learning on Non-IID Data Silos, ICDE 2022.
     """
-    clients = population(clients, len(labels), min_size)
+    clients = population(clients, len(targets), min_size)
     for attempt in range(REDRAWS):
-        owner = _draw(labels, classes, clients, alpha, stream.at("draw", attempt))
+        owner = _draw(targets, classes, clients, alpha, stream.at("draw", attempt))
         if np.bincount(owner, minlength=clients).min() >= min_size:
             break
     else:
@@ -49,12 +49,12 @@ def dirichlet(
     return grouped(owner, clients)
 
 
-def _draw(labels: Integers, classes: int, clients: int, alpha: float, stream: Stream) -> Integers:
+def _draw(targets: Integers, classes: int, clients: int, alpha: float, stream: Stream) -> Integers:
     """(m,) the client of each example, perhaps leaving some clients short."""
-    owner = np.empty(len(labels), np.int64)
+    owner = np.empty(len(targets), np.int64)
     for label in range(classes):
         generator = stream.at("class", label).numpy()
-        members = generator.permutation(np.flatnonzero(labels == label))
+        members = generator.permutation(np.flatnonzero(targets == label))
         share = generator.dirichlet(np.full(clients, alpha))
         cuts = np.rint(np.cumsum(share)[:-1] * len(members)).astype(np.int64)
         owner[members] = np.searchsorted(cuts, np.arange(len(members)), side="right")

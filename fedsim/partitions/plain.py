@@ -9,7 +9,7 @@ from fedsim.randomness import Stream
 
 
 @partition("iid")
-def iid(labels: Integers, clients: int | None, stream: Stream) -> Split:
+def iid(targets: Integers, clients: int | None, stream: Stream) -> Split:
     """Examples dealt at random: every client sees the same world.
 
     Formula:
@@ -17,26 +17,26 @@ def iid(labels: Integers, clients: int | None, stream: Stream) -> Split:
     Assumes:
         clients ≤ m, else ValueError.
     """
-    clients = population(clients, len(labels))
-    return Split.of(np.array_split(stream.numpy().permutation(len(labels)), clients))
+    clients = population(clients, len(targets))
+    return Split.of(np.array_split(stream.numpy().permutation(len(targets)), clients))
 
 
 @partition("by_writer")
-def by_writer(writers: Integers | None, clients: int | None, stream: Stream) -> Split:
-    """Each client holds what one writer wrote, or several whole writers.
+def by_writer(owners: Integers | None, clients: int | None, stream: Stream) -> Split:
+    """Each client holds what one writer (or other owner of examples) wrote, or several whole writers.
 
     Formula:
         clients = None: client k holds everything by the k-th writer, in the order of their numbers.
         Fewer clients than writers: the writers are shuffled and dealt out in turn, so that no client has two
         writers more than another; no writer is ever divided.
     Assumes:
-        A dataset that knows its writers, and clients ≤ writers, else ValueError.
+        A dataset that knows its owners, and clients ≤ owners, else ValueError.
     Source:
         Caldas et al., LEAF: A Benchmark for Federated Settings, 2018.
     """
-    if writers is None:
+    if owners is None:
         raise ValueError("by_writer needs a dataset that knows who wrote what (glyphs, femnist)")
-    names, of_whom = np.unique(writers, return_inverse=True)
+    names, of_whom = np.unique(owners, return_inverse=True)
     if clients is None or clients == len(names):
         return grouped(of_whom, len(names))
     if clients > len(names):

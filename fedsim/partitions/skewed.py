@@ -14,7 +14,7 @@ from fedsim.randomness import Stream
 
 @partition("shards")
 def shards(
-    labels: Integers,
+    targets: Integers,
     clients: int | None,
     stream: Stream,
     *,
@@ -32,19 +32,19 @@ def shards(
     Source:
         McMahan et al., Communication-Efficient Learning of Deep Networks from Decentralized Data, AISTATS 2017.
     """
-    clients = population(clients, len(labels))
+    clients = population(clients, len(targets))
     count = clients * per_client
-    if count > len(labels):
-        most = len(labels) // clients
-        raise ValueError(f"per_client = {per_client} for {clients} clients of {len(labels)} examples: at most {most}")
-    pieces = np.array_split(_by_label(labels, stream.at("shuffle")), count)
+    if count > len(targets):
+        most = len(targets) // clients
+        raise ValueError(f"per_client = {per_client} for {clients} clients of {len(targets)} examples: at most {most}")
+    pieces = np.array_split(_by_label(targets, stream.at("shuffle")), count)
     hands = stream.at("deal").numpy().permutation(count).reshape(clients, per_client)
     return Split.of([np.concatenate([pieces[piece] for piece in hand]) for hand in hands])
 
 
 @partition("gamma")
 def gamma(
-    labels: Integers,
+    targets: Integers,
     clients: int | None,
     stream: Stream,
     *,
@@ -63,18 +63,18 @@ def gamma(
     Source:
         Karimireddy et al., SCAFFOLD: Stochastic Controlled Averaging for Federated Learning, ICML 2020.
     """
-    clients = population(clients, len(labels))
-    order = stream.at("choose").numpy().permutation(len(labels))
-    border = round(portion(similarity, len(labels)))
+    clients = population(clients, len(targets))
+    order = stream.at("choose").numpy().permutation(len(targets))
+    border = round(portion(similarity, len(targets)))
     alike, rest = order[:border], order[border:]
-    rest = rest[np.argsort(labels[rest], kind="stable")]
+    rest = rest[np.argsort(targets[rest], kind="stable")]
     mixed, apart = np.array_split(alike, clients), np.array_split(rest[::-1], clients)[::-1]
     return Split.of([np.concatenate(pair) for pair in zip(mixed, apart, strict=True)])
 
 
 @partition("quantity")
 def quantity(
-    labels: Integers,
+    targets: Integers,
     clients: int | None,
     stream: Stream,
     *,
@@ -89,16 +89,16 @@ def quantity(
     Assumes:
         clients · min_size ≤ m, else ValueError.
     """
-    clients = population(clients, len(labels), min_size)
+    clients = population(clients, len(targets), min_size)
     weights = np.arange(1, clients + 1, dtype=np.float64) ** -exponent
-    spare = len(labels) - clients * min_size
+    spare = len(targets) - clients * min_size
     ends = np.rint(np.cumsum(weights) / weights.sum() * spare).astype(np.int64)
     sizes = min_size + np.diff(ends, prepend=0)
     ranked = stream.at("ranks").numpy().permutation(sizes)
-    return Split(stream.at("deal").numpy().permutation(len(labels)), offsets(ranked))
+    return Split(stream.at("deal").numpy().permutation(len(targets)), offsets(ranked))
 
 
-def _by_label(labels: Integers, stream: Stream) -> Integers:
+def _by_label(targets: Integers, stream: Stream) -> Integers:
     """Every example once, sorted by label, in random order within a label."""
-    order = stream.numpy().permutation(len(labels))
-    return order[np.argsort(labels[order], kind="stable")]
+    order = stream.numpy().permutation(len(targets))
+    return order[np.argsort(targets[order], kind="stable")]

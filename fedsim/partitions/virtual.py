@@ -48,7 +48,7 @@ class Draws:
 
 @partition("virtual", breaks={"partition": "clients draw from one pool, so two of them may hold the same example"})
 def virtual(
-    labels: Integers,
+    targets: Integers,
     classes: int,
     clients: int | None,
     stream: Stream,
@@ -76,10 +76,10 @@ def virtual(
     clients = DEFAULT_CLIENTS if clients is None else clients
     if clients < 1:
         raise ValueError(f"a partition needs clients ≥ 1: got {clients}")
-    if samples > len(labels):
-        raise ValueError(f"virtual has {len(labels)} examples to draw samples = {samples} from")
-    ends = np.cumsum(np.bincount(labels, minlength=classes))
-    order = np.argsort(labels, kind="stable").astype(np.int64)
+    if samples > len(targets):
+        raise ValueError(f"virtual has {len(targets)} examples to draw samples = {samples} from")
+    ends = np.cumsum(np.bincount(targets, minlength=classes))
+    order = np.argsort(targets, kind="stable").astype(np.int64)
     return Draws(clients, samples, alpha, order, ends.astype(np.int64), stream)
 
 

@@ -37,9 +37,9 @@ class Dispatcher:
         size, capacity = len(federation.parameters), federation.scenario.clients.sampled + 1
         parameters, self._parameters = arena.empty((size,))
         rows, self.rows = arena.empty((capacity, size))  # one for each sampled client and one for the server itself
-        images, labels = arena.of(federation.train.images), arena.of(federation.train.labels)
+        inputs, targets = arena.of(federation.train.inputs), arena.of(federation.train.targets)
         self._own = _examples(federation, arena)
-        self._site = Site(federation.kind, federation.scenario.training, images, labels, parameters, rows)
+        self._site = Site(federation.kind, federation.scenario.training, inputs, targets, parameters, rows)
         data_attacks = {  # by their place in the scenario
             index: attacks[adversary.attack.name]
             for index, adversary in enumerate(federation.scenario.attacks)
@@ -51,7 +51,7 @@ class Dispatcher:
         }
         self._test = self._exam(arena, federation.test)
         self._validation = self._exam(arena, _chosen(federation.train, federation.validation))
-        self._root = arena.of(federation.train.images[federation.root])
+        self._root = arena.of(federation.train.inputs[federation.root])
         answers, self._answers = arena.empty((capacity, len(federation.root), federation.kind.classes))
         asked, self._asked = arena.empty((capacity, size))  # rows whose outputs are wanted: often not the clients' own
         self._questions = Questions(federation.kind, parameters, asked, self._root, answers, ())
@@ -104,8 +104,8 @@ class Dispatcher:
         return np.array(self._answers[:n])
 
     def _exam(self, arena: Arena, examples: Examples) -> Exam:
-        images, labels = arena.of(examples.images), arena.of(examples.labels)
-        return Exam(self._federation.kind, self._site.parameters, images, labels)
+        inputs, targets = arena.of(examples.inputs), arena.of(examples.targets)
+        return Exam(self._federation.kind, self._site.parameters, inputs, targets)
 
     def _poisons(self, round: int, client: int) -> tuple[Poison, ...]:
         """Data attacks that hold this client and act in this round."""
@@ -147,4 +147,4 @@ def _examples(federation: Federation, arena: Arena) -> Callable[[int], Integers 
 
 
 def _chosen(examples: Examples, indices: Integers) -> Examples:
-    return Examples(examples.images[indices], examples.labels[indices], None)
+    return Examples(examples.inputs[indices], examples.targets[indices], None)

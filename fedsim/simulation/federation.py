@@ -96,8 +96,8 @@ def _carve(scenario: Scenario, count: int, stream: Stream) -> tuple[Integers, In
 def _divide(scenario: Scenario, data: Dataset, held: Integers, stream: Stream) -> Shares:
     entry = partitions[scenario.partition.name]
     given: Mapping[str, Any] = {
-        "labels": data.train.labels[held],
-        "writers": None if data.train.writers is None else data.train.writers[held],
+        "targets": data.train.targets[held],
+        "owners": None if data.train.owners is None else data.train.owners[held],
         "classes": data.classes,
         "clients": scenario.clients.population,
         "stream": stream,
@@ -114,7 +114,7 @@ def _limited(test: Examples, limit: int | None) -> Examples:
     if limit is None or limit >= len(test):
         return test
     chosen = np.linspace(0, len(test) - 1, limit).astype(np.int64)
-    return Examples(test.images[chosen], test.labels[chosen], None)
+    return Examples(test.inputs[chosen], test.targets[chosen], None)
 
 
 def _controlled(scenario: Scenario, population: int, stream: Stream) -> tuple[ClientSet, ...]:

@@ -75,10 +75,10 @@ def _descend(flat: Flat, site: Site, job: ClientJob) -> float:
     step, draws = Stepper(site.optimizer, len(flat.parameters)), own_draws(site.kind, job.turn.stream.at("module"))
     flat.module.train()
     for chosen in steps:
-        images, labels = reader.read(chosen)
+        inputs, targets = reader.read(chosen)
         with draws:
-            logits = outputs_of(flat.module, images)
-        loss = cross_entropy(logits, labels)
+            logits = outputs_of(flat.module, inputs)
+        loss = cross_entropy(logits, targets)
         gradients = _gradients(loss, flat.parameters)
         with torch.no_grad():
             pull_back(flat.parameters, gradients, anchors, site.training.proximal)
@@ -87,12 +87,12 @@ def _descend(flat: Flat, site: Site, job: ClientJob) -> float:
     return total / seen if seen else 0.0
 
 
-def outputs_of(module: nn.Module, images: Tensor) -> Tensor:
+def outputs_of(module: nn.Module, inputs: Tensor) -> Tensor:
     """A training pass; ValueError in the scenario's own words where a layer cannot learn from one example."""
     try:
-        logits: Tensor = module(images)
+        logits: Tensor = module(inputs)
     except ValueError as error:
-        if len(images) == 1:
+        if len(inputs) == 1:
             raise ValueError(f"{ALONE} ({error})") from error
         raise
     return logits

@@ -25,8 +25,8 @@ class Site:
 
     kind: ModelKind
     training: Training
-    images: Shared  # (m, channels, height, width)
-    labels: Shared  # (m,)
+    inputs: Shared  # (m, channels, height, width)
+    targets: Shared  # (m,)
     parameters: Shared  # (d,) the global vector, rewritten each round
     rows: Shared  # (n, d) where differences go
     optimizer: Sent[Bound] = field(init=False)  # what its name meant where this was made
@@ -71,7 +71,7 @@ class ClientJob:
 
     client: int
     row: int  # of `Site.rows`, where its difference goes
-    examples: Integers | Stretch  # which of `Site.images` are its own
+    examples: Integers | Stretch  # which of `Site.inputs` are its own
     turn: Turn
     poisons: tuple[Poison, ...] = ()
 

@@ -42,16 +42,16 @@ class Exam:
 
     kind: ModelKind
     parameters: Shared  # (d,)
-    images: Shared
-    labels: Shared
+    inputs: Shared
+    targets: Shared
     begin: int = 0
     end: int = 0
 
     def pieces(self) -> list["Exam"]:
         """The exam as jobs."""
-        whole = self.labels.shape[0]
+        whole = self.targets.shape[0]
         return [
-            Exam(self.kind, self.parameters, self.images, self.labels, begin, min(begin + PIECE, whole))
+            Exam(self.kind, self.parameters, self.inputs, self.targets, begin, min(begin + PIECE, whole))
             for begin in range(0, whole, PIECE)
         ]
 
@@ -60,10 +60,10 @@ def evaluate(exam: Exam) -> Score:
     """The score of one piece."""
     part = slice(exam.begin, exam.end)
     run = outputs(exam.kind, torch.from_numpy(exam.parameters.open()))
-    logits = run(exam.images.open()[part])
-    labels = torch.tensor(exam.labels.open()[part])
-    right = (logits.argmax(dim=1) == labels) & ~logits.isnan().any(dim=1)  # a broken model is right in nothing
-    loss = cross_entropy(logits.double(), labels, reduction="sum").item()
+    logits = run(exam.inputs.open()[part])
+    targets = torch.tensor(exam.targets.open()[part])
+    right = (logits.argmax(dim=1) == targets) & ~logits.isnan().any(dim=1)  # a broken model is right in nothing
+    loss = cross_entropy(logits.double(), targets, reduction="sum").item()
     return Score(exam.end - exam.begin, int(right.sum()), loss)
 
 
@@ -80,15 +80,15 @@ class Questions:
     kind: ModelKind
     parameters: Shared  # (d,)
     rows: Shared  # (n, d) differences
-    images: Shared  # (r, channels, height, width)
+    inputs: Shared  # (r, channels, height, width)
     answers: Shared  # (n, r, classes), written here
     which: tuple[int, ...]  # rows of this job
 
 
 def answer(questions: Questions) -> None:
     """Write the logits of each row's model."""
-    start, images = questions.parameters.open(), questions.images.open()
+    start, inputs = questions.parameters.open(), questions.inputs.open()
     layout = flat_model(questions.kind, channels_last=True).layout
     for row in questions.which:
         run = outputs(questions.kind, torch.from_numpy(layout.mend(start + questions.rows.open()[row])))
-        questions.answers.open()[row] = run(images).numpy()
+        questions.answers.open()[row] = run(inputs).numpy()

@@ -1,6 +1,6 @@
 """A client's examples as its steps read them: only those drawn, as floats, poisoned where an attack holds the client.
 
-Images stay where all clients' images lie until a batch takes its own. An attack that treats each example apart is
+Inputs stay where all clients' inputs lie until a batch takes its own. An attack that treats each example apart is
 asked about the drawn ones alone; any other is shown the client's whole data first, since its answer may depend on it.
 """
 
@@ -18,9 +18,9 @@ from fedsim.training.client import ClientJob, Poison, Site
 class Located(NamedTuple):
     """Where some examples are found."""
 
-    images: NDArray[Any]
-    rows: Integers  # of `images`, one for each example
-    labels: Integers
+    inputs: NDArray[Any]
+    rows: Integers  # of `inputs`, one for each example
+    targets: Integers
 
 
 class Reader:
@@ -28,7 +28,7 @@ class Reader:
 
     def __init__(self, site: Site, job: ClientJob, drawn: int) -> None:
         """`drawn` is the number of examples that all steps take together."""
-        self._images, self._labels = site.images.open(), site.labels.open()
+        self._images, self._labels = site.inputs.open(), site.targets.open()
         self._where, self._poisons, self._classes = np.asarray(job.examples), job.poisons, site.kind.classes
         count = len(self._where)
         apart = all(poison.apart for poison in job.poisons)
@@ -39,13 +39,13 @@ class Reader:
         """The client's examples of these places among its own."""
         if self._whole is None:
             return self._poisoned(places)
-        images, rows, labels = self._whole
-        return Located(images, rows[places], labels[places])
+        inputs, rows, targets = self._whole
+        return Located(inputs, rows[places], targets[places])
 
     def read(self, places: Integers) -> tuple[Tensor, Tensor]:
-        """Their images as floats and their labels."""
-        images, rows, labels = self.located(places)
-        return as_floats(images[rows]), torch.from_numpy(labels)
+        """Their inputs as floats and their targets."""
+        inputs, rows, targets = self.located(places)
+        return as_floats(inputs[rows]), torch.from_numpy(targets)
 
     def _poisoned(self, places: Integers) -> Located:
         rows = self._where[places]
@@ -56,23 +56,23 @@ class Reader:
 
 
 def _after(poison: Poison, found: Located, places: Integers, classes: int) -> Located:
-    """What an attack leaves of these examples; images that it does not ask for are left where they lie."""
+    """What an attack leaves of these examples; inputs that it does not ask for are left where they lie."""
     attack = poison.attack.thing
-    given = {"labels": found.labels, "places": places, "classes": classes, "stream": poison.stream}
-    if "images" in attack.supplied:
-        given["images"] = found.images[found.rows]
+    given = {"targets": found.targets, "places": places, "classes": classes, "stream": poison.stream}
+    if "inputs" in attack.supplied:
+        given["inputs"] = found.inputs[found.rows]
     answer = attack(**given)
-    images, labels = answer if isinstance(answer, tuple) else (None, answer)
-    wanted = (len(places), *found.images.shape[1:])
-    shape = wanted if images is None else images.shape
-    if shape != wanted or labels.shape != wanted[:1]:
-        raise ValueError(f"{attack.name} must leave images and labels their shapes: got {shape} and {labels.shape}")
-    labels = np.ascontiguousarray(labels, np.int64)
-    return found._replace(labels=labels) if images is None else Located(images, np.arange(len(places)), labels)
+    inputs, targets = answer if isinstance(answer, tuple) else (None, answer)
+    wanted = (len(places), *found.inputs.shape[1:])
+    shape = wanted if inputs is None else inputs.shape
+    if shape != wanted or targets.shape != wanted[:1]:
+        raise ValueError(f"{attack.name} must leave inputs and targets their shapes: got {shape} and {targets.shape}")
+    targets = np.ascontiguousarray(targets, np.int64)
+    return found._replace(targets=targets) if inputs is None else Located(inputs, np.arange(len(places)), targets)
 
 
-def as_floats(images: NDArray[Any]) -> Tensor:
-    """Images as torch's default kind of float: bytes become value / 255, floats stay."""
-    owned = np.array(images) if not images.flags.writeable else np.ascontiguousarray(images)
+def as_floats(inputs: NDArray[Any]) -> Tensor:
+    """Inputs as torch's default kind of float: bytes become value / 255, floats stay."""
+    owned = np.array(inputs) if not inputs.flags.writeable else np.ascontiguousarray(inputs)
     tensor, kind = torch.from_numpy(owned), torch.get_default_dtype()
     return tensor.to(kind).div_(255) if tensor.dtype == torch.uint8 else tensor.to(kind)

@@ -52,7 +52,7 @@ def test_a_client_without_examples_keeps_none(mode):
     ("classes", "settings", "message"),
     [
         (1, {}, "at least 2 classes: got 1"),
-        (9, {}, "labels in 0 … 8: got 0 … 9"),
+        (9, {}, "targets in 0 … 8: got 0 … 9"),
         (10, {"mode": "pair"}, "mode pair needs source and target: got None and None"),
         (10, {"mode": "pair", "source": 1}, "mode pair needs source and target: got 1 and None"),
         (10, {"mode": "pair", "source": 1, "target": 1}, "two different classes below 10: got 1 and 1"),

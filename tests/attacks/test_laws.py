@@ -65,12 +65,12 @@ def forge(entry, supplies):
     return entry.function(*(supplies[name] for name in entry.supplied), **settings_of(entry))
 
 
-def examples(images=np.uint8, seed=0):
+def examples(inputs=np.uint8, seed=0):
     draw = np.random.default_rng(seed)
     pixels = draw.integers(0, 256, (EXAMPLES, 1, 8, 8)).astype(np.uint8)
     arrays = {
-        "images": pixels if images is np.uint8 else pixels.astype(images) / 255,
-        "labels": draw.integers(0, CLASSES, EXAMPLES),
+        "inputs": pixels if inputs is np.uint8 else pixels.astype(inputs) / 255,
+        "targets": draw.integers(0, CLASSES, EXAMPLES),
     }
     for array in arrays.values():
         array.flags.writeable = False
@@ -79,7 +79,7 @@ def examples(images=np.uint8, seed=0):
 
 def poison(entry, supplies):
     answer = forge(entry, supplies)
-    return answer if isinstance(answer, tuple) else (supplies["images"], answer)
+    return answer if isinstance(answer, tuple) else (supplies["inputs"], answer)
 
 
 def test_there_are_attacks_of_both_kinds():
@@ -157,24 +157,24 @@ def test_without_an_honest_row_the_message_says_so(entry):
         forge(entry, federation(honest=0))
 
 
-@pytest.mark.parametrize("images", [np.uint8, np.float32])
+@pytest.mark.parametrize("inputs", [np.uint8, np.float32])
 @named(DATA_ATTACKS)
-def test_poisoned_examples_keep_their_form(entry, images):
-    supplies = examples(images)
-    pixels, labels = poison(entry, supplies)
-    assert (pixels.shape, pixels.dtype) == (supplies["images"].shape, supplies["images"].dtype)
-    assert (labels.shape, labels.dtype) == (supplies["labels"].shape, supplies["labels"].dtype)
-    assert labels.min() >= 0
-    assert labels.max() < CLASSES
+def test_poisoned_examples_keep_their_form(entry, inputs):
+    supplies = examples(inputs)
+    pixels, targets = poison(entry, supplies)
+    assert (pixels.shape, pixels.dtype) == (supplies["inputs"].shape, supplies["inputs"].dtype)
+    assert (targets.shape, targets.dtype) == (supplies["targets"].shape, supplies["targets"].dtype)
+    assert targets.min() >= 0
+    assert targets.max() < CLASSES
 
 
 @named(DATA_ATTACKS)
 def test_poison_changes_something_and_always_the_same(entry):
     supplies = examples()
-    before = supplies["labels"].copy(), supplies["images"].copy()
-    pixels, labels = poison(entry, supplies)
+    before = supplies["targets"].copy(), supplies["inputs"].copy()
+    pixels, targets = poison(entry, supplies)
     again = poison(entry, examples())
-    assert not (np.array_equal(labels, before[0]) and np.array_equal(pixels, before[1]))
-    np.testing.assert_array_equal(labels, again[1])
+    assert not (np.array_equal(targets, before[0]) and np.array_equal(pixels, before[1]))
+    np.testing.assert_array_equal(targets, again[1])
     np.testing.assert_array_equal(pixels, again[0])
-    np.testing.assert_array_equal(supplies["labels"], before[0])
+    np.testing.assert_array_equal(supplies["targets"], before[0])

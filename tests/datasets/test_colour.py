@@ -32,11 +32,11 @@ def filled(request, tmp_path):
 def test_batches_are_read_in_order(filled):
     data = cifar10(silent, folder=filled(cifar_files()))
     first, last = cifar_records(20, 0), cifar_records(20, 5)
-    np.testing.assert_array_equal(data.train.images[:20], first[:, 1:].reshape(-1, 3, 32, 32))
-    np.testing.assert_array_equal(data.test.images, last[:, 1:].reshape(-1, 3, 32, 32))
-    np.testing.assert_array_equal(data.test.labels, np.arange(20) % 10)
+    np.testing.assert_array_equal(data.train.inputs[:20], first[:, 1:].reshape(-1, 3, 32, 32))
+    np.testing.assert_array_equal(data.test.inputs, last[:, 1:].reshape(-1, 3, 32, 32))
+    np.testing.assert_array_equal(data.test.targets, np.arange(20) % 10)
     assert (len(data.train), data.classes, data.shape) == (100, 10, (3, 32, 32))
-    assert isinstance(data.train.images, np.memmap)
+    assert isinstance(data.train.inputs, np.memmap)
 
 
 @pytest.mark.parametrize(
@@ -77,5 +77,5 @@ def test_changed_files_are_read_again(tmp_path):
     cifar10(silent, folder=str(tmp_path))
     fill(tmp_path, {"test_batch.bin": cifar_records(20, 77).tobytes()})
     os.utime(tmp_path / "test_batch.bin", ns=(1, 1))
-    images = cifar10(silent, folder=str(tmp_path)).test.images
+    images = cifar10(silent, folder=str(tmp_path)).test.inputs
     np.testing.assert_array_equal(images.reshape(20, -1), cifar_records(20, 77)[:, 1:])

@@ -9,13 +9,13 @@ def test_real_digits_in_bytes():
     data = digits(Stream.root(0))
     assert len(data.train) + len(data.test) == 1797
     assert data.shape == (1, 8, 8)
-    assert (data.train.images.min(), data.train.images.max()) == (0, 255)
+    assert (data.train.inputs.min(), data.train.inputs.max()) == (0, 255)
 
 
 @pytest.mark.parametrize("fraction", [0.05, 0.2, 0.5, 0.9])
 def test_the_same_share_of_every_class_is_held_out(fraction):
     data = digits(Stream.root(0), test_fraction=fraction)
-    train, test = np.bincount(data.train.labels), np.bincount(data.test.labels)
+    train, test = np.bincount(data.train.targets), np.bincount(data.test.targets)
     np.testing.assert_array_equal(test, np.rint(fraction * (train + test)))
 
 

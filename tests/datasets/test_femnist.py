@@ -26,8 +26,8 @@ def load(root, **settings):
 
 
 def by(part, writer):
-    rows = part.writers == writer
-    return part.images[rows].reshape(-1, 784), part.labels[rows]
+    rows = part.owners == writer
+    return part.inputs[rows].reshape(-1, 784), part.targets[rows]
 
 
 def test_leafs_form_with_a_test_folder(root):
@@ -40,7 +40,7 @@ def test_leafs_form_with_a_test_folder(root):
     np.testing.assert_array_equal(labels, ANNA["y"])
     np.testing.assert_array_equal(by(data.train, 1)[1], BERT["y"])
     np.testing.assert_array_equal(by(data.test, 0)[1], CARL["y"])
-    assert data.train.images.dtype == np.uint8
+    assert data.train.inputs.dtype == np.uint8
     assert (data.classes, data.shape, len(data.train), len(data.test)) == (62, (1, 28, 28), 8, 4)
 
 
@@ -50,17 +50,17 @@ def test_one_file_for_each_writer(root):
         (root / part / f"{name}.json").write_text(json.dumps(content))
     data = load(root)
     np.testing.assert_array_equal(by(data.train, 1)[1], BERT["y"])
-    assert set(data.test.writers) == {2}
+    assert set(data.test.owners) == {2}
 
 
 def test_without_a_test_folder_whole_writers_are_held_out(root):
     write_leaf(root / "all.json", {f"w{k:02}": examples(2 + k % 3, k) for k in range(20)})
     data = load(root, test_share=0.25)
-    assert len(set(data.test.writers)) == 5
-    assert not set(data.test.writers) & set(data.train.writers)
+    assert len(set(data.test.owners)) == 5
+    assert not set(data.test.owners) & set(data.train.owners)
     assert len(data.train) + len(data.test) == sum(2 + k % 3 for k in range(20))
     other = femnist(Stream.root(3), silent, folder=str(root), test_share=0.25)
-    assert set(other.test.writers) != set(data.test.writers)
+    assert set(other.test.owners) != set(data.test.owners)
 
 
 def test_one_writer_alone_cannot_be_held_out(root):
@@ -74,7 +74,7 @@ def test_what_bytes_cannot_tell_is_kept_in_floats(root):
     write_leaf(root / "train" / "a.json", {"anna": ANNA, "odd": odd})
     write_leaf(root / "test" / "a.json", {"carl": CARL})
     data = load(root)
-    assert data.train.images.dtype == np.float32
+    assert data.train.inputs.dtype == np.float32
     np.testing.assert_array_equal(by(data.train, 2)[0], np.float32(odd["x"]))
     np.testing.assert_allclose(by(data.train, 0)[0], np.float32(ANNA["x"]), rtol=1e-6)
 
@@ -86,7 +86,7 @@ def test_parsed_once_and_mapped_ever_after(root, monkeypatch, home):
     assert list((home / "cache" / "fedsim" / "femnist").glob("*/manifest.json"))
     assert not (root / ".fedsim").exists()
     monkeypatch.setattr(module, "read_writings", None)
-    assert isinstance(load(root).train.images, np.memmap)
+    assert isinstance(load(root).train.inputs, np.memmap)
 
 
 def test_what_lies_beside_foreign_data_is_not_looked_at(root):
@@ -142,7 +142,7 @@ def test_a_forged_copy_is_made_anew(root, home, arrays):
     with pytest.warns(UserWarning, match="made anew"):
         data = load(root)
     np.testing.assert_array_equal(by(data.train, 0)[1], ANNA["y"])
-    np.testing.assert_array_equal(load(root).test.labels, CARL["y"])
+    np.testing.assert_array_equal(load(root).test.targets, CARL["y"])
 
 
 def test_num_samples_are_believed_only_when_true(root):

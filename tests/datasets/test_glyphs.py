@@ -13,15 +13,15 @@ SMALL = {"writers": 4, "samples": 30, "test_writers": 3}
 
 
 def by(examples, writer):
-    rows = examples.writers == writer
-    return np.array(examples.images[rows]), np.array(examples.labels[rows])
+    rows = examples.owners == writer
+    return np.array(examples.inputs[rows]), np.array(examples.targets[rows])
 
 
 def test_a_writer_is_the_same_in_any_company():
     few, many = (glyphs(STREAM, silent, writers=writers, samples=30, test_writers=2) for writers in (3, 7))
     for writer in range(3):
         np.testing.assert_array_equal(by(few.train, writer)[0], by(many.train, writer)[0])
-    np.testing.assert_array_equal(few.test.images, many.test.images)
+    np.testing.assert_array_equal(few.test.inputs, many.test.inputs)
 
 
 def test_a_sample_depends_on_none_that_follow():
@@ -32,8 +32,8 @@ def test_a_sample_depends_on_none_that_follow():
 
 def test_test_writers_are_other_people():
     data = glyphs(STREAM, silent, **SMALL)
-    assert set(data.train.writers) == {0, 1, 2, 3}
-    assert set(data.test.writers) == {4, 5, 6}
+    assert set(data.train.owners) == {0, 1, 2, 3}
+    assert set(data.test.owners) == {4, 5, 6}
     assert (len(data.train), len(data.test), data.classes, data.shape) == (120, 90, 62, (1, 28, 28))
 
 
@@ -70,20 +70,20 @@ def test_drawn_once_and_mapped_ever_after(monkeypatch):
     assert told == [("drawing glyphs", k, 7) for k in range(1, 8)]
     monkeypatch.setattr(module, "write", None)
     again = glyphs(STREAM, silent, **SMALL)
-    assert isinstance(again.train.images, np.memmap)
-    assert not again.train.images.flags.writeable
-    np.testing.assert_array_equal(first.train.images, again.train.images)
+    assert isinstance(again.train.inputs, np.memmap)
+    assert not again.train.inputs.flags.writeable
+    np.testing.assert_array_equal(first.train.inputs, again.train.inputs)
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x93NUMPY garbage", None])
 def test_a_damaged_copy_is_drawn_again(tmp_path, damage):
-    first = np.array(glyphs(STREAM, silent, **SMALL, cache=str(tmp_path)).train.images)
+    first = np.array(glyphs(STREAM, silent, **SMALL, cache=str(tmp_path)).train.inputs)
     (kept,) = tmp_path.glob("glyphs/*/images.npy")
     content = bytearray(kept.read_bytes())
     content[-1] ^= 1
     kept.write_bytes(content if damage is None else damage)
     with pytest.warns(UserWarning, match="made anew"):
-        again = glyphs(STREAM, silent, **SMALL, cache=str(tmp_path)).train.images
+        again = glyphs(STREAM, silent, **SMALL, cache=str(tmp_path)).train.inputs
     np.testing.assert_array_equal(first, again)
     assert isinstance(again, np.memmap)
 
@@ -124,7 +124,7 @@ def test_a_small_network_reads_unseen_writers_and_a_line_does_not():
 
 def accuracy(torch, network, data, rate):
     (images, labels), (unseen, truth) = (
-        (torch.tensor(np.array(part.images)).float() / 255, torch.tensor(np.array(part.labels)))
+        (torch.tensor(np.array(part.inputs)).float() / 255, torch.tensor(np.array(part.targets)))
         for part in (data.train, data.test)
     )
     generator = torch.Generator().manual_seed(0)

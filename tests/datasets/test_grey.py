@@ -22,11 +22,11 @@ def test_a_filled_folder_is_read(tmp_path, load, zipped):
     arrays = grey_arrays()
     write_grey(tmp_path, arrays, PARTS, zipped)
     data = load(silent, folder=str(tmp_path))
-    np.testing.assert_array_equal(data.train.images[:, 0], arrays[0])
-    np.testing.assert_array_equal(data.train.labels, arrays[1])
-    np.testing.assert_array_equal(data.test.images[:, 0], arrays[2])
-    assert (data.classes, data.shape, data.train.labels.dtype) == (10, (1, 28, 28), np.int64)
-    assert isinstance(data.train.images, np.memmap)
+    np.testing.assert_array_equal(data.train.inputs[:, 0], arrays[0])
+    np.testing.assert_array_equal(data.train.targets, arrays[1])
+    np.testing.assert_array_equal(data.test.inputs[:, 0], arrays[2])
+    assert (data.classes, data.shape, data.train.targets.dtype) == (10, (1, 28, 28), np.int64)
+    assert isinstance(data.train.inputs, np.memmap)
 
 
 def test_torchvisions_folder_below_the_working_folder_is_found(home):
@@ -48,9 +48,9 @@ def test_debians_folder_is_found(tmp_path, monkeypatch):
 @pytest.mark.skipif(not os.path.isdir(grey.DEBIAN_FASHION), reason="dataset-fashion-mnist is not installed")  # noqa: PTH112
 def test_the_real_fashion_mnist():
     data = fashion_mnist(silent)
-    np.testing.assert_array_equal(np.bincount(data.train.labels), [6000] * 10)
-    np.testing.assert_array_equal(np.bincount(data.test.labels), [1000] * 10)
-    assert data.train.images.mean() == pytest.approx(72.94, abs=0.01)  # 0.2860 of 255, the published mean
+    np.testing.assert_array_equal(np.bincount(data.train.targets), [6000] * 10)
+    np.testing.assert_array_equal(np.bincount(data.test.targets), [1000] * 10)
+    assert data.train.inputs.mean() == pytest.approx(72.94, abs=0.01)  # 0.2860 of 255, the published mean
 
 
 def test_a_download_fills_the_cache_folder(monkeypatch, home):
@@ -58,7 +58,7 @@ def test_a_download_fills_the_cache_folder(monkeypatch, home):
     contents = {f"{part}.gz": gzip.compress(idx(array), mtime=0) for part, array in zip(PARTS, arrays, strict=True)}
     monkeypatch.setattr(grey, "_remotes", lambda sums, mirrors: [remote(name, contents[name]) for name in contents])
     monkeypatch.setattr(fetching, "open_url", lambda url: answer(contents[url]))
-    np.testing.assert_array_equal(mnist(silent).test.images[:, 0], arrays[2])
+    np.testing.assert_array_equal(mnist(silent).test.inputs[:, 0], arrays[2])
     assert len(list((home / "cache" / "fedsim" / "downloads" / "MNIST").iterdir())) == 4
 
 
@@ -69,7 +69,7 @@ def test_changed_files_are_read_again(tmp_path):
     arrays[0] = pictures(30, seed=9)
     write_grey(tmp_path, arrays, PARTS)
     os.utime(tmp_path / f"{PARTS[0]}.gz", ns=(1, 1))
-    np.testing.assert_array_equal(mnist(silent, folder=str(tmp_path)).train.images[:, 0], arrays[0])
+    np.testing.assert_array_equal(mnist(silent, folder=str(tmp_path)).train.inputs[:, 0], arrays[0])
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_emnist_stands_upright(tmp_path, where):
     else:
         write_archive(tmp_path / "gzip.zip", arrays, EMNIST_NAMES)
     data = emnist(silent, folder=str(tmp_path))
-    np.testing.assert_array_equal(data.train.images[:, 0], arrays[0].swapaxes(1, 2))
+    np.testing.assert_array_equal(data.train.inputs[:, 0], arrays[0].swapaxes(1, 2))
     assert data.classes == 62
 
 
@@ -105,7 +105,7 @@ def test_the_labels_of_emnist_letters_begin_at_zero(tmp_path):
     names = [name.replace("byclass", "letters") for name in EMNIST_NAMES]
     write_grey(tmp_path, grey_arrays(26, first=1), names)
     data = emnist(silent, split="letters", folder=str(tmp_path))
-    assert (data.train.labels.min(), data.train.labels.max(), data.classes) == (0, 25, 26)
+    assert (data.train.targets.min(), data.train.targets.max(), data.classes) == (0, 25, 26)
 
 
 def test_letters_that_begin_at_zero_in_the_file_are_refused(tmp_path):
@@ -176,5 +176,5 @@ def test_other_content_of_the_same_size_and_time_is_seen(tmp_path):
         for path in tmp_path.iterdir():
             os.utime(path, ns=(1, 1))
         states.append([(path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(tmp_path.iterdir())])
-        np.testing.assert_array_equal(mnist(silent, folder=str(tmp_path)).train.images[:, 0], arrays[0])
+        np.testing.assert_array_equal(mnist(silent, folder=str(tmp_path)).train.inputs[:, 0], arrays[0])
     assert states[0] == states[1]

@@ -43,26 +43,26 @@ def test_an_offline_dataset_keeps_the_contract(entry):
     data = load(entry)
     for part in (data.train, data.test):
         assert len(part) > 0
-        assert part.images.shape == (len(part), *data.shape)
-        assert part.images.dtype in (np.uint8, np.float32)
-        assert part.labels.dtype == np.int64
-        assert set(np.unique(part.labels)) == set(range(data.classes))
-        assert part.writers is None or (part.writers.dtype == np.int64 and len(part.writers) == len(part))
+        assert part.inputs.shape == (len(part), *data.shape)
+        assert part.inputs.dtype in (np.uint8, np.float32)
+        assert part.targets.dtype == np.int64
+        assert set(np.unique(part.targets)) == set(range(data.classes))
+        assert part.owners is None or (part.owners.dtype == np.int64 and len(part.owners) == len(part))
 
 
 @by_name(OFFLINE)
 def test_an_offline_dataset_is_the_same_from_the_same_address(entry):
     first, again, other = load(entry), load(entry), load(entry, seed=1)
-    np.testing.assert_array_equal(first.train.images, again.train.images)
-    np.testing.assert_array_equal(first.test.labels, again.test.labels)
-    assert not np.array_equal(first.test.images[:50], other.test.images[:50])
+    np.testing.assert_array_equal(first.train.inputs, again.train.inputs)
+    np.testing.assert_array_equal(first.test.targets, again.test.targets)
+    assert not np.array_equal(first.test.inputs[:50], other.test.inputs[:50])
 
 
 @by_name(OFFLINE)
 def test_train_and_test_share_no_image(entry):
     data = load(entry)
-    seen = {image.tobytes() for image in data.train.images}
-    assert not any(image.tobytes() in seen for image in data.test.images)
+    seen = {image.tobytes() for image in data.train.inputs}
+    assert not any(image.tobytes() in seen for image in data.test.inputs)
 
 
 @by_name([entry for entry in REMOTE if "folder" in entry.settings])

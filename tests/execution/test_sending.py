@@ -35,14 +35,14 @@ def own_net(shape, classes):
             super().__init__()
             self.layer = nn.Linear(shape[1] * shape[2], classes)
 
-        def forward(self, images):
-            return torch.tanh(self.layer(images.flatten(1)))
+        def forward(self, inputs):
+            return torch.tanh(self.layer(inputs.flatten(1)))
 
     return Net()
 
 @data_attack("own_attack")
-def own_attack(labels, classes):
-    return (labels + 1) % classes
+def own_attack(targets, classes):
+    return (targets + 1) % classes
 
 @optimizer("own_step")
 def own_step(parameters, gradient, state, *, lr: float = 0.1):
@@ -92,7 +92,7 @@ with Pool(2) as pool:
     print(digest(2, pool)[-1])
     exec(compile(OWN.replace("SLOPE = 0.5", "SLOPE = 0.25"), "<cell 1>", "exec"))
     print(digest(2, pool)[-1])
-    exec(compile(OWN.replace("SLOPE = 0.5", "SLOPE = 0.25").replace("labels + 1", "labels + 2"), "<cell 1>", "exec"))
+    exec(compile(OWN.replace("SLOPE = 0.5", "SLOPE = 0.25").replace("targets + 1", "targets + 2"), "<cell 1>", "exec"))
     print(digest(2, pool)[-1])
 print(digest(1)[-1])
 """

@@ -68,8 +68,8 @@ def test_leaf_files(tmp_path):
                 data = femnist(Stream.root(1), silent, folder=str(path.parent))
                 good += 1
                 assert data.shape == (1, 28, 28)
-                assert np.isfinite(data.train.images).all()
-                assert ((data.train.labels >= 0) & (data.train.labels < data.classes)).all()
+                assert np.isfinite(data.train.inputs).all()
+                assert ((data.train.targets >= 0) & (data.train.targets < data.classes)).all()
             except DataUnavailable as error:
                 assert str(error)
     assert 0 < good < 280

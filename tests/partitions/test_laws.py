@@ -22,14 +22,14 @@ def by_name(entries):
 
 @st.composite
 def worlds(draw):
-    """Labels, writers, a number of clients and a stream, from tidy to nearly empty."""
+    """Labels, owners, a number of clients and a stream, from tidy to nearly empty."""
     classes = draw(st.integers(1, 12))
     examples = draw(st.integers(1, 120))
     generator = np.random.default_rng(draw(st.integers(0, 2**32)))
-    labels = generator.integers(0, classes, examples)
-    writers = generator.integers(0, draw(st.integers(1, 20)), examples)
+    targets = generator.integers(0, classes, examples)
+    owners = generator.integers(0, draw(st.integers(1, 20)), examples)
     clients = draw(st.none() | st.integers(1, 130))
-    return labels, writers, classes, clients, Stream.root(draw(st.integers(0, 1000)))
+    return targets, owners, classes, clients, Stream.root(draw(st.integers(0, 1000)))
 
 
 def choices(entry: Entry):
@@ -58,15 +58,15 @@ def values(annotation):
 
 
 def divide(entry, federation, settings):
-    labels, writers, classes, clients, stream = federation
-    supplied = {"labels": labels, "writers": writers, "classes": classes, "clients": clients, "stream": stream}
+    targets, owners, classes, clients, stream = federation
+    supplied = {"targets": targets, "owners": owners, "classes": classes, "clients": clients, "stream": stream}
     return entry.function(**{name: supplied[name] for name in entry.supplied}, **settings)
 
 
 @by_name(TRUE)
 @given(federation=worlds(), data=st.data())
 def test_disjoint_complete_and_nobody_empty_or_a_clear_refusal(entry, federation, data):
-    labels, clients = federation[0], federation[3]
+    targets, clients = federation[0], federation[3]
     try:
         split = divide(entry, federation, data.draw(choices(entry)))
     except ValueError as refusal:
@@ -75,13 +75,13 @@ def test_disjoint_complete_and_nobody_empty_or_a_clear_refusal(entry, federation
     assert clients is None or len(split) == clients
     parts = [split[client] for client in range(len(split))]
     assert min(map(len, parts)) >= 1
-    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(len(labels)))
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(len(targets)))
 
 
 @by_name(TRUE)
 def test_does_divide_an_ordinary_world(entry):
-    labels, writers = np.arange(3000) % 10, np.arange(3000) % 150
-    split = divide(entry, (labels, writers, 10, 50, Stream.root(1)), required(entry))
+    targets, owners = np.arange(3000) % 10, np.arange(3000) % 150
+    split = divide(entry, (targets, owners, 10, 50, Stream.root(1)), required(entry))
     assert len(split) == 50
 
 
@@ -101,27 +101,27 @@ def test_same_address_same_split(entry, federation, data):
 @by_name(ENTRIES)
 @given(federation=worlds(), data=st.data())
 def test_inputs_may_be_read_only_and_indices_are_good(entry, federation, data):
-    labels, writers, *rest = federation
-    for array in (labels, writers):
+    targets, owners, *rest = federation
+    for array in (targets, owners):
         array.flags.writeable = False
     try:
-        split = divide(entry, (labels, writers, *rest), data.draw(choices(entry)))
+        split = divide(entry, (targets, owners, *rest), data.draw(choices(entry)))
     except ValueError:
         return
     held = split[len(split) - 1]
     assert held.dtype == np.int64
-    assert held.min() >= 0 and held.max() < len(labels)
+    assert held.min() >= 0 and held.max() < len(targets)
     assert len(np.unique(held)) == len(held)
 
 
 @by_name(ENTRIES)
 def test_another_address_is_another_split(entry):
-    labels, writers = np.arange(3000) % 10, np.arange(3000) % 150
-    splits = [divide(entry, (labels, writers, 10, 50, Stream.root(seed)), required(entry)) for seed in (1, 2)]
+    targets, owners = np.arange(3000) % 10, np.arange(3000) % 150
+    splits = [divide(entry, (targets, owners, 10, 50, Stream.root(seed)), required(entry)) for seed in (1, 2)]
     assert any(not np.array_equal(splits[0][client], splits[1][client]) for client in range(50))
 
 
-@by_name([entry for entry in TRUE if "clients" in entry.supplied and "writers" not in entry.supplied])
+@by_name([entry for entry in TRUE if "clients" in entry.supplied and "owners" not in entry.supplied])
 def test_a_population_left_open_is_a_hundred(entry):
     federation = (np.arange(3000) % 10, None, 10, None, Stream.root(1))
     assert len(divide(entry, federation, required(entry))) == DEFAULT_CLIENTS

@@ -13,9 +13,9 @@ def test_iid_sizes_differ_by_at_most_one():
 
 
 def test_iid_clients_see_all_labels():
-    labels = np.arange(10_000) % 10
-    split = iid(labels, 20, STREAM)
-    counts = np.array([np.bincount(labels[split[client]], minlength=10) for client in range(20)])
+    targets = np.arange(10_000) % 10
+    split = iid(targets, 20, STREAM)
+    counts = np.array([np.bincount(targets[split[client]], minlength=10) for client in range(20)])
     assert counts.min() > 20  # 50 expected; 20 is more than four standard deviations away
 
 
@@ -25,15 +25,15 @@ def test_iid_refuses_more_clients_than_examples():
 
 
 def test_each_writer_is_a_client():
-    writers = np.array([7, 3, 7, 3, 9])
-    split = by_writer(writers, None, STREAM)
+    owners = np.array([7, 3, 7, 3, 9])
+    split = by_writer(owners, None, STREAM)
     assert [list(split[client]) for client in range(len(split))] == [[1, 3], [0, 2], [4]]
 
 
 def test_fewer_clients_hold_whole_writers():
-    writers = np.repeat(np.arange(25), 4)
-    split = by_writer(writers, 10, STREAM)
-    held = [np.unique(writers[split[client]]) for client in range(10)]
+    owners = np.repeat(np.arange(25), 4)
+    split = by_writer(owners, 10, STREAM)
+    held = [np.unique(owners[split[client]]) for client in range(10)]
     assert sorted(map(len, held)) == [2] * 5 + [3] * 5
     assert sorted(np.concatenate(held)) == list(range(25))
 

@@ -50,9 +50,9 @@ def test_label_laws_have_the_dirichlet_variance():
 
 
 def test_a_label_that_is_absent_is_never_drawn_and_one_that_runs_out_is_made_up_for():
-    labels = np.array([0] * 5 + [2] * 95)
-    shares = virtual(labels, 4, 50, STREAM, samples=20, alpha=0.01)
-    counts = np.array([np.bincount(labels[shares[c]], minlength=4) for c in range(50)])
+    targets = np.array([0] * 5 + [2] * 95)
+    shares = virtual(targets, 4, 50, STREAM, samples=20, alpha=0.01)
+    counts = np.array([np.bincount(targets[shares[c]], minlength=4) for c in range(50)])
     assert counts[:, 0].max() == 5
     assert set(counts.sum(axis=1)) == {20}
 

@@ -31,7 +31,7 @@ def test_four_sets_of_examples_share_nothing():
 def test_the_limit_spreads_over_the_test_set():
     whole, few = (build_federation(scenario(DIGITS, f"evaluation.limit={limit}")).test for limit in (10_000, 10))
     assert len(few) == 10
-    np.testing.assert_array_equal(few.images[[0, -1]], whole.images[[0, -1]])
+    np.testing.assert_array_equal(few.inputs[[0, -1]], whole.inputs[[0, -1]])
 
 
 def held_in(federation):
@@ -153,7 +153,7 @@ def test_a_dataset_with_fewer_images_than_labels_is_refused_in_words(monkeypatch
     def short(stream):
         """Labels without images."""
         whole = Examples(np.zeros((9, 1, 8, 8), np.uint8), np.zeros(9, np.int64))
-        return Dataset(Examples(whole.images[:5], whole.labels), whole, 10)
+        return Dataset(Examples(whole.inputs[:5], whole.targets), whole, 10)
 
     with pytest.raises(ScenarioError, match="train labels"):
         build_federation(

@@ -39,7 +39,7 @@ def test_root_logits_are_those_of_each_clients_model_on_the_root_examples(rule):
     given = scenario(DIGITS, *EVERYONE, 'aggregator="witness"', "rounds=1", "root.size=7")
     seen, _ = rule, seen_by(rule, given)
     federation = build_federation(given)
-    images = as_floats(federation.train.images[federation.root]).flatten(1).numpy()
+    images = as_floats(federation.train.inputs[federation.root]).flatten(1).numpy()
     for row, logits in zip(seen[0]["updates"], seen[0]["root_logits"], strict=True):
         vector = federation.parameters + row
         weight, bias = vector[:640].reshape(10, 64), vector[640:]

@@ -99,7 +99,7 @@ def test_a_client_without_examples_or_with_one(arena):
 
 def test_a_class_that_nobody_has(arena):
     clients = Clients(arena, kind_of("logistic", classes=9), WORK["plain"])
-    clients.site.labels.open()[:] %= 4
+    clients.site.targets.open()[:] %= 4
     train_batch(ClientBatch(clients.site, tuple(clients.jobs)))
     biases = clients.rows[:, -9:]
     assert np.isfinite(clients.rows).all()

@@ -75,7 +75,7 @@ def test_evaluation_leaves_the_examples_alone(arena):
         def in_place(shape, classes):
             return nn.Sequential(nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(144, classes))
 
-        total(map(evaluate, replace(exam, kind=kind_of("in place"), images=shared).pieces()))
+        total(map(evaluate, replace(exam, kind=kind_of("in place"), inputs=shared).pieces()))
     np.testing.assert_array_equal(shared.open(), floats)
 
 
@@ -84,8 +84,8 @@ def test_answers_are_the_logits_of_each_row(arena):
     rows, array = arena.empty((3, 725))
     array[:] = np.random.default_rng(3).standard_normal(array.shape)
     answers, found = arena.empty((3, 130, 5))
-    answer(Questions(exam.kind, exam.parameters, rows, exam.images, answers, (0, 2)))
-    images = exam.images.open().reshape(130, -1) / 255
+    answer(Questions(exam.kind, exam.parameters, rows, exam.inputs, answers, (0, 2)))
+    images = exam.inputs.open().reshape(130, -1) / 255
     for row in (0, 2):
         vector = exam.parameters.open() + array[row]
         np.testing.assert_allclose(found[row], images @ vector[:720].reshape(5, 144).T + vector[720:], atol=1e-3)

@@ -71,11 +71,11 @@ def test_bits_do_not_depend_on_neighbours(kind, work, arena):
 def test_a_neighbour_that_diverges_keeps_its_infinities_to_itself(arena, kind, momentum):
     work = Training(optimizer=choice("sgd", momentum=momentum), batch_size=16, epochs=3)
     clients = Clients(arena, KINDS[kind], work, sizes=SIZES[:6])
-    floats = np.array(clients.site.images.open(), np.float32) / 255
-    clients.site = dataclasses.replace(clients.site, images=arena.of(floats))
+    floats = np.array(clients.site.inputs.open(), np.float32) / 255
+    clients.site = dataclasses.replace(clients.site, inputs=arena.of(floats))
     alone = trained(clients, [[job] for job in clients.jobs])
     floats[: SIZES[0]] = 1e30
-    clients.site = dataclasses.replace(clients.site, images=arena.of(floats))
+    clients.site = dataclasses.replace(clients.site, inputs=arena.of(floats))
     together = trained(clients, [clients.jobs])
     assert not np.isfinite(clients.rows[0]).all()
     assert {k: v for k, v in together.items() if k} == {k: v for k, v in alone.items() if k}
@@ -99,8 +99,8 @@ def test_kernels_do_what_the_loop_does_up_to_rounding(kind, work, arena):
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
 def test_images_of_other_kinds_are_read_as_the_loop_reads_them(arena, dtype):
     clients = Clients(arena, KINDS["mlp"], WORK["plain"])
-    images = (np.array(clients.site.images.open()) / (64 if dtype == "int16" else 255)).astype(dtype)
-    clients.site = dataclasses.replace(clients.site, images=arena.of(images))
+    images = (np.array(clients.site.inputs.open()) / (64 if dtype == "int16" else 255)).astype(dtype)
+    clients.site = dataclasses.replace(clients.site, inputs=arena.of(images))
     train_batch(ClientBatch(clients.site, tuple(clients.jobs)))
     fast = clients.rows.copy()
     site = dataclasses.replace(clients.site, training=dataclasses.replace(WORK["plain"], kernel="loop"))
@@ -112,8 +112,8 @@ def test_a_poisoned_client_learns_from_what_the_attack_left(arena):
     with registered(attacks, "darken"):
 
         @data_attack("darken")
-        def darken(images, labels):
-            return images // 2, np.zeros_like(labels)
+        def darken(inputs, targets):
+            return inputs // 2, np.zeros_like(targets)
 
         clients = Clients(arena, KINDS["mlp"], WORK["plain"])
         poison = (Poison(Sent(attacks["darken"].bound({})), STREAM),)
@@ -129,32 +129,32 @@ def test_a_poisoned_client_learns_from_what_the_attack_left(arena):
 @pytest.mark.parametrize(
     "left",
     [
-        lambda images, labels: (images[:, :, 1:], labels),
-        lambda images, labels: (images[1:], labels),
-        lambda images, labels: (images, labels[1:]),
+        lambda inputs, targets: (inputs[:, :, 1:], targets),
+        lambda inputs, targets: (inputs[1:], targets),
+        lambda inputs, targets: (inputs, targets[1:]),
     ],
 )
 def test_an_attack_that_changes_the_shape_of_the_data_is_refused(arena, left):
     with registered(attacks, "crop"):
 
         @data_attack("crop")
-        def crop(images, labels):
-            return left(images, labels)
+        def crop(inputs, targets):
+            return left(inputs, targets)
 
         clients = Clients(arena, KINDS["mlp"], WORK["plain"])
         jobs = [
             dataclasses.replace(job, poisons=(Poison(Sent(attacks["crop"].bound({})), STREAM),)) for job in clients.jobs
         ]
-        with pytest.raises(ValueError, match="crop must leave images and labels their shapes: got"):
+        with pytest.raises(ValueError, match="crop must leave inputs and targets their shapes: got"):
             train_linears(clients.site, jobs)
 
 
 @pytest.mark.parametrize("label", [-1, 5])
 def test_labels_beyond_the_classes_are_refused(arena, label):
     clients = Clients(arena, KINDS["mlp"], WORK["plain"])
-    labels = np.array(clients.site.labels.open())
+    labels = np.array(clients.site.targets.open())
     labels[3] = label
-    clients.site = dataclasses.replace(clients.site, labels=arena.of(labels))
+    clients.site = dataclasses.replace(clients.site, targets=arena.of(labels))
     with pytest.raises(ValueError, match="labels must lie from 0 to 4"):
         train_linears(clients.site, clients.jobs)
 
