@@ -6,22 +6,21 @@ Heavy imports stand inside the commands, so that `fedsim --help` costs neither n
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli import lookups
 from cli.bench.options import Full, Only, Write
 from cli.options import (
     AsEvents,
     AsJson,
     Debug,
-    Family,
-    Files,
     Force,
-    Name,
+    NoPlugins,
     NoSave,
     Out,
+    Plugins,
     Quiet,
     Run,
     Seed,
@@ -29,7 +28,6 @@ from cli.options import (
     Subject,
     Subjects,
     Until,
-    WithData,
     Workers,
     read_workers,
 )
@@ -89,6 +87,8 @@ def run(
     until: Until = None,
     force: Force = False,
     no_save: NoSave = False,
+    plugins: Plugins = None,
+    _no_plugins: NoPlugins = False,
     quiet: Quiet = False,
     as_json: AsEvents = False,
     _debug: Debug = False,
@@ -98,8 +98,9 @@ def run(
     from cli.commands.run import run as perform
 
     options = Options(
-        overrides or (), seed, read_workers(workers), out, until, force, not no_save, _mode(quiet, as_json)
-    )
+        overrides or (), seed, read_workers(workers), out, until, force, not no_save, _mode(quiet, as_json),
+        plugins or (),
+    )  # fmt: skip
     raise typer.Exit(perform(scenario, options))
 
 
@@ -122,6 +123,8 @@ def compare(
     out: Annotated[Path | None, typer.Option("--out", help="The folder for the figure and the table.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Run again what is finished already.")] = False,
     no_save: NoSave = False,
+    plugins: Plugins = None,
+    _no_plugins: NoPlugins = False,
     quiet: Quiet = False,
     as_json: AsEvents = False,
     _debug: Debug = False,
@@ -131,8 +134,9 @@ def compare(
     from cli.commands.run import Options
 
     options = Options(
-        overrides or (), seed, read_workers(workers), out, None, force, not no_save, _mode(quiet, as_json)
-    )
+        overrides or (), seed, read_workers(workers), out, None, force, not no_save, _mode(quiet, as_json),
+        plugins or (),
+    )  # fmt: skip
     raise typer.Exit(perform(subjects, options))
 
 
@@ -163,64 +167,11 @@ def _mode(quiet: bool, as_json: bool) -> "Mode":
     return "json" if as_json else "quiet" if quiet else "table"
 
 
-@app.command("list")
-def list_(family: Family = None, as_json: AsJson = False) -> None:
-    """List what there is: aggregators, attacks, datasets, scenarios ..."""
-    from cli.commands import list as listing
-    from cli.display.consoles import show, show_json, width
-
-    if as_json:
-        show_json(listing.records(family))
-    elif family is None:
-        show(listing.overview(width()))
-    elif family == "scenarios":
-        show(listing.scenario_listing(width()))
-    else:
-        show(listing.listing(listing.family_named(family), width()))
-
-
-@app.command()
-def explain(name: Name, as_json: AsJson = False) -> None:
-    """Explain an algorithm or a key of a scenario: formula, assumptions, settings, sources."""
-    from cli.commands.explain import explained
-    from cli.display.consoles import show, show_json, width
-
-    pages, records = explained(name, width())
-    if as_json:
-        show_json(records)
-    for number, page in enumerate(() if as_json else pages):
-        show(page, apart=number > 0)
-
-
-@app.command()
-def check(files: Files, data: WithData = False, as_json: AsJson = False, _debug: Debug = False) -> None:
-    """Check scenario files: what they would do, and what holds or fails."""
-    from cli.commands import check as checking
-
-    if code := checking.check_all(files, as_json, data):
-        raise typer.Exit(code)
-
-
-@app.command()
-def init(
-    path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("scenario.toml"),
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
-) -> None:
-    """Write a commented scenario to start from."""
-    from cli.commands.init import write_starter
-    from cli.display.consoles import output
-
-    write_starter(path, force)
-    output().print(f"{path} written · fedsim check {quote(str(path))} · fedsim run {quote(str(path))}", soft_wrap=True)
-
-
-@app.command()
-def schema() -> None:
-    """Print the JSON Schema of scenario files, for editors."""
-    from cli.display.consoles import show_json
-    from fedsim.scenario.json_schema import scenario_schema
-
-    show_json(scenario_schema())
+app.command("list")(lookups.list_)
+app.command()(lookups.explain)
+app.command()(lookups.check)
+app.command()(lookups.init)
+app.command()(lookups.schema)
 
 
 @app.command()

@@ -1,7 +1,10 @@
 """What the shell may complete: names, families, scenario files and results folders."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+
+import typer
 
 FAMILIES = (
     "aggregators",
@@ -21,16 +24,25 @@ def complete_family(incomplete: str) -> list[str]:
     return [family for family in FAMILIES if family.startswith(incomplete)]
 
 
-def complete_name(incomplete: str) -> list[tuple[str, str]]:
-    """Algorithms that begin so, with what they do."""
+def complete_name(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Algorithms that begin so, with what they do; own code that was named before is looked into."""
+    from fedsim.plugins.load import load
     from fedsim.registry import registries
 
+    for asked in context.params.get("_plugins") or ():
+        with suppress(Exception):  # what is wrong with it is said when the command is run
+            load(asked)
     return [
         (entry.name, entry.summary)
         for registry in registries().values()
         for entry in registry
         if entry.name.startswith(incomplete)
     ]
+
+
+def complete_plugin(incomplete: str) -> list[str]:
+    """Python files and folders on the way to them."""
+    return list(_below(incomplete, lambda path: path.suffix == ".py"))
 
 
 def complete_scenario(incomplete: str) -> list[str]:

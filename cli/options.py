@@ -37,6 +37,41 @@ Subjects = Annotated[
 Run = Annotated[
     Path, typer.Argument(help="A results folder.", autocompletion=completing.complete_run, show_default=False)
 ]
+
+
+def _permit(forbidden: bool) -> bool:
+    from fedsim.plugins.permission import permit
+
+    permit(not forbidden)
+    return forbidden
+
+
+def _run_plugins(asked: list[str] | None) -> list[str] | None:
+    """Run what is named at once: a mistake in it is told before anything else, and its names are known to all."""
+    if asked:
+        from fedsim.plugins.load import load
+
+        for each in asked:
+            load(each)
+    return asked
+
+
+NoPlugins = Annotated[
+    bool,
+    typer.Option(
+        "--no-plugins", callback=_permit, is_eager=True, help="Run no own code; say which is asked for instead."
+    ),
+]
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin",
+        metavar="FILE|MODULE",
+        callback=_run_plugins,
+        autocompletion=completing.complete_plugin,
+        help="Own code that brings algorithms, e.g. my_rules.py; may be given several times.",
+    ),
+]
 MOST_WORKERS = 1024
 
 

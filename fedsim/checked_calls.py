@@ -7,7 +7,7 @@ this round's rows.
 
 import inspect
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedsim.array_types import Array
-from fedsim.errors import FedsimError, RowsDoNotSuffice, RunFailed
+from fedsim.errors import FedsimError, NotRegistrable, RowsDoNotSuffice, RunFailed
+from fedsim.registry import Entry
+from fedsim.signatures import supplied_items
 
 SUM_OF_WEIGHTS = 1e-3
 """How far from 1 the weights of a rule in single precision may sum."""
+
+
+EXTREME = 1e9
+"""Rows with numbers beyond this may overflow in an algorithm's own arithmetic: that is no slip of it."""
 
 
 def guarded(value: Any) -> Any:
@@ -28,6 +34,26 @@ def guarded(value: Any) -> Any:
         value = value.view()
         value.flags.writeable = False
     return value
+
+
+def by_name(entry: Entry, supplied: Sequence[Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """What an algorithm was given in the order of its signature, or by keyword, by the items' names."""
+    keywords = {item: settings.pop(item) for item in entry.supplied if item in settings}
+    return dict(zip(entry.supplied, supplied, strict=False)) | keywords
+
+
+def require_item(what: str, function: Any, item: str) -> None:
+    """NotRegistrable where the function does not ask for what it is there for."""
+    if item not in supplied_items(function):
+        raise NotRegistrable(f"{what} does not ask for `{item}`: name it before the star")
+
+
+def finite_answer(what: str, answer: Array, rows: Array) -> None:
+    """ValueError where finite rows of no extreme size became something that is not finite."""
+    if np.isfinite(answer).all() or max(abs(rows.max(initial=0)), abs(rows.min(initial=0))) > EXTREME:
+        return
+    wrong = int((~np.isfinite(answer)).sum())
+    raise ValueError(f"{what} must be finite: got NaN or infinity in {wrong:,} of {answer.size:,} numbers")
 
 
 def floats(what: str, value: Any, shape: tuple[int | None, ...]) -> Array:

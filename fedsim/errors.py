@@ -3,6 +3,7 @@
     FedsimError
     ├── ScenarioError        the scenario is wrong: all its problems at once       exit code 2
     ├── UnknownName          a name that no registry knows, with the nearest ones  exit code 2
+    ├── PluginFailed         own code that is missing or fails to load             exit code 2
     ├── DataUnavailable      files that are missing, corrupt or out of reach       exit code 1
     ├── RunFailed            a run that began and could not go on                  exit code 1
     │   ├── ClientFailed     ... because the work of these clients raised or died
@@ -10,7 +11,8 @@
     └── ResultsConflict      a results folder that is taken, locked or broken      exit code 1
 
 The terminal catches `FedsimError` and nothing wider. `RowsDoNotSuffice` is no failure and no member of the tree: a rule
-raises it where this round's rows are too few for it, and the round is skipped.
+raises it where this round's rows are too few for it, and the round is skipped. `NotRegistrable` is a TypeError that a
+decorator raises where it stands.
 """
 
 from collections.abc import Iterable, Sequence
@@ -83,6 +85,16 @@ class UnknownName(FedsimError, LookupError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.noun, self.name, self.known, self.hint)
+
+
+class PluginFailed(FedsimError):
+    """Own code that is not there, cannot be loaded, or is refused; the message names the file and the line."""
+
+    exit_code = 2
+
+
+class NotRegistrable(TypeError):
+    """A function that cannot be registered: its signature, or its name, does not allow it."""
 
 
 class DataUnavailable(FedsimError):

@@ -11,41 +11,37 @@ import pkgutil
 import re
 import textwrap
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
-from fedsim.errors import UnknownName
+from fedsim.errors import NotRegistrable, UnknownName
+from fedsim.signatures import (
+    REQUIRED,
+    Algorithm,
+    Setting,
+    check_signature,
+    declared_settings,
+    is_of_the_house,
+    is_replaced_by,
+    source_file,
+    supplied_items,
+    whereabouts,
+)
 
 if TYPE_CHECKING:
-    from fedsim.supply import Table
+    from fedsim.supply import Synonyms, Table
+
+__all__ = ["BYZANTINE", "REQUIRED", "Algorithm", "Bound", "Entry", "Registry", "Setting", "registries"]
 
 BYZANTINE = "f"
 """The setting that tells how many rows to take for Byzantine."""
-REQUIRED: Any = inspect.Parameter.empty
-"""The default of a setting that has none."""
-
-Algorithm = Callable[..., Any]
 
 _loading = threading.RLock()
 """Held while a family is being loaded, by the thread that loads it."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A keyword-only parameter: what a scenario may say about an algorithm."""
-
-    name: str
-    annotation: Any  # the type with its constraints, as pydantic reads it
-    default: Any  # REQUIRED when a scenario must give it
-    meaning: str  # the sentence in the annotation: Annotated[float, Gt(0), "the sentence"]
-
-    @property
-    def required(self) -> bool:
-        """Whether a scenario must give it."""
-        return self.default is REQUIRED
 
 
 @dataclass(frozen=True)
@@ -77,13 +73,17 @@ class Entry:
     @cached_property
     def supplied(self) -> tuple[str, ...]:
         """Names of what the engine supplies, in the order of the signature."""
-        return tuple(p.name for p in _parameters(self.function) if p.kind is p.POSITIONAL_OR_KEYWORD)
+        return supplied_items(self.function)
 
     @cached_property
     def settings(self) -> Mapping[str, Setting]:
         """The settings by name, in the order of the signature."""
-        found = [p for p in _parameters(self.function) if p.kind is p.KEYWORD_ONLY]
-        return {p.name: _setting(p, self.function) for p in found}
+        return declared_settings(self.function)
+
+    @cached_property
+    def file(self) -> Path | None:
+        """Where it is written if it is somebody's own; None for what comes with fedsim."""
+        return None if is_of_the_house(self.function) else source_file(self.function)
 
     def call(self, given: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         """Call the function with what it asks for of what is given, and its settings."""
@@ -122,10 +122,14 @@ class Entry:
 class Registry:
     """The algorithms of one family, found by importing every module of the family's package once."""
 
-    def __init__(self, family: str, noun: str, package: str, supplies: "Table") -> None:
+    def __init__(
+        self, family: str, noun: str, package: str, supplies: "Table", synonyms: "Synonyms | None" = None
+    ) -> None:
         self.family = family  # plural, as in `fedsim list <family>`
         self.noun = noun  # singular, as in `unknown rule`
         self.supplies = supplies  # everything that may be asked for
+        self.synonyms = synonyms or {}  # what others call the same things, and how they want them
+        self.adopt: Callable[[str, Algorithm], object] = self.register  # enters what nobody decorated
         self._package = package
         self._entries: dict[str, Entry] = {}
         self._loaded = self._being_loaded = False
@@ -141,43 +145,69 @@ class Registry:
         **traits: Any,
     ) -> Entry:
         """Enter a function under a name; a signature the engine cannot serve is an error at import."""
+        if not is_of_the_house(function):
+            self._load()  # so that a name that fedsim has is known to be taken
         entry = Entry(self.family, name, function, aliases, needs, breaks or {}, traits)
-        for parameter in _parameters(function):
-            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.name not in self.supplies:
-                raise TypeError(
-                    f"{self.noun} `{name}` asks for `{parameter.name}`, which the engine does not supply; "
-                    f"it supplies {', '.join(self.supplies)} (settings go after the star)"
-                )
-            if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
-                raise TypeError(f"{self.noun} `{name}` takes *{parameter.name}: name every setting instead")
-            if parameter.kind is parameter.POSITIONAL_ONLY:
-                raise TypeError(f"{self.noun} `{name}` hides the name of `{parameter.name}`: leave out the slash")
+        check_signature(f"{self.noun} `{name}`", function, self.supplies)
         for key in (name, *aliases):
             known = self._entries.get(key)
-            if known and _address(known.function) != _address(function):
-                raise TypeError(f"{self.noun} `{key}` is registered twice: also as {_address(known.function)}")
-            self._entries[key] = entry
+            if known and not is_replaced_by(known.function, function):
+                raise NotRegistrable(f"{self.noun} `{key}` is registered twice: also as {whereabouts(known.function)}")
+        self._forget(lambda key, known: key in known.aliases and known.name == name)
+        self._entries |= dict.fromkeys((name, *aliases), entry)
         return entry
+
+    def alias(self, name: str, entry: Entry) -> Entry:
+        """Let an entry be found under another name too."""
+        self._entries[name] = entry
+        return entry
+
+    def forget(self, files: Collection[Path]) -> None:
+        """Drop what is written in these files."""
+        self._forget(lambda _, entry: entry.file in files)
+
+    def own(self) -> dict[str, Entry]:
+        """What did not come with fedsim, by every name."""
+        return {name: entry for name, entry in self._entries.items() if not is_of_the_house(entry.function)}
+
+    def restore(self, own: Mapping[str, Entry]) -> None:
+        """Make these all that did not come with fedsim."""
+        self._forget(lambda _, entry: not is_of_the_house(entry.function))
+        self._entries |= own
 
     def __getitem__(self, name: str) -> Entry:
         self._load()
         if name not in self._entries:
-            raise UnknownName(self.noun, name, self._entries, f"fedsim list {self.family}")
+            from fedsim.plugins.installed import load_installed, not_loaded
+            from fedsim.plugins.named import is_address, named
+
+            if is_address(name):
+                return named(self, name)
+            load_installed()
+            if name not in self._entries:
+                hint = "; ".join([f"fedsim list {self.family}", *not_loaded()])
+                raise UnknownName(self.noun, name, self._entries, hint)
         return self._entries[name]
 
     def __contains__(self, name: object) -> bool:
-        self._load()
-        return name in self._entries
+        return name in self.names()
 
     def __iter__(self) -> Iterator[Entry]:
         """Every entry once, by name."""
-        self._load()
+        self.names()
         return iter(sorted({id(e): e for e in self._entries.values()}.values(), key=lambda entry: entry.name))
 
     def names(self) -> tuple[str, ...]:
         """Every name, aliases included."""
+        from fedsim.plugins.installed import load_installed
+
         self._load()
+        load_installed()
         return tuple(sorted(self._entries))
+
+    def _forget(self, unwanted: Callable[[str, Entry], bool]) -> None:
+        for key in [key for key, entry in self._entries.items() if unwanted(key, entry)]:
+            del self._entries[key]
 
     def _load(self) -> None:
         if self._loaded:
@@ -212,20 +242,3 @@ def registries() -> dict[str, Registry]:
         contract = importlib.import_module(f"fedsim.{family}.contract")
         found |= {registry.family: registry for registry in vars(contract).values() if isinstance(registry, Registry)}
     return found
-
-
-def _parameters(function: Algorithm) -> list[inspect.Parameter]:
-    return list(inspect.signature(function).parameters.values())
-
-
-def _address(function: Algorithm) -> str:
-    return f"{function.__module__}.{function.__qualname__}"
-
-
-def _setting(parameter: inspect.Parameter, function: Algorithm) -> Setting:
-    annotation = parameter.annotation
-    if isinstance(annotation, str):
-        annotation = eval(annotation, inspect.unwrap(function).__globals__)  # noqa: S307 - our own source text
-    extras = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
-    meaning = " ".join(extra for extra in extras if isinstance(extra, str))
-    return Setting(parameter.name, annotation, parameter.default, meaning)

@@ -57,6 +57,8 @@ class Item:
 
 
 Table = dict[str, Item]
+Synonyms = dict[str, tuple[str, Callable[[Any], Any]]]
+"""Other names of items in code that was not written for fedsim: the item, and what is made of it."""
 
 
 def table(*items: Item) -> Table:

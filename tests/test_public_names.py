@@ -18,7 +18,16 @@ PUBLIC = {
         "__version__",
     ),
     *("aggregate", "attack", "preaggregate"),
-    *("FedsimError", "ScenarioError", "Problem", "UnknownName", "DataUnavailable", "RunFailed", "ClientFailed"),
+    *(
+        "FedsimError",
+        "ScenarioError",
+        "Problem",
+        "UnknownName",
+        "PluginFailed",
+        "DataUnavailable",
+        "RunFailed",
+        "ClientFailed",
+    ),
     *("ResultsConflict", "StorageFailed"),
 }
 

@@ -29,18 +29,18 @@ class Fact(NamedTuple):
     style: str = "dim"
 
 
-def check_all(paths: Sequence[Path], as_json: bool, data: bool = False) -> int:
+def check_all(paths: Sequence[Path], as_json: bool, data: bool = False, plugins: Sequence[str] = ()) -> int:
     """Check every file and show what was found; the exit code. With `data`, build what a run would build."""
     if as_json:
-        found = [record(find_scenario(path), data) for path in paths]
+        found = [record(find_scenario(path), data, plugins) for path in paths]
         show_json([each for each, _ in found])
         return max((code for _, code in found), default=0)
-    return max((_check(find_scenario(path), data) for path in paths), default=0)
+    return max((_check(find_scenario(path), data, plugins) for path in paths), default=0)
 
 
-def _check(path: Path, data: bool) -> int:
+def _check(path: Path, data: bool, plugins: Sequence[str]) -> int:
     try:
-        scenario = load_scenario(path)
+        scenario = load_scenario(path, plugins=plugins)
         built = [Fact("built", _built(scenario), "green")] if data else []
         show([*checked(scenario, path, width(), built), Text("")])
     except (ScenarioError, DataUnavailable) as error:
@@ -84,10 +84,10 @@ def _facts(scenario: Scenario) -> Iterator[Fact]:
     yield from _breakdown(scenario)
 
 
-def record(path: Path, data: bool = False) -> tuple[dict[str, Any], int]:
+def record(path: Path, data: bool = False, plugins: Sequence[str] = ()) -> tuple[dict[str, Any], int]:
     """The check of a file as plain JSON, and its exit code."""
     try:
-        scenario = load_scenario(path)
+        scenario = load_scenario(path, plugins=plugins)
         built = {"built": _built(scenario)} if data else {}
     except ScenarioError as error:
         return {"file": str(path), "valid": False, "problems": problem_records(error)}, error.exit_code

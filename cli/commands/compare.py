@@ -68,7 +68,7 @@ def compare(paths: Sequence[Path], options: Options) -> int:
         raise typer.BadParameter(
             "--out says where to keep the comparison, and --no-save to keep none: give one of them"
         )
-    runs = compared_runs(paths, options.all_overrides, options.force, options.save)
+    runs = compared_runs(paths, options.all_overrides, options.force, options.save, options.plugins)
     console = messages() if options.mode == "json" else output()
     lines = list(opening(runs, console.width)) if options.mode == "table" else []
     show(lines, console)

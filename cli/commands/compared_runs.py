@@ -78,9 +78,11 @@ class ComparedRun:
             folder.close()
 
 
-def compared_runs(paths: Sequence[Path], overrides: Sequence[str], force: bool, save: bool) -> list[ComparedRun]:
+def compared_runs(
+    paths: Sequence[Path], overrides: Sequence[str], force: bool, save: bool, plugins: Sequence[str] = ()
+) -> list[ComparedRun]:
     """One for each path, in order; finished results are read in place of running them again."""
-    found = [_compared_run(path, overrides, save) for path in paths]
+    found = [_compared_run(path, overrides, save, plugins) for path in paths]
     _refuse_twice(found)
     _name_apart(found)
     for each in found:
@@ -112,13 +114,13 @@ def in_turns(playing: Sequence[Iterator[tuple[ComparedRun, Event]]]) -> Iterator
                 left.remove(events)
 
 
-def _compared_run(path: Path, overrides: Sequence[str], save: bool) -> ComparedRun:
+def _compared_run(path: Path, overrides: Sequence[str], save: bool, plugins: Sequence[str]) -> ComparedRun:
     if path.is_dir():
         if not _is_finished(path):
             raise ResultsConflict(f"{path} holds no finished run; finish it with `fedsim resume {quote(str(path))}`")
         scenario = read_scenario(path)
         return ComparedRun(scenario.name, scenario, path)
-    scenario = load_scenario(find_scenario(path), overrides)
+    scenario = load_scenario(find_scenario(path), overrides, plugins=plugins)
     return ComparedRun(scenario.name, scenario, folder_of(scenario) if save else None)
 
 

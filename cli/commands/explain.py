@@ -5,11 +5,12 @@ from typing import Any
 
 from rich.text import Text
 
-from cli.commands.list import condition, entry_record
+from cli.commands.list import condition, entry_record, shown_file
 from cli.display.formatting import kind
 from cli.display.layout import body, labelled, section
 from cli.keys import key_page, key_pages
 from fedsim.errors import UnknownName
+from fedsim.plugins.named import is_address, named_anywhere
 from fedsim.registry import Entry, Registry, registries
 from fedsim.scenario.json_schema import setting_schemas
 from fedsim.scenario.toml_values import toml
@@ -46,6 +47,8 @@ def explained(name: str, width: int) -> tuple[list[Iterator[Text]], list[dict[st
 def entries_named(name: str) -> list[Entry]:
     """Every algorithm of this name in any family; `attacks.noise` names the family too."""
     found = registries()
+    if is_address(name):
+        return [named_anywhere(name)]
     family, dot, rest = name.partition(".")
     if dot and family in found:
         return [found[family][rest]] if rest in found[family] else []
@@ -56,8 +59,9 @@ def page(entry: Entry, width: int) -> Iterator[Text]:
     """The page of an algorithm."""
     registry = registries()[entry.family]
     also = f" · also {', '.join(entry.aliases)}" if entry.aliases else ""
-    yield Text.assemble((entry.name, "bold"), f" · {registry.noun}{also}")
-    yield from body(f"{entry.summary}.", width=width)
+    own = f" · {shown_file(entry)}" if entry.file else ""
+    yield Text.assemble((entry.name, "bold"), f" · {registry.noun}{also}{own}")
+    yield from body(f"{entry.summary}." if entry.summary else "", width=width)
     for title in BEFORE:
         yield from section(title, entry.sections.get(title, ""), width=width)
     yield from section("Needs", condition(entry), width=width)

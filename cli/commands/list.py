@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from rich.text import Text
@@ -9,6 +10,7 @@ from rich.text import Text
 from cli.display.formatting import plural
 from cli.display.layout import labelled, wrapped
 from fedsim.errors import UnknownName
+from fedsim.plugins.installed import not_loaded
 from fedsim.registry import Entry, Registry, registries
 from fedsim.scenario.shipped import question, shipped_scenarios
 from fedsim.scenario.toml_values import toml
@@ -25,6 +27,8 @@ def overview(width: int) -> Iterator[Text]:
         names = [entry.name for entry in registry]
         yield from _family(family, names, width)
     yield from _family("scenarios", [path.stem for path in shipped_scenarios()], width)
+    for words in not_loaded():
+        yield from labelled("note", words, width=width, column=NAME, indent=1, style="yellow")
     yield Text(" fedsim list FAMILY · fedsim explain NAME", style="dim")
 
 
@@ -78,8 +82,17 @@ def entry_record(entry: Entry) -> dict[str, Any]:
         "settings": setting_schemas(entry),
         "required": [setting.name for setting in entry.settings.values() if setting.required],
         "breaks": dict(entry.breaks),
+        "file": shown_file(entry),
         "sections": dict(entry.sections),
     }
+
+
+def shown_file(entry: Entry) -> str:
+    """The file of somebody's own algorithm, from here where it lies below; empty for what comes with fedsim."""
+    if entry.file is None:
+        return ""
+    here = Path.cwd()
+    return str(entry.file.relative_to(here) if entry.file.is_relative_to(here) else entry.file)
 
 
 def condition(entry: Entry) -> str:
@@ -120,4 +133,5 @@ def _details(entry: Entry) -> list[str]:
         for setting in entry.settings.values()
     )
     also = f"also {', '.join(entry.aliases)}" if entry.aliases else ""
-    return [part for part in (settings or "no settings", also, source(entry)) if part]
+    own = f"from {shown_file(entry)}" if entry.file else ""
+    return [part for part in (settings or "no settings", also, source(entry), own) if part]

@@ -46,6 +46,7 @@ class Options:
     force: bool = False
     save: bool = True
     mode: Mode = "table"
+    plugins: Sequence[str] = ()
 
     @property
     def all_overrides(self) -> list[str]:
@@ -59,7 +60,7 @@ def run(path: Path, options: Options) -> int:
     if options.out and not options.save:
         raise typer.BadParameter("--out says where to keep the results, and --no-save to keep none: give one of them")
     goal, path = read_goal(options.until), find_scenario(path)
-    scenario = load_scenario(path, options.all_overrides)
+    scenario = load_scenario(path, options.all_overrides, plugins=options.plugins)
     try:
         if not options.save:
             return _perform(scenario, None, None, goal, options.mode)

@@ -17,7 +17,7 @@ import numpy as np
 from annotated_types import Ge
 
 from fedsim.array_types import Array
-from fedsim.checked_calls import floats, guarded, memory, shares
+from fedsim.checked_calls import by_name, finite_answer, floats, guarded, memory, require_item, shares
 from fedsim.errors import RowsDoNotSuffice
 from fedsim.registry import Registry
 from fedsim.supply import RULES
@@ -75,15 +75,20 @@ def aggregator(
 
     def decorate(rule: Rule) -> Rule:
         @functools.wraps(rule)
-        def checked(updates: Array, *supplied: Any, **settings: Any) -> Aggregate:
-            rows = as_rows(updates)
+        def checked(*supplied: Any, **settings: Any) -> Aggregate:
+            given = by_name(entry, supplied, settings)
+            rows = given["updates"] = as_rows(given["updates"])
             check_condition(name, condition, needs, len(rows), entry.byzantine(settings) or 0)
-            return _checked(name, rule(guarded(rows), *map(guarded, supplied), **settings), rows)
+            return _checked(name, rule(**{item: guarded(value) for item, value in given.items()}, **settings), rows)
 
+        require_item(f"rule `{name}`", rule, "updates")
         entry = aggregators.register(name, checked, aliases=aliases, needs=needs, breaks=breaks)
         return checked  # type: ignore[return-value]
 
     return decorate
+
+
+aggregators.adopt = lambda name, function: aggregator(name)(function)
 
 
 def _checked(name: str, verdict: Any, rows: Array) -> Aggregate:
@@ -91,6 +96,7 @@ def _checked(name: str, verdict: Any, rows: Array) -> Aggregate:
     if not isinstance(verdict, Aggregate):
         raise TypeError(f"rule `{name}` returned {type(verdict).__name__}, not Aggregate(update, weights)")
     floats(f"rule `{name}`: update", verdict.update, rows.shape[1:])
+    finite_answer(f"rule `{name}`: update", verdict.update, rows)
     shares(f"rule `{name}`: weights", verdict.weights, rows.shape[:1])
     memory(f"rule `{name}`: memory", verdict.memory)
     return verdict

@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 from fedsim.array_types import Array
 from fedsim.checked_calls import floats, guarded
 from fedsim.registry import Registry
+from fedsim.signatures import supplied_items
 from fedsim.supply import DATA_ATTACKS, UPDATE_ATTACKS, Table
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -82,6 +83,15 @@ def _decorator(
         return checked  # type: ignore[return-value]
 
     return decorate
+
+
+def _adopt(name: str, function: Callable[..., Any]) -> object:
+    """An attack that nobody decorated poisons what it asks for."""
+    on_data = (set(supplied_items(function)) - set(UPDATE_ATTACKS)) & set(DATA_ATTACKS)
+    return data_attack(name)(function) if on_data else attack(name)(function)
+
+
+attacks.adopt = _adopt
 
 
 def forged_rows(name: str, rows: Any, count: int, size: int) -> Array:

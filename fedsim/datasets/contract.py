@@ -145,3 +145,6 @@ def dataset(
         return function
 
     return decorate
+
+
+datasets.adopt = lambda name, function: dataset(name)(function)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from fedsim.errors import RunFailed
 from fedsim.execution.shared_memory import Arena, Shared
+from fedsim.plugins.load import own_modules
 from fedsim.registry import Bound
 
 Thing = TypeVar("Thing", bound=Bound)
@@ -79,16 +80,20 @@ def _packed(thing: Bound) -> bytes:
 
 @contextmanager
 def _by_value_unless_importable(name: str) -> Iterator[None]:
-    """A module that was loaded by its path has a name here that means nothing in another process."""
+    """Own code, and any module that was loaded by its path, has a name that means nothing in another process."""
     module, top = sys.modules.get(name), name.partition(".")[0]
-    if module is None or name == "__main__" or _importable(top) or name in cloudpickle.list_registry_pickle_by_value():
-        yield
-        return
-    cloudpickle.register_pickle_by_value(module)
+    own = {each.__name__: each for each in own_modules()}
+    if module is not None and name != "__main__" and not _importable(top):
+        own[name] = module
+    known = cloudpickle.list_registry_pickle_by_value()
+    registered = [each for each in own.values() if each.__name__ not in known and each.__name__ != "__main__"]
+    for each in registered:
+        cloudpickle.register_pickle_by_value(each)
     try:
         yield
     finally:
-        cloudpickle.unregister_pickle_by_value(module)
+        for each in registered:
+            cloudpickle.unregister_pickle_by_value(each)
 
 
 def _importable(top: str) -> bool:

@@ -32,3 +32,6 @@ def latency(name: str, *, aliases: tuple[str, ...] = ()) -> Callable[[Function],
         return function
 
     return decorate
+
+
+latencies.adopt = lambda name, function: latency(name)(function)

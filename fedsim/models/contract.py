@@ -9,11 +9,15 @@ torch is imported inside the function, so that listing models costs no torch imp
 initialisers from the scenario around the call.
 """
 
+import functools
+import inspect
 from collections.abc import Callable
+from math import prod
 from typing import Any, TypeVar
 
 from fedsim.registry import Registry
-from fedsim.supply import Item, table
+from fedsim.signatures import supplied_items
+from fedsim.supply import Item, Synonyms, table
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -22,7 +26,20 @@ SUPPLIES = table(
     Item("classes", "number of classes"),
 )
 
-models = Registry("models", "model", "fedsim.models", SUPPLIES)
+SYNONYMS: Synonyms = {
+    **{
+        name: ("classes", lambda classes: classes)
+        for name in ("num_classes", "n_classes", "out_features", "output_dim")
+    },
+    **{name: ("shape", lambda shape: shape[0]) for name in ("in_channels", "channels", "num_channels")},
+    **dict.fromkeys(("in_features", "input_dim", "input_size"), ("shape", prod)),
+    **{name: ("shape", lambda shape: shape) for name in ("input_shape", "in_shape", "image_shape")},
+}
+"""What models that were not written for fedsim call what they are given."""
+
+COLOURS = 3
+
+models = Registry("models", "model", "fedsim.models", SUPPLIES, SYNONYMS)
 
 
 def model(name: str, *, aliases: tuple[str, ...] = (), side: int = 1) -> Callable[[Function], Function]:
@@ -33,3 +50,41 @@ def model(name: str, *, aliases: tuple[str, ...] = (), side: int = 1) -> Callabl
         return function
 
     return decorate
+
+
+def _adopt(name: str, function: Callable[..., Any]) -> object:
+    """A model that nobody decorated: grey images are shown three times over to one that is made for colour."""
+
+    @functools.wraps(function)
+    def built(*items: Any, **settings: Any) -> Any:
+        given = dict(zip(asked, items, strict=False)) | {item: settings.pop(item) for item in asked if item in settings}
+        shape = given["shape"] if passes_shape else given.pop("shape")
+        module = function(**given, **settings)
+        _show_grey_as_colour(module, shape)
+        return module
+
+    asked = supplied_items(function)
+    passes_shape = "shape" in asked
+    if not passes_shape:
+        asked = ("shape", *asked)
+        own = inspect.signature(function)
+        first = inspect.Parameter("shape", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        built.__signature__ = own.replace(parameters=[first, *own.parameters.values()])  # type: ignore[attr-defined]
+    return model(name)(built)
+
+
+models.adopt = _adopt
+
+
+def _show_grey_as_colour(module: Any, shape: tuple[int, ...]) -> None:
+    from torch import nn
+
+    if not isinstance(module, nn.Module) or shape[:1] != (1,):
+        return
+    first = next((part for part in module.modules() if isinstance(part, nn.Conv2d)), None)
+    if first is not None and first.in_channels == COLOURS:
+        module.register_forward_pre_hook(_three_times)
+
+
+def _three_times(_: Any, images: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (images[0].expand(-1, COLOURS, -1, -1), *images[1:])

@@ -44,3 +44,6 @@ def optimizer(
         return function
 
     return decorate
+
+
+optimizers.adopt = lambda name, function: optimizer(name)(function)

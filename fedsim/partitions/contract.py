@@ -86,3 +86,6 @@ def partition(
         return function
 
     return decorate
+
+
+partitions.adopt = lambda name, function: partition(name)(function)

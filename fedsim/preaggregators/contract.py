@@ -12,7 +12,7 @@ import numpy as np
 
 from fedsim.aggregators.contract import Condition, as_rows, check_condition
 from fedsim.array_types import Array
-from fedsim.checked_calls import floats, guarded, shares
+from fedsim.checked_calls import by_name, finite_answer, floats, guarded, require_item, shares
 from fedsim.registry import Registry
 from fedsim.supply import MIXERS
 
@@ -41,15 +41,20 @@ def preaggregator(
 
     def decorate(mixer: Mixer) -> Mixer:
         @functools.wraps(mixer)
-        def checked(updates: Array, *supplied: Any, **settings: Any) -> Mixed:
-            rows = as_rows(updates)
+        def checked(*supplied: Any, **settings: Any) -> Mixed:
+            given = by_name(entry, supplied, settings)
+            rows = given["updates"] = as_rows(given["updates"])
             check_condition(name, condition, needs, len(rows), entry.byzantine(settings) or 0)
-            return _checked(name, mixer(guarded(rows), *map(guarded, supplied), **settings), rows)
+            return _checked(name, mixer(**{item: guarded(value) for item, value in given.items()}, **settings), rows)
 
+        require_item(f"pre-aggregator `{name}`", mixer, "updates")
         entry = preaggregators.register(name, checked, aliases=aliases, needs=needs, breaks=breaks)
         return checked  # type: ignore[return-value]
 
     return decorate
+
+
+preaggregators.adopt = lambda name, function: preaggregator(name)(function)
 
 
 def _checked(name: str, answer: Any, rows: Array) -> Mixed:
@@ -58,5 +63,6 @@ def _checked(name: str, answer: Any, rows: Array) -> Mixed:
         raise TypeError(f"pre-aggregator `{name}` changed the rows' number and must return Mixed(updates, shares)")
     mixed = answer if isinstance(answer, Mixed) else Mixed(answer, np.eye(len(rows)))
     floats(f"pre-aggregator `{name}`: updates", mixed.updates, (None, rows.shape[1]))
+    finite_answer(f"pre-aggregator `{name}`: updates", mixed.updates, rows)
     shares(f"pre-aggregator `{name}`: shares", mixed.shares, (len(mixed.updates), len(rows)))
     return mixed

@@ -14,7 +14,8 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from fedsim.errors import Problem, UnknownName
+from fedsim.errors import PluginFailed, Problem, UnknownName
+from fedsim.plugins.named import is_address, named
 from fedsim.registry import registries
 from fedsim.scenario.sections import Choice, In, Scenario
 from fedsim.scenario.validation import check_settings, freeze, problems_of, shown
@@ -42,8 +43,8 @@ def decompose(scenario: Any) -> dict[str, Any]:
     return table
 
 
-IRRELEVANT = ("name", "question", "execution", "output")
-"""Sections that change no result."""
+IRRELEVANT = ("name", "question", "plugins", "execution", "output")
+"""Sections that change no result; what plug-ins do is told by their text, not by where they lie."""
 
 
 def settings_of(scenario: Any) -> dict[str, Any]:
@@ -151,14 +152,14 @@ def _choose(family: str, table: Any, path: Path, problems: list[Problem], beside
         problems.append(Problem((*path, "name"), f"must name one of the {family}: {reason}", name))
         return Choice("")
     try:
-        entry = registry[name]
-    except UnknownName as error:
+        entry = named(registry, name) if is_address(name) else registry[name]
+    except (UnknownName, PluginFailed) as error:
         problems.append(Problem((*path, "name"), str(error), name))
         return Choice(name)
     given = {key: value for key, value in table.items() if key != "name"}
     settings, found = check_settings(entry, given, path, beside=("name", *beside))
     problems += found
-    return Choice(entry.name, settings)
+    return Choice(name if is_address(name) else entry.name, settings)
 
 
 DEFAULTS: dict[str, Any] = {

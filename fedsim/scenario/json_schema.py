@@ -18,6 +18,12 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 Node = dict[str, Any]
 
+ADDRESSED: Node = {
+    "type": "string",
+    "pattern": r"^[^:\n]+:[A-Za-z_]\w*$",
+    "description": "Own code by its address, such as ./my_net.py:Net or torchvision.models:resnet18",
+}
+
 
 def scenario_schema() -> Node:
     """The JSON Schema (2020-12) of a scenario file."""
@@ -97,11 +103,16 @@ def _arguments(annotation: Any) -> tuple[Any, ...]:
 
 
 def _family(family: str) -> Node:
-    """A bare name where nothing else must be said, or a table that names the algorithm."""
+    """A bare name where nothing else must be said, an address of own code, or a table that names the algorithm."""
     entries = list(families()[family])
     bare = [name for entry in entries if not _required(entry) for name in (entry.name, *entry.aliases)]
     tables = [_table(entry, {}) for entry in entries]
-    return {"anyOf": [*([{"enum": sorted(bare)}] if bare else []), *tables]}
+    return {"anyOf": [*([{"enum": sorted(bare)}] if bare else []), ADDRESSED, *tables, _addressed({})]}
+
+
+def _addressed(own: Mapping[str, Node]) -> Node:
+    """A table that names own code by its address, whose settings only the code itself knows."""
+    return {"type": "object", "properties": {"name": ADDRESSED, **own}, "required": ["name"]}
 
 
 def _table(entry: Entry, own: Mapping[str, Node]) -> Node:
@@ -126,6 +137,6 @@ def _attack(section: Node) -> Node:
     own = {name: node for name, node in section["properties"].items() if name != flat}
     return {
         "description": section["description"],
-        "anyOf": [_table(entry, own) for entry in families()["attacks"]],
+        "anyOf": [*(_table(entry, own) for entry in families()["attacks"]), _addressed(own)],
         "oneOf": [{"required": [key]} for key in ("count", "fraction", "ids")],
     }

@@ -14,9 +14,11 @@ import tomli_w
 
 from fedsim.atomic_files import read_plain
 from fedsim.errors import Problem, ScenarioError
-from fedsim.scenario.build import compose, decompose
+from fedsim.plugins.places import beside, is_file_name
+from fedsim.scenario.build import IRRELEVANT, compose, decompose
 from fedsim.scenario.dry_run import dry_run
 from fedsim.scenario.overrides import Override, Overrides, blamed, read_overrides, write_overrides
+from fedsim.scenario.own_code import refused, run_plugins
 from fedsim.scenario.positions import locate, locate_repeated
 from fedsim.scenario.sections import Scenario
 from fedsim.scenario.shipped import find_scenario, nearest_scenario
@@ -25,22 +27,31 @@ MOST_BYTES = 1_000_000
 """A scenario is written by hand; anything longer is something else."""
 
 
-def load_scenario(path: str | Path, overrides: Overrides = ()) -> Scenario:
+def load_scenario(path: str | Path, overrides: Overrides = (), *, plugins: Sequence[str] = ()) -> Scenario:
     """Read, check and rehearse a scenario file, or a shipped scenario by its plain name.
 
     `overrides` are `key.path=value`, the value in TOML, or a table of paths and plain values; a table as a value
-    replaces the whole table. Raises ScenarioError with every problem found.
+    replaces the whole table. `plugins` are files or modules of own code besides those that the scenario names, which
+    are looked for beside it. Raises ScenarioError with every problem found.
     """
     path = find_scenario(path)
     text = _read(path)
-    return parse_scenario(text, overrides, source=str(path), name=_plain_name(path.stem))
+    more = [str(Path(each).resolve()) if is_file_name(each) else each for each in plugins]
+    with beside(path.parent):
+        return parse_scenario(text, overrides, source=str(path), name=_plain_name(path.stem), plugins=more)
 
 
 def parse_scenario(
-    text: str, overrides: Overrides = (), *, source: str = "scenario", name: str = "scenario"
+    text: str,
+    overrides: Overrides = (),
+    *,
+    source: str = "scenario",
+    name: str = "scenario",
+    plugins: Sequence[str] = (),
 ) -> Scenario:
     """The scenario that a TOML text describes; `name` is used when the text gives none."""
     plain = {"name": name, "question": _first_comment(text)} | _parse(text, source)
+    plain = _with_plugins(plain, plugins)
     changes, problems = read_overrides(overrides)
     scenario, found = _examined(plain, changes)
     if problems or found or scenario is None:
@@ -57,11 +68,20 @@ def _examined(plain: dict[str, Any], changes: Sequence[Override]) -> tuple[Scena
     """The scenario of a table with these changes, and everything that is wrong with it."""
     table = copy.deepcopy(plain)
     problems = write_overrides(table, changes)
+    if unusable := refused(table) or run_plugins(table.get("plugins", ())):
+        return None, [*problems, *unusable]  # of names that own code would bring nothing can be said
     scenario, found = compose(table)
     problems += found
     if scenario is not None:
         problems += dry_run(scenario, [problem.path for problem in problems])
     return scenario, problems
+
+
+def _with_plugins(plain: dict[str, Any], plugins: Sequence[str]) -> dict[str, Any]:
+    given = plain.get("plugins", [])
+    if not plugins or not isinstance(given, list):
+        return plain
+    return plain | {"plugins": list(dict.fromkeys([*given, *plugins]))}
 
 
 def dump_scenario(scenario: Scenario) -> str:
@@ -74,7 +94,7 @@ def dump_scenario(scenario: Scenario) -> str:
 def scenario_digest(scenario: Scenario) -> str:
     """16 hexadecimal digits that name everything a result depends on: not names, workers or folders."""
     table = decompose(scenario)
-    for key in ("name", "question", "execution", "output"):
+    for key in IRRELEVANT:
         table.pop(key, None)
     text = json.dumps(table, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -190,6 +190,8 @@ class Scenario:
     """Root of every draw in the run."""
     rounds: Annotated[int, Ge(1), Le(10**7)] = 20
     """Rounds to simulate."""
+    plugins: Annotated[tuple[Annotated[str, StringConstraints(pattern=PLAIN_PATH)], ...], MaxLen(100)] = ()
+    """Own code that brings algorithms: files beside the scenario, such as "my_rules.py", or modules."""
     data: Annotated[Choice, In("datasets")] = Choice("glyphs")
     """The examples."""
     partition: Annotated[Choice, In("partitions")] = Choice("iid")

@@ -3,11 +3,23 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-from cli.completion import FAMILIES, complete_family, complete_name, complete_run, complete_scenario, complete_subject
+from cli.completion import (
+    FAMILIES,
+    complete_family,
+    complete_name,
+    complete_plugin,
+    complete_run,
+    complete_scenario,
+    complete_subject,
+)
 from fedsim.registry import registries
+from tests.own_code import RULE
+
+CONTEXT = SimpleNamespace(params={})
 
 
 @pytest.fixture
@@ -29,7 +41,7 @@ def test_families_are_all_families():
 
 
 def test_names_come_with_what_they_do():
-    found = dict(complete_name("kru"))
+    found = dict(complete_name(CONTEXT, "kru"))
     assert list(found) == ["krum"]
     assert found["krum"]
 
@@ -64,3 +76,11 @@ def test_the_shell_itself(typed, offered):
     command = [sys.executable, "-c", "from cli.app import main; main([])"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert offered in done.stdout.split()
+
+
+def test_own_code_that_was_named_is_offered_and_a_broken_one_is_no_noise(own):
+    own("my_rules.py", RULE)
+    own("broken.py", "def f(:")
+    context = SimpleNamespace(params={"_plugins": ["broken.py", "my_rules.py"]})
+    assert dict(complete_name(context, "min")) == {"mine": "The mean"}
+    assert "my_rules.py" in complete_plugin("my")

@@ -1,0 +1,92 @@
+"""Commands that run nothing: what there is, what it does, whether a scenario holds, and something to start from."""
+
+from pathlib import Path
+from shlex import quote
+from typing import Annotated
+
+import typer
+
+from cli.options import (
+    AsJson,
+    Debug,
+    Family,
+    Files,
+    Name,
+    NoPlugins,
+    Plugins,
+    WithData,
+)
+
+
+def list_(
+    family: Family = None,
+    _plugins: Plugins = None,
+    _no_plugins: NoPlugins = False,
+    as_json: AsJson = False,
+    _debug: Debug = False,
+) -> None:
+    """List what there is: aggregators, attacks, datasets, scenarios ..."""
+    from cli.commands import list as listing
+    from cli.display.consoles import show, show_json, width
+
+    if as_json:
+        show_json(listing.records(family))
+    elif family is None:
+        show(listing.overview(width()))
+    elif family == "scenarios":
+        show(listing.scenario_listing(width()))
+    else:
+        show(listing.listing(listing.family_named(family), width()))
+
+
+def explain(
+    name: Name,
+    _plugins: Plugins = None,
+    _no_plugins: NoPlugins = False,
+    as_json: AsJson = False,
+    _debug: Debug = False,
+) -> None:
+    """Explain an algorithm or a key of a scenario: formula, assumptions, settings, sources."""
+    from cli.commands.explain import explained
+    from cli.display.consoles import show, show_json, width
+
+    pages, records = explained(name, width())
+    if as_json:
+        show_json(records)
+    for number, page in enumerate(() if as_json else pages):
+        show(page, apart=number > 0)
+
+
+def check(
+    files: Files,
+    data: WithData = False,
+    plugins: Plugins = None,
+    _no_plugins: NoPlugins = False,
+    as_json: AsJson = False,
+    _debug: Debug = False,
+) -> None:
+    """Check scenario files: what they would do, and what holds or fails."""
+    from cli.commands import check as checking
+
+    if code := checking.check_all(files, as_json, data, plugins or ()):
+        raise typer.Exit(code)
+
+
+def init(
+    path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("scenario.toml"),
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+) -> None:
+    """Write a commented scenario to start from."""
+    from cli.commands.init import write_starter
+    from cli.display.consoles import output
+
+    write_starter(path, force)
+    output().print(f"{path} written · fedsim check {quote(str(path))} · fedsim run {quote(str(path))}", soft_wrap=True)
+
+
+def schema(_plugins: Plugins = None, _no_plugins: NoPlugins = False, _debug: Debug = False) -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    from cli.display.consoles import show_json
+    from fedsim.scenario.json_schema import scenario_schema
+
+    show_json(scenario_schema())
