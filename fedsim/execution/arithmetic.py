@@ -28,27 +28,41 @@ def repeatable() -> Iterator[None]:
     if _here.inside:
         yield
         return
-    with ExitStack() as undo:
-        _here.inside = True
-        undo.callback(setattr, _here, "inside", False)
-        threads = _enter()
-        undo.callback(_leave)
-        undo.enter_context(np.errstate(**ERRORS))
-        undo.callback(np.setbufsize, np.getbufsize())
-        np.setbufsize(BUFFER)
-        if "torch" in sys.modules:
-            from fedsim.execution.torch_settings import settle_thread
-
-            settle_thread(undo, threads)
-        _limit(undo, "openmp")
+    undo = ExitStack()
+    try:
+        _settle(undo)
         yield
+    finally:
+        # Interrupted between entering and the body, it ends when its last holder is freed: maybe after torch.
+        if sys is not None and not sys.is_finalizing():  # else all that was set goes with the process
+            undo.close()
 
 
 def settle() -> None:
-    """The same for good: a worker process does nothing else."""
+    """The same for good: a worker process does nothing else.
+
+    No context is left open for it, which would be closed when the interpreter has taken down what closing needs.
+    """
     import torch  # noqa: F401 - it brings libraries of its own
 
-    _forever.enter_context(repeatable())
+    if not _here.inside:
+        _settle(_forever)
+
+
+def _settle(undo: ExitStack) -> None:
+    """Set what belongs to this thread, and to the process if nobody has; `undo` gives it back."""
+    _here.inside = True
+    undo.callback(setattr, _here, "inside", False)
+    threads = _enter()
+    undo.callback(_leave)
+    undo.enter_context(np.errstate(**ERRORS))
+    undo.callback(np.setbufsize, np.getbufsize())
+    np.setbufsize(BUFFER)
+    if "torch" in sys.modules:
+        from fedsim.execution.torch_settings import settle_thread
+
+        settle_thread(undo, threads)
+    _limit(undo, "openmp")
 
 
 class _Here(threading.local):
@@ -83,8 +97,6 @@ def _enter() -> int:
 
 
 def _leave() -> None:
-    if sys is None or sys.is_finalizing():  # the interpreter is being taken down, and all it set goes with it
-        return
     with _lock:
         _process.inside -= 1
         if _process.inside == 0:

@@ -64,13 +64,13 @@ def start_workers(
             end_workers(executor)
             raise
         executor._executor_manager_thread.kill_workers = lambda reason="": _kill(executor)  # noqa: ARG005
+        executor._flags.kill_workers = True  # where the interpreter ends before the owner has ended them
     return executor, futures
 
 
 def end_workers(executor: ProcessPoolExecutor) -> None:
     """End the workers at once, whatever they are doing, and all that belongs to them."""
     feeder = getattr(executor._call_queue, "_thread", None)
-    _forget_waiting(executor)
     executor.shutdown(wait=True, kill_workers=True)
     if feeder is not None:
         feeder.join()  # it holds semaphores, which are given back before the process may end
@@ -79,6 +79,7 @@ def end_workers(executor: ProcessPoolExecutor) -> None:
 
 def _kill(executor: ProcessPoolExecutor) -> None:
     """What the executor would do by asking another program for the children of each worker: they have none."""
+    _forget_waiting(executor)
     while executor._processes:
         _, process = executor._processes.popitem()
         with suppress(ProcessLookupError):
