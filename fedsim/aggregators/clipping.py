@@ -4,6 +4,7 @@ from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge, Gt
+from numpy.typing import NDArray
 
 from fedsim.aggregators.contract import Aggregate, aggregator
 from fedsim.array_types import Array
@@ -52,6 +53,7 @@ def centered_clip(
     return Aggregate(centre, factors / factors.sum())
 
 
-def within(radius: float, lengths: Array) -> Array:
+def within(radius: float, lengths: NDArray[np.float64]) -> NDArray[np.float64]:
     """min(1, radius/length), 1 where the length is 0."""
-    return np.asarray(radius / np.maximum(lengths, radius))
+    longer = lengths > radius
+    return np.asarray(np.where(longer, radius / np.where(longer, lengths, 1), 1.0))

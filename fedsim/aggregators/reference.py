@@ -1,0 +1,111 @@
+"""Rules that judge updates by a point of reference: one of the rows, their median, or the server's own update."""
+
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge
+
+from fedsim.aggregators._selection import average, least, scaled_sum
+from fedsim.aggregators.contract import Aggregate, F, aggregator
+from fedsim.array_types import Array
+from fedsim.errors import RowsDoNotSuffice
+from fedsim.kernels import distances_to, mean_of_ranks
+from fedsim.kernels.rules.directions import cosines_to
+
+
+@aggregator("monna", needs="n > 2f", breaks={"permutation": "the trusted row is told by its place among the rows"})
+def monna(
+    updates: Array,
+    *,
+    f: F,
+    index: Annotated[int, Ge(0), "place of the trusted row; in a run rows stand in the order of their clients"] = 0,
+) -> Aggregate:
+    """Mean of the updates nearest to a trusted one.
+
+    Formula:
+        The mean of the n − f rows nearest to row `index`, itself among them, earlier rows first on exact ties:
+        (n, d) -> (d,).
+    Assumes:
+        The trusted row is honest, and at most f others are bad. ValueError unless n > 2f and index < n. Made for peers
+        that trust themselves; on a server it suits runs in which all clients take part in every round, so that
+        the place is always the same client's.
+    Breakdown:
+        f rows, as long as the trusted one is not among them.
+    Cost:
+        Two passes over the matrix.
+    Source:
+        Farhadkhani, Guerraoui, Gupta, Hoang, Pinot, Stephan. Robust Collaborative Learning with Linear Gradient
+        Overhead. ICML 2023, section 3.
+    Example:
+        >>> rows = np.array([[0.9], [1.0], [1.1], [1.2], [9.0]])
+        >>> aggregate("monna", rows, f=2, index=1).round(2).tolist()
+        [1.0]
+    """
+    n = len(updates)
+    if index >= n:
+        raise RowsDoNotSuffice(f"monna needs index < n: got index = {index}, n = {n}")
+    gaps = distances_to(updates[index], updates)
+    gaps[index] = -1  # itself before rows that equal it
+    return average(updates, least(gaps, n - f))
+
+
+@aggregator("aksel", needs="n > 2f")
+def aksel(updates: Array, *, f: F) -> Aggregate:
+    """Mean of the updates nearest to the coordinate-wise median.
+
+    Formula:
+        z[k] = median of u₁[k] … uₙ[k]; the mean of the n − f rows of least ‖uᵢ − z‖, earlier rows first on exact ties:
+        (n, d) -> (d,).
+    Assumes:
+        At most f rows are bad. ValueError unless n > 2f.
+    Breakdown:
+        f rows: whatever is kept is no farther from the median than the farthest honest row.
+    Cost:
+        That of median and two passes over the matrix.
+    Source:
+        Boussetta, El Mhamdi, Guerraoui, Maurer, Rouault. AKSEL: Fast Byzantine SGD. OPODIS 2020.
+    Example:
+        >>> rows = np.array([[0.9], [1.0], [1.1], [1.2], [9.0]])
+        >>> aggregate("aksel", rows, f=2).round(2).tolist()
+        [1.1]
+    """
+    n = len(updates)
+    middle = mean_of_ranks(updates, (n - 1) // 2, n // 2 + 1)
+    return average(updates, least(distances_to(middle, updates), n - f))
+
+
+@aggregator(
+    "fltrust",
+    breaks={
+        "translation": "angles and norms are measured from zero",
+        "unanimity": "every row gets the norm of the server's own update",
+    },
+)
+def fltrust(updates: Array, trusted: Array) -> Aggregate:
+    """Mean of the updates, scaled to the server's own and weighted by their angle to it.
+
+    Formula:
+        g₀ (d,) the server's own update; tᵢ = max(0, cos(uᵢ, g₀)); Σ tᵢ (‖g₀‖/‖uᵢ‖) uᵢ / Σ tᵢ: (n, d), (d,) -> (d,).
+        Weights are tᵢ / Σ tᵢ.
+    Assumes:
+        The root data resemble the clients'. ValueError when no row is within 90° of g₀, in which case the paper divides
+        by zero.
+    Breakdown:
+        None: whatever the rows are, the answer is no longer than g₀ and within 90° of it.
+    Cost:
+        The server's own training, and two passes over the matrix.
+    Source:
+        Cao, Fang, Liu, Gong. FLTrust: Byzantine-robust Federated Learning via Trust Bootstrapping. NDSS 2021,
+        equation 4.
+    Example:
+        >>> rows = np.array([[0.9], [1.0], [1.1], [1.2], [-9.0]])
+        >>> aggregate("fltrust", rows, trusted=[1.0]).round(2).tolist()
+        [1.0]
+    """
+    along, lengths, own = cosines_to(np.asarray(trusted, updates.dtype), updates)
+    trust = np.maximum(along, 0)
+    if not trust.any():
+        raise RowsDoNotSuffice("fltrust trusts nobody: no update is within 90° of the server's own")
+    weights = trust / trust.sum()
+    unit = scaled_sum(weights / np.where(lengths > 0, lengths, 1), updates)
+    return Aggregate(np.asarray(own * unit, updates.dtype), weights)
