@@ -41,9 +41,9 @@ def measured(name: str, images: int, repeats: int) -> Row:
 
     from fedsim.execution.pool import Pool
     from fedsim.execution.shared_memory import Arena
+    from fedsim.inputs import as_floats
     from fedsim.simulation.dispatch import Dispatcher
     from fedsim.simulation.federation import build_federation
-    from fedsim.training.examples import as_floats
 
     federation, arena = build_federation(replace(WORKLOADS[name], tests=images).scenario()), Arena()
     dispatcher, module = Dispatcher(federation, Pool(1, "serial"), arena), federation.kind.build()

@@ -116,7 +116,7 @@ RULES = table(
     Item("trusted", "(d,) the server's own update, trained on the root data", ("d",), _near_the_mean("trusted")),
     Item(
         "root_logits",
-        "(n, r, classes) outputs of the model with each row applied, on the r root examples",
+        "(n, r, classes) outputs of the model with each row applied, on the r root examples or all their places",
         ("n", "r", "classes"),
         _logits,
     ),
@@ -178,11 +178,16 @@ UPDATE_ATTACKS = table(
 DATA_ATTACKS = table(
     Item(
         "inputs",
-        "(m, channels, height, width) the client's inputs as stored",
+        "(m, *shape) the client's inputs as stored: (m, channels, height, width) of images",
         ("m", "channels", "height", "width"),
         lambda _: np.zeros((4, 1, 8, 8), np.uint8),
     ),
-    Item("targets", "(m,) the client's targets", ("m",), lambda _: np.arange(4)),
+    Item(
+        "targets",
+        "(m,) the client's targets; (m, length) where each place has one",
+        ("m",),
+        lambda _: np.arange(4),
+    ),
     Item(
         "places",
         "(m,) the place of each example among the client's own, from 0: address its draws below the stream by it",

@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from fedsim.execution.shared_memory import Arena
+from fedsim.inputs import InputSpec
 from fedsim.randomness import Stream
 from fedsim.scenario.sections import Choice, Training
 from fedsim.training.client import ClientJob, Site
@@ -34,7 +35,7 @@ def turn_of(client: int, before: int = 0) -> Turn:
 
 def kind_of(name: str, shape: tuple[int, int, int] = (1, 12, 12), classes: int = 5, **settings: Any) -> ModelKind:
     """A model for small inputs."""
-    return ModelKind(Choice(name, settings), shape, classes)
+    return ModelKind(Choice(name, settings), InputSpec("images", shape), classes)
 
 
 @dataclass

@@ -103,9 +103,9 @@ class Sides:
 
         from fedsim.execution.pool import Pool
         from fedsim.execution.shared_memory import Arena
+        from fedsim.inputs import as_floats
         from fedsim.simulation.dispatch import Dispatcher
         from fedsim.simulation.federation import build_federation
-        from fedsim.training.examples import as_floats
 
         self.workload, self.arena = workload, Arena()
         self.federation = build_federation(workload.scenario())

@@ -49,13 +49,19 @@ def attack(
 
 
 def data_attack(
-    name: str, *, aliases: tuple[str, ...] = (), breaks: Mapping[str, str] | None = None, apart: bool = False
+    name: str,
+    *,
+    aliases: tuple[str, ...] = (),
+    breaks: Mapping[str, str] | None = None,
+    apart: bool = False,
+    kinds: tuple[str, ...] | None = None,
 ) -> Callable[[Function], Function]:
     """Register an attack on the training data; it returns new targets, or (inputs, targets) if it takes `inputs`.
 
-    `apart` says that each example is treated by itself, so that only the drawn ones need be.
+    `apart` says that each example is treated by itself, so that only the drawn ones need be. `kinds` are the inputs
+    that it knows how to change, such as ("images",); None where it leaves them alone or takes any.
     """
-    return _decorator(name, "data", DATA_ATTACKS, aliases, breaks, apart=apart)
+    return _decorator(name, "data", DATA_ATTACKS, aliases, breaks, apart=apart, kinds=kinds)
 
 
 def _decorator(

@@ -29,6 +29,7 @@ def label_flip(
         mirror: y → C − 1 − y, C the number of classes (the middle class of an odd C keeps its label)
         pair: source → target, all other labels kept
         random: y → map(y) with map(y) uniform over the C − 1 other classes, one map for each client
+        Where the next token is asked for, every place's target is relabelled so, C being the size of the vocabulary.
     Assumes:
         C ≥ 2 and labels in [0, C); pair has two different classes for source and target, which no other mode
         takes; else ValueError.

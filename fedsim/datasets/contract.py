@@ -1,6 +1,6 @@
-"""The contract of a dataset: labelled images, perhaps with the writer of each.
+"""The contract of a dataset: examples to train and to test on, perhaps with the owner of each.
 
-    @dataset("glyphs", offline=True)
+    @dataset("glyphs", kind="images", offline=True)
     def glyphs(stream, progress, *, writers: ... = 100) -> Dataset: ...
 
 `stream` is for datasets that are made; those that are read ignore it. Raise `DataUnavailable`, naming the folder to
@@ -8,16 +8,19 @@ fill, when files are missing or damaged. What a dataset returns is checked befor
 compiled kernels read where the labels tell them to.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedsim.array_types import Integers
+from fedsim.errors import did_you_mean
+from fedsim.inputs import KINDS, InputSpec
 from fedsim.registry import Registry
 from fedsim.supply import Item, table
+from fedsim.tasks import CLASSIFICATION, NEXT_TOKEN, TASKS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -29,10 +32,10 @@ SUPPLIES = table(
 
 @dataclass(frozen=True)
 class Examples:
-    """Labelled examples; any array may be a read-only memory map."""
+    """Examples with what is to be said of them; any array may be a read-only memory map."""
 
-    inputs: NDArray[np.uint8] | NDArray[np.float32]  # (m, channels, height, width); uint8 means value / 255
-    targets: Integers  # (m,) int64 in [0, classes)
+    inputs: NDArray[Any]  # (m, *shape) of the dataset's kind: bytes of images mean value / 255
+    targets: Integers  # (m,) int64 in [0, classes): classes; (m, length) where each place has a target
     owners: Integers | None = None  # (m,) int64 in [0, number of owners): whose each is, such as its writer's
 
     def __len__(self) -> int:
@@ -46,74 +49,133 @@ class Dataset:
     train: Examples
     test: Examples
     classes: int
+    kind: str = "images"  # of the inputs, one of `fedsim.inputs.KINDS`
+    task: str = CLASSIFICATION.name  # one of `fedsim.tasks.TASKS`
+    vocabulary: int | None = None  # how many tokens there are, where the inputs are tokens
+    owner: str = "writer"  # what an owner of examples is called
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) of one image."""
-        channels, height, width = self.train.inputs.shape[1:]
-        return channels, height, width
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one input: (channels, height, width) of an image."""
+        return tuple(self.train.inputs.shape[1:])
+
+    @property
+    def spec(self) -> InputSpec:
+        """What a model is told of the inputs."""
+        return InputSpec(self.kind, self.shape, self.train.inputs.dtype.name, self.vocabulary)
 
     @property
     def tested_on(self) -> str:
         """Whose examples the test is made of, which decides what an accuracy means; nothing where nobody knows."""
         if self.train.owners is None or self.test.owners is None:
             return ""
-        writers = np.unique(self.test.owners)
-        known = np.count_nonzero(np.isin(writers, self.train.owners))
+        owners = np.unique(self.test.owners)
+        known, noun = np.count_nonzero(np.isin(owners, self.train.owners)), f"{self.owner}s"
         if known == 0:
-            return "other writers than those trained on"
-        who = (
-            "the writers trained on" if known == len(writers) else f"{len(writers)} writers, {known} of them trained on"
-        )
+            return f"other {noun} than those trained on"
+        who = f"the {noun} trained on" if known == len(owners) else f"{len(owners)} {noun}, {known} of them trained on"
         return f"other examples by {who}"
 
 
 def check_dataset(data: object) -> Dataset:
-    """The dataset, its labels as int64 in memory of their own; ValueError says what is not as the contract has it."""
+    """The dataset, its targets as int64 in memory of their own; ValueError says what is not as the contract has it."""
     if not isinstance(data, Dataset):
         raise ValueError(f"a dataset returns a Dataset, not a {type(data).__name__}")  # noqa: TRY004 - as all others
     if not isinstance(data.classes, int) or data.classes < 1:
         raise ValueError(f"a dataset has classes ≥ 1, a whole number: got {data.classes!r}")
-    train = check_examples(data.train, data.classes, "train")
-    test = check_examples(data.test, data.classes, "test")
+    for what, word, known in (("kind", data.kind, KINDS), ("task", data.task, TASKS)):
+        if word not in known:
+            raise ValueError(f"the {what} of a dataset is one of {', '.join(known)}: got {word!r}{_near(word, known)}")
+    _check_vocabulary(data)
+    train, test = (
+        check_examples(part, data.classes, name, kind=data.kind, task=data.task, vocabulary=data.vocabulary)
+        for name, part in (("train", data.train), ("test", data.test))
+    )
     if train.inputs.shape[1:] != test.inputs.shape[1:]:
         shapes = " and ".join("×".join(map(str, part.inputs.shape[1:])) for part in (train, test))
-        raise ValueError(f"the images of train and test are of different shapes: {shapes}")
-    return Dataset(train, test, data.classes)
+        raise ValueError(f"the {data.kind} of train and test are of different shapes: {shapes}")
+    if train.inputs.dtype != test.inputs.dtype:
+        raise ValueError(
+            f"the {data.kind} of train and test are of different types: {train.inputs.dtype} and {test.inputs.dtype}"
+        )
+    return replace(data, train=train, test=test)
 
 
-def check_examples(examples: object, classes: int, part: str) -> Examples:
+def _near(word: object, known: Iterable[str]) -> str:
+    return did_you_mean(word, known) if isinstance(word, str) else ""
+
+
+def _check_vocabulary(data: Dataset) -> None:
+    """Tokens have a vocabulary and nothing else has; the next token is one of them."""
+    if data.kind != "tokens":
+        if data.vocabulary is not None or data.task == NEXT_TOKEN.name:
+            raise ValueError(f"a vocabulary and next tokens belong to tokens, and the kind is {data.kind}")
+    elif not isinstance(data.vocabulary, int) or data.vocabulary < 1:
+        raise ValueError(f"tokens need a vocabulary ≥ 1, a whole number: got {data.vocabulary!r}")
+    elif data.task == NEXT_TOKEN.name and data.classes != data.vocabulary:
+        raise ValueError(f"the next token is one of the vocabulary of {data.vocabulary}, and classes = {data.classes}")
+
+
+def check_examples(
+    examples: object,
+    classes: int,
+    part: str,
+    *,
+    kind: str = "images",
+    task: str = CLASSIFICATION.name,
+    vocabulary: int | None = None,
+) -> Examples:
     """The examples, likewise; `part` is for the message."""
     if not isinstance(examples, Examples):
         raise ValueError(f"{part} holds no Examples but a {type(examples).__name__}")  # noqa: TRY004 - as all others
-    images = _images(examples.inputs, part)
-    labels = _whole(examples.targets, len(images), f"{part} labels")
-    if labels.max() >= classes:
-        raise ValueError(f"{part} labels: {labels.max()} among them; 0 to {classes - 1} are possible")
-    writers = None if examples.owners is None else _whole(examples.owners, len(images), f"{part} writers")
-    return Examples(images, labels, writers)
+    inputs = _tokens(examples.inputs, part, vocabulary or 1) if kind == "tokens" else _real(examples.inputs, part, kind)
+    asked = TASKS[task]
+    noun = f"{part} {'targets' if asked.everywhere else 'labels'}"
+    targets = _whole(examples.targets, (len(inputs), *asked.places(inputs.shape[1:])), noun, kind)
+    if targets.max() >= classes:
+        raise ValueError(f"{noun}: {targets.max()} among them; 0 to {classes - 1} are possible")
+    owners = None if examples.owners is None else _whole(examples.owners, (len(inputs),), f"{part} owners", kind)
+    return Examples(inputs, targets, owners)
 
 
-def _images(images: object, part: str) -> NDArray[np.uint8] | NDArray[np.float32]:
-    if not isinstance(images, np.ndarray) or images.dtype not in (np.uint8, np.float32):
-        found = images.dtype if isinstance(images, np.ndarray) else type(images).__name__
-        raise ValueError(f"{part} images are an array of uint8 or float32: got {found}")
-    if images.ndim != 4 or 0 in images.shape:  # noqa: PLR2004 - examples, channels, height, width
-        raise ValueError(f"{part} images have a shape (m, channels, height, width), none of them 0: got {images.shape}")
+def _real(inputs: object, part: str, kind: str) -> NDArray[Any]:
+    """Images or features: numbers that are finite."""
+    types = ("uint8", "float32") if kind == "images" else ("float32",)
+    if not isinstance(inputs, np.ndarray) or inputs.dtype.name not in types:
+        found = inputs.dtype if isinstance(inputs, np.ndarray) else type(inputs).__name__
+        raise ValueError(f"{part} {kind} are an array of {' or '.join(types)}: got {found}")
+    if (inputs.ndim != 4 if kind == "images" else inputs.ndim < 2) or 0 in inputs.shape:  # noqa: PLR2004
+        shape = "(m, channels, height, width)" if kind == "images" else "(m, features) or longer"
+        hint = '; for features say kind = "features"' if kind == "images" and inputs.dtype == np.float32 else ""
+        raise ValueError(f"{part} {kind} have a shape {shape}, none of them 0: got {inputs.shape}{hint}")
     # As a matter of speed a whole memory map stays one: workers open the file instead of a copy.
-    images = images if images.flags.c_contiguous else np.ascontiguousarray(images)
-    if images.dtype == np.float32 and not all(
-        np.isfinite(images[at : at + 1024]).all() for at in range(0, len(images), 1024)
+    inputs = inputs if inputs.flags.c_contiguous else np.ascontiguousarray(inputs)
+    if inputs.dtype == np.float32 and not all(
+        np.isfinite(inputs[at : at + 1024]).all() for at in range(0, len(inputs), 1024)
     ):
-        raise ValueError(f"{part} images hold numbers that are not finite")
-    return images
+        raise ValueError(f"{part} {kind} hold numbers that are not finite")
+    return inputs
 
 
-def _whole(numbers: object, count: int, what: str) -> Integers:
-    """(count,) numbers from 0 as int64, in memory that no file can change under the kernels."""
-    if not isinstance(numbers, np.ndarray) or numbers.dtype.kind not in "iu" or numbers.shape != (count,):
+def _tokens(tokens: object, part: str, vocabulary: int) -> NDArray[Any]:
+    """Tokens below the vocabulary's size: a model looks each up in a table of so many rows."""
+    if not isinstance(tokens, np.ndarray) or tokens.dtype.kind not in "iu":
+        found = tokens.dtype if isinstance(tokens, np.ndarray) else type(tokens).__name__
+        raise ValueError(f"{part} tokens are an array of whole numbers: got {found}")
+    if tokens.ndim != 2 or 0 in tokens.shape:  # noqa: PLR2004 - examples, length
+        raise ValueError(f"{part} tokens have a shape (m, length), none of them 0: got {tokens.shape}")
+    if tokens.min() < 0 or tokens.max() >= vocabulary:
+        raise ValueError(f"{part} tokens: {tokens.min()} to {tokens.max()}; 0 to {vocabulary - 1} are possible")
+    return np.ascontiguousarray(tokens)
+
+
+def _whole(numbers: object, shape: tuple[int, ...], what: str, kind: str) -> Integers:
+    """Numbers from 0 as int64, in memory that no file can change under the kernels."""
+    if not isinstance(numbers, np.ndarray) or numbers.dtype.kind not in "iu" or numbers.shape != shape:
         found = f"{numbers.dtype} of shape {numbers.shape}" if isinstance(numbers, np.ndarray) else repr(type(numbers))
-        raise ValueError(f"{what} are an array of whole numbers, one for each of {count} images: got {found}")
+        of_each = f"one for each of {shape[0]} {'images' if kind == 'images' else 'examples'}"
+        each = of_each if len(shape) == 1 else f"of shape {shape}"
+        raise ValueError(f"{what} are an array of whole numbers, {each}: got {found}")
     if numbers.min() < 0 or numbers.max() > np.iinfo(np.int64).max:
         raise ValueError(f"{what}: {numbers.min()} to {numbers.max()}; they count from 0")
     return np.array(numbers, np.int64)
@@ -123,28 +185,39 @@ datasets = Registry("datasets", "dataset", "fedsim.datasets", SUPPLIES)
 
 
 Count = Callable[[Mapping[str, Any]], int]
+Word = Callable[[Mapping[str, Any]], str | None]
 
 
 def dataset(
     name: str,
     *,
+    kind: str | Word | None = None,
+    task: str | Word | None = CLASSIFICATION.name,
     offline: bool = False,
     aliases: tuple[str, ...] = (),
-    shape: tuple[int, int, int] | None = None,
+    shape: tuple[int, ...] | None = None,
     examples: int | Count | None = None,
+    owners: int | Count | None = None,
 ) -> Callable[[Function], Function]:
     """Register a dataset; `offline` says that it needs no download.
 
-    `shape`, (channels, height, width) of an image, and `examples`, how many there are in all or a function of the
-    settings that tells, let a scenario that cannot run be refused before any data are read.
+    The others let a scenario that cannot run be refused before any data are read: the `kind` of the inputs, the `task`,
+    the `shape` of an input, how many `examples` there are in all and how many `owners` are trained on. Each is a value
+    or a function of the settings; None where only the data can tell.
     """
-    count = examples if callable(examples) or examples is None else lambda settings: examples  # noqa: ARG005
+    told = {"kind": _told(kind), "task": _told(task), "examples": _told(examples), "owners": _told(owners)}
 
     def decorate(function: Function) -> Function:
-        datasets.register(name, function, aliases=aliases, offline=offline, shape=shape, examples=count)
+        traits: dict[str, Any] = {"offline": offline, "shape": shape, **told}
+        datasets.register(name, function, aliases=aliases, **traits)
         return function
 
     return decorate
 
 
 datasets.adopt = lambda name, function: dataset(name)(function)
+
+
+def _told(value: Any) -> Callable[[Mapping[str, Any]], Any] | None:
+    """A function of the settings, also for what does not depend on them."""
+    return value if callable(value) or value is None else lambda settings: value  # noqa: ARG005 - one signature for all

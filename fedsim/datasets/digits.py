@@ -4,17 +4,15 @@ from typing import Annotated
 
 import numpy as np
 from annotated_types import Gt, Lt
-from numpy.typing import NDArray
 
-from fedsim.array_types import Integers
 from fedsim.datasets.contract import Dataset, Examples, dataset
-from fedsim.exact_fractions import portion
+from fedsim.datasets.splitting import held_out
 from fedsim.randomness import Stream
 
 DEPTH = 16  # grey levels of the originals above black
 
 
-@dataset("digits", offline=True, shape=(1, 8, 8), examples=1797)
+@dataset("digits", kind="images", offline=True, shape=(1, 8, 8), examples=1797)
 def digits(
     stream: Stream,
     *,
@@ -36,13 +34,3 @@ def digits(
     held = held_out(labels, test_fraction, stream)
     train, test = (Examples(images[rows], labels[rows]) for rows in (~held, held))
     return Dataset(train, test, classes=10)
-
-
-def held_out(labels: Integers, fraction: float, stream: Stream) -> NDArray[np.bool_]:
-    """(m,) whether each example is held out: the same share of every class, never none of it, never all."""
-    held = np.zeros(len(labels), np.bool_)
-    for label in np.unique(labels):
-        members = stream.at("class", int(label)).numpy().permutation(np.flatnonzero(labels == label))
-        count = min(max(round(portion(fraction, len(members))), 1), len(members) - 1)
-        held[members[:count]] = True
-    return held

@@ -17,9 +17,11 @@ EDITION = 2  # of the drawing: to be raised whenever the same stream draws somet
 
 @dataset(
     "glyphs",
+    kind="images",
     offline=True,
     shape=(1, SIDE, SIDE),
     examples=lambda settings: settings["samples"] * (settings["writers"] + settings["test_writers"]),
+    owners=lambda settings: settings["writers"],
 )
 def glyphs(
     stream: Stream,

@@ -1,12 +1,13 @@
-"""The contract of a model: the shape of an image and the number of classes in, a freshly initialised module out.
+"""The contract of a model: the shape of an input and the number of classes in, a freshly initialised module out.
 
-    @model("logistic")
+    @model("logistic", kinds=("images", "features"))
     def logistic(shape, classes) -> "nn.Module":
         from torch import nn
         ...
 
 torch is imported inside the function, so that listing models costs no torch import. The engine seeds torch's
-initialisers from the scenario around the call.
+initialisers from the scenario around the call. The module gives (k, classes) outputs for k inputs, or (k, length,
+classes) where the task is to tell the next token at every place.
 """
 
 import functools
@@ -22,8 +23,11 @@ from fedsim.supply import Item, Synonyms, table
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 SUPPLIES = table(
-    Item("shape", "(channels, height, width) of one image"),
-    Item("classes", "number of classes"),
+    Item("shape", "shape of one input: (channels, height, width) of an image, (d,) of d features, (length,) of tokens"),
+    Item("classes", "number of classes; of tokens to choose from where the next one is asked for"),
+    Item("spec", "the `InputSpec` of the dataset: kind, shape, dtype, vocabulary"),
+    Item("vocabulary", "number of tokens that may stand in an input"),
+    Item("task", "the dataset's `Task`: classification, or next_token, which wants an answer at every place"),
 )
 
 SYNONYMS: Synonyms = {
@@ -33,6 +37,10 @@ SYNONYMS: Synonyms = {
     },
     **{name: ("shape", lambda shape: shape[0]) for name in ("in_channels", "channels", "num_channels")},
     **dict.fromkeys(("in_features", "input_dim", "input_size"), ("shape", prod)),
+    **{
+        name: ("vocabulary", lambda vocabulary: vocabulary)
+        for name in ("vocab_size", "vocabulary_size", "num_embeddings", "num_tokens", "n_tokens")
+    },
     **{name: ("shape", lambda shape: shape) for name in ("input_shape", "in_shape", "image_shape")},
 }
 """What models that were not written for fedsim call what they are given."""
@@ -42,11 +50,16 @@ COLOURS = 3
 models = Registry("models", "model", "fedsim.models", SUPPLIES, SYNONYMS)
 
 
-def model(name: str, *, aliases: tuple[str, ...] = (), side: int = 1) -> Callable[[Function], Function]:
-    """Register a model; `side` is the least height and width of its images."""
+def model(
+    name: str, *, aliases: tuple[str, ...] = (), kinds: tuple[str, ...] | None = None, side: int = 1
+) -> Callable[[Function], Function]:
+    """Register a model; `kinds` are the inputs that it takes, `side` the least height and width of its images.
+
+    Where `kinds` is None only building it will tell; a model that asks for the vocabulary takes tokens.
+    """
 
     def decorate(function: Function) -> Function:
-        models.register(name, function, aliases=aliases, side=side)
+        models.register(name, function, aliases=aliases, kinds=kinds, side=side)
         return function
 
     return decorate

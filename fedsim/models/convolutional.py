@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 Shape = tuple[int, int, int]
 
 
-@model("lenet5", side=12)
+@model("lenet5", kinds=("images",), side=12)
 def lenet5(shape: Shape, classes: int) -> "nn.Module":
     """LeNet-5 with ReLU and max pooling: two convolutions and three linear layers.
 
@@ -40,7 +40,7 @@ def lenet5(shape: Shape, classes: int) -> "nn.Module":
     )  # fmt: skip
 
 
-@model("cnn", side=4)
+@model("cnn", kinds=("images",), side=4)
 def cnn(shape: Shape, classes: int) -> "nn.Module":
     """LEAF's network for FEMNIST: two wide convolutions and a large linear layer.
 
@@ -66,7 +66,7 @@ def cnn(shape: Shape, classes: int) -> "nn.Module":
     )  # fmt: skip
 
 
-@model("femnist_cnn", side=28)
+@model("femnist_cnn", kinds=("images",), side=28)
 def femnist_cnn(shape: Shape, classes: int) -> "nn.Module":
     """Five convolutions with group normalisation: about a million parameters, for FEMNIST's 62 classes.
 

@@ -1,6 +1,7 @@
 """Networks of linear layers only; several clients of these are trained in one product."""
 
 from itertools import pairwise
+from math import prod
 from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge, Le
@@ -10,12 +11,12 @@ from fedsim.models.contract import model
 if TYPE_CHECKING:
     from torch import nn
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
 
 
-@model("logistic")
+@model("logistic", kinds=("images", "features"))
 def logistic(shape: Shape, classes: int) -> "nn.Module":
-    """Multinomial logistic regression: one linear layer from pixels to classes.
+    """Multinomial logistic regression: one linear layer from pixels or features to classes.
 
     Formula:
         logits = W x + b
@@ -24,11 +25,10 @@ def logistic(shape: Shape, classes: int) -> "nn.Module":
     """
     from torch import nn
 
-    channels, height, width = shape
-    return nn.Sequential(nn.Flatten(), nn.Linear(channels * height * width, classes))
+    return nn.Sequential(nn.Flatten(), nn.Linear(prod(shape), classes))
 
 
-@model("mlp")
+@model("mlp", kinds=("images", "features"))
 def mlp(
     shape: Shape,
     classes: int,
@@ -45,7 +45,6 @@ def mlp(
     """
     from torch import nn
 
-    channels, height, width = shape
-    sizes = [channels * height * width, *[hidden] * layers]
+    sizes = [prod(shape), *[hidden] * layers]
     stack = [part for i, o in pairwise(sizes) for part in (nn.Linear(i, o), nn.ReLU())]
     return nn.Sequential(nn.Flatten(), *stack, nn.Linear(hidden, classes))

@@ -20,7 +20,7 @@ from fedsim.supply import Item, table
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 SUPPLIES = table(
-    Item("targets", "(m,) target of each training example: its class"),
+    Item("targets", "(m,) target of each training example: its class; (m, length) where each place has one"),
     Item("owners", "(m,) owner of each training example, such as its writer, or None where nobody knows"),
     Item("classes", "number of classes"),
     Item("clients", "number of clients, or None to let the partition choose (100 unless it knows better)"),
@@ -77,12 +77,21 @@ partitions = Registry("partitions", "partition", "fedsim.partitions", SUPPLIES)
 
 
 def partition(
-    name: str, *, aliases: tuple[str, ...] = (), breaks: Mapping[str, str] | None = None
+    name: str,
+    *,
+    aliases: tuple[str, ...] = (),
+    breaks: Mapping[str, str] | None = None,
+    by_class: bool | Callable[[Mapping[str, Any]], bool] = False,
 ) -> Callable[[Function], Function]:
-    """Register a partition; `breaks={"partition": why}` confesses that examples may be shared between clients."""
+    """Register a partition; `breaks={"partition": why}` confesses that examples may be shared between clients.
+
+    `by_class` says that it looks at the class of each example, perhaps only under some settings: then it can only
+    divide examples that have one.
+    """
+    looks = by_class if callable(by_class) else lambda settings: by_class  # noqa: ARG005 - one signature for all
 
     def decorate(function: Function) -> Function:
-        partitions.register(name, function, aliases=aliases, breaks=breaks)
+        partitions.register(name, function, aliases=aliases, breaks=breaks, by_class=looks)
         return function
 
     return decorate

@@ -13,7 +13,7 @@ from fedsim.randomness import Stream
 REDRAWS = 20  # whole draws before the smallest clients are filled up by hand
 
 
-@partition("dirichlet")
+@partition("dirichlet", by_class=True)
 def dirichlet(
     targets: Integers,
     classes: int,

@@ -21,7 +21,7 @@ def iid(targets: Integers, clients: int | None, stream: Stream) -> Split:
     return Split.of(np.array_split(stream.numpy().permutation(len(targets)), clients))
 
 
-@partition("by_writer")
+@partition("by_writer", aliases=("by_owner",))
 def by_writer(owners: Integers | None, clients: int | None, stream: Stream) -> Split:
     """Each client holds what one writer (or other owner of examples) wrote, or several whole writers.
 
@@ -35,7 +35,7 @@ def by_writer(owners: Integers | None, clients: int | None, stream: Stream) -> S
         Caldas et al., LEAF: A Benchmark for Federated Settings, 2018.
     """
     if owners is None:
-        raise ValueError("by_writer needs a dataset that knows who wrote what (glyphs, femnist)")
+        raise ValueError("by_writer needs a dataset that knows whose its examples are (glyphs, femnist, text)")
     names, of_whom = np.unique(owners, return_inverse=True)
     if clients is None or clients == len(names):
         return grouped(of_whom, len(names))

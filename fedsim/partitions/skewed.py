@@ -12,7 +12,7 @@ from fedsim.partitions.dealing import offsets, population
 from fedsim.randomness import Stream
 
 
-@partition("shards")
+@partition("shards", by_class=True)
 def shards(
     targets: Integers,
     clients: int | None,
@@ -42,7 +42,7 @@ def shards(
     return Split.of([np.concatenate([pieces[piece] for piece in hand]) for hand in hands])
 
 
-@partition("gamma")
+@partition("gamma", by_class=True)
 def gamma(
     targets: Integers,
     clients: int | None,

@@ -46,7 +46,11 @@ class Draws:
         return np.asarray(self.order[places])
 
 
-@partition("virtual", breaks={"partition": "clients draw from one pool, so two of them may hold the same example"})
+@partition(
+    "virtual",
+    breaks={"partition": "clients draw from one pool, so two of them may hold the same example"},
+    by_class=lambda settings: settings["alpha"] is not None,
+)
 def virtual(
     targets: Integers,
     classes: int,
@@ -78,6 +82,8 @@ def virtual(
         raise ValueError(f"a partition needs clients ≥ 1: got {clients}")
     if samples > len(targets):
         raise ValueError(f"virtual has {len(targets)} examples to draw samples = {samples} from")
+    if alpha is None:
+        return Draws(clients, samples, alpha, np.arange(len(targets)), np.array([len(targets)]), stream)
     ends = np.cumsum(np.bincount(targets, minlength=classes))
     order = np.argsort(targets, kind="stable").astype(np.int64)
     return Draws(clients, samples, alpha, order, ends.astype(np.int64), stream)

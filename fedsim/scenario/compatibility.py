@@ -1,13 +1,18 @@
 """Whether the parts of a scenario suit each other, as far as can be told without data or model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import prod
+from typing import Any
 
+from fedsim.attacks.contract import attacks
 from fedsim.datasets.contract import datasets
 from fedsim.errors import Problem
 from fedsim.models.contract import models
 from fedsim.optimizers.contract import optimizers
+from fedsim.partitions.contract import partitions
+from fedsim.registry import Entry
 from fedsim.scenario.sections import Scenario
+from fedsim.tasks import TASKS
 
 MOST_STEPS = 64
 """Pre-aggregators in a row."""
@@ -21,6 +26,9 @@ def unfit(scenario: Scenario, sound: Callable[..., bool]) -> list[Problem]:
     found = _fedsgd(scenario) if sound(("training",)) else []
     if sound(("data",)):
         found += [*_much(scenario), *(_held_out(scenario) if sound(("root",), ("evaluation",)) else [])]
+    if sound(("data",), ("model",), ("partition",), ("attacks",)):
+        kind = told(scenario, "kind")
+        found += unsuited(scenario, kind, told(scenario, "task"), f"{scenario.data.name} has {kind}")
     if sound(("data",), ("model",)):
         found += _small_images(scenario)
     return found
@@ -30,6 +38,59 @@ def too_many_parts(scenario: Scenario) -> list[Problem]:
     """Lists of more parts than can be tried."""
     lists = (("preaggregators", scenario.preaggregators, MOST_STEPS), ("attacks", scenario.attacks, MOST_ATTACKS))
     return [Problem((key,), f"at most {most}, got {len(parts):,}") for key, parts, most in lists if len(parts) > most]
+
+
+def told(scenario: Scenario, trait: str) -> Any:
+    """What a dataset says of itself under these settings; None where only its data can tell."""
+    tell = datasets[scenario.data.name].traits.get(trait)
+    return None if tell is None else tell(scenario.data.settings)
+
+
+def unsuited(scenario: Scenario, kind: str | None, task: str | None, whose: str) -> list[Problem]:
+    """Parts that do not take such examples; `whose` says in a message what they are, None what is not known yet."""
+    found = []
+    if kind is not None and (message := _takes(models[scenario.model.name], kind)):
+        found.append(Problem(("model",), f"{whose}; {message}", scenario.model.name))
+    by_class = _by_class(partitions[scenario.partition.name], scenario.partition.settings)
+    if task is not None and TASKS[task].everywhere and by_class:
+        found.append(Problem(("partition",), _classless(scenario.partition.name), scenario.partition.name))
+    for place, adversary in enumerate(scenario.attacks):
+        name = adversary.attack.name
+        kinds = attacks[name].traits.get("kinds")
+        if kind is not None and kinds is not None and kind not in kinds:
+            message = f"{whose}; {name} changes {' and '.join(kinds)} only"
+            found.append(Problem(("attacks", place, "name"), message, name))
+    return found
+
+
+def _takes(model: Entry, kind: str) -> str:
+    """Nothing where a model takes inputs of this kind; else what it takes, and who would take them."""
+    kinds = _kinds(model)
+    if kinds is None or kind in kinds:
+        return ""
+    others = [each.name for each in models if kind in (_kinds(each) or ())]
+    would = f": {' and '.join(others)} take{'s' * (len(others) == 1)} {kind}" if others else ""
+    return f"{model.name} takes {' and '.join(kinds)} only{would}"
+
+
+def _kinds(model: Entry) -> tuple[str, ...] | None:
+    kinds: tuple[str, ...] | None = model.traits.get("kinds")
+    return ("tokens",) if kinds is None and "vocabulary" in model.supplied else kinds
+
+
+def _classless(partition: str) -> str:
+    """What is said of a partition by class where each place of an example has a target."""
+    others = [each.name for each in partitions if not _by_class(each, _defaults(each))]
+    return f"{partition} goes by the class of an example, and here every place has a target: use {', '.join(others)}"
+
+
+def _by_class(partition: Entry, settings: Mapping[str, Any]) -> bool:
+    looks = partition.traits.get("by_class")
+    return bool(looks and looks(settings))
+
+
+def _defaults(entry: Entry) -> dict[str, Any]:
+    return {setting.name: setting.default for setting in entry.settings.values()}
 
 
 def _fedsgd(scenario: Scenario) -> list[Problem]:
@@ -49,20 +110,19 @@ def _fedsgd(scenario: Scenario) -> list[Problem]:
 
 
 def _much(scenario: Scenario) -> list[Problem]:
-    entry = datasets[scenario.data.name]
-    count, shape = entry.traits.get("examples"), entry.traits.get("shape")
-    if count is None or shape is None or (size := count(scenario.data.settings) * prod(shape)) <= MOST_BYTES:
+    count, shape = told(scenario, "examples"), datasets[scenario.data.name].traits.get("shape")
+    if count is None or shape is None or (size := count * prod(shape)) <= MOST_BYTES:
         return []
     message = f"these settings make {size / 2**30:,.0f} GiB of images; {MOST_BYTES / 2**30:.0f} are possible"
     return [Problem(("data",), message, scenario.data.name)]
 
 
 def _held_out(scenario: Scenario) -> list[Problem]:
-    count = datasets[scenario.data.name].traits.get("examples")
+    count = told(scenario, "examples")
     root, validation = scenario.root.size, scenario.evaluation.validation
-    if count is None or root + validation < count(scenario.data.settings):
+    if count is None or root + validation < count:
         return []
-    there = f"{scenario.data.name} has {count(scenario.data.settings):,} examples, tests included"
+    there = f"{scenario.data.name} has {count:,} examples, tests included"
     message = f"root ({root:,}) and validation ({validation:,}) leave nothing to train on: {there}"
     larger = ("root", "size") if root >= validation else ("evaluation", "validation")
     return [Problem(larger, message, max(root, validation))]
@@ -70,7 +130,7 @@ def _held_out(scenario: Scenario) -> list[Problem]:
 
 def _small_images(scenario: Scenario) -> list[Problem]:
     shape, side = datasets[scenario.data.name].traits.get("shape"), models[scenario.model.name].traits.get("side", 1)
-    if shape is None or min(shape[1:]) >= side:
+    if shape is None or told(scenario, "kind") != "images" or min(shape[1:]) >= side:
         return []
     message = (
         f"{scenario.model.name} needs images of at least {side}×{side}: those of {scenario.data.name} are "

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fedsim.aggregators.contract import Condition, aggregators
+from fedsim.datasets.contract import datasets
 from fedsim.preaggregators.contract import preaggregators
 from fedsim.registry import Entry
 from fedsim.scenario.dry_run import rows_seen
@@ -108,8 +109,8 @@ def known_population(scenario: Scenario) -> int | None:
     """The number of clients where it can be known without loading any data."""
     given = scenario.clients.population
     if given is None and scenario.partition.name == "by_writer":
-        writers = scenario.data.settings.get("writers")
-        return writers if isinstance(writers, int) else None
+        owners = datasets[scenario.data.name].traits.get("owners")
+        return None if owners is None else int(owners(scenario.data.settings))
     return 100 if given is None else given
 
 

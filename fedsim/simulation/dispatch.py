@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from math import prod
 from typing import TypeVar
 
 import numpy as np
@@ -52,7 +53,8 @@ class Dispatcher:
         self._test = self._exam(arena, federation.test)
         self._validation = self._exam(arena, _chosen(federation.train, federation.validation))
         self._root = arena.of(federation.train.inputs[federation.root])
-        answers, self._answers = arena.empty((capacity, len(federation.root), federation.kind.classes))
+        asked_of = federation.kind.answers(len(federation.root))
+        answers, self._answers = arena.empty((capacity, prod(asked_of[:-1]), asked_of[-1]))
         asked, self._asked = arena.empty((capacity, size))  # rows whose outputs are wanted: often not the clients' own
         self._questions = Questions(federation.kind, parameters, asked, self._root, answers, ())
         self._trusted: tuple[int, Array] | None = None  # round and update

@@ -15,8 +15,10 @@ from fedsim.datasets.contract import Dataset, Examples, check_dataset, datasets
 from fedsim.errors import Problem, ScenarioError
 from fedsim.partitions.contract import Shares, check_shares, partitions
 from fedsim.randomness import Stream
+from fedsim.scenario.compatibility import unsuited
 from fedsim.scenario.sections import Scenario, attackers_wanted
 from fedsim.simulation.adversaries import ClientSet, draw_controlled
+from fedsim.tasks import TASKS
 from fedsim.training.flat import Layout
 from fedsim.training.initial_parameters import fitted
 from fedsim.training.torch_models import ModelKind
@@ -58,13 +60,13 @@ class Federation:
 def build_federation(scenario: Scenario, progress: Progress = silent) -> Federation:
     """Make or read the data, divide them, build the model and draw the attackers, each from its own stream."""
     stream = Stream.root(scenario.seed)
-    data = _dataset(scenario, stream.at("data"), progress)
+    data = _suited(scenario, _dataset(scenario, stream.at("data"), progress))
     root, validation, held = _carve(scenario, len(data.train), stream.at("held out"))
     shares = _divide(scenario, data, held, stream.at("partition"))
     if scenario.clients.sampled > len(shares):
         message = f"cannot sample {scenario.clients.sampled} of {len(shares)} clients"
         raise ScenarioError([Problem(("clients", "sampled"), message)], scenario.name)
-    kind = ModelKind(scenario.model, data.shape, data.classes, stream.at("model"))
+    kind = ModelKind(scenario.model, data.spec, data.classes, stream.at("model"), TASKS[data.task])
     start = fitted(kind, scenario, shares)
     return Federation(
         scenario, stream, data.train, _limited(data.test, scenario.evaluation.limit), root, validation, held, shares,
@@ -79,6 +81,14 @@ def _dataset(scenario: Scenario, stream: Stream, progress: Progress) -> Dataset:
         data = check_dataset(entry.call(given, scenario.data.settings))
     except ValueError as error:
         raise ScenarioError([Problem(("data",), str(error))], scenario.name) from error
+    return data
+
+
+def _suited(scenario: Scenario, data: Dataset) -> Dataset:
+    """The data, once the other parts are known to take what they turned out to be."""
+    problems = unsuited(scenario, data.kind, data.task, f"the data are {data.spec.words}")
+    if problems:
+        raise ScenarioError(problems, scenario.name)
     return data
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from fedsim.training.client import ClientJob, Site, Stepper, pull_back
 from fedsim.training.convnet import train_convnets
@@ -78,7 +77,7 @@ def _descend(flat: Flat, site: Site, job: ClientJob) -> float:
         inputs, targets = reader.read(chosen)
         with draws:
             logits = outputs_of(flat.module, inputs)
-        loss = cross_entropy(logits, targets)
+        loss = site.kind.task.loss(logits, targets)
         gradients = _gradients(loss, flat.parameters)
         with torch.no_grad():
             pull_back(flat.parameters, gradients, anchors, site.training.proximal)

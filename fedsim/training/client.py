@@ -25,8 +25,8 @@ class Site:
 
     kind: ModelKind
     training: Training
-    inputs: Shared  # (m, channels, height, width)
-    targets: Shared  # (m,)
+    inputs: Shared  # (m, *shape)
+    targets: Shared  # (m,) or (m, length)
     parameters: Shared  # (d,) the global vector, rewritten each round
     rows: Shared  # (n, d) where differences go
     optimizer: Sent[Bound] = field(init=False)  # what its name meant where this was made

@@ -50,15 +50,16 @@ class Plan:
 
 def plan_of(kind: ModelKind) -> Plan | None:
     """The plan of a model, or None where it is not made of the layers known here, or not in float32."""
-    if torch.get_default_dtype() != torch.float32 or not llvm.available():
+    if torch.get_default_dtype() != torch.float32 or not llvm.available() or kind.spec.kind != "images":
         return None
     return parse(flat_model(kind, channels_last=True).module, kind.shape)
 
 
-def parse(module: nn.Module, shape: tuple[int, int, int]) -> Plan | None:
+def parse(module: nn.Module, shape: tuple[int, ...]) -> Plan | None:
     """The plan of a module for images of this shape, pooling before ReLU."""
-    parts = parts_in_line(module)
-    channels, size, layers = shape[0], shape[1:], []
+    parts, layers = parts_in_line(module), []
+    channels, *sides = shape
+    size = sides[0], sides[1]
     while parts and isinstance(parts[0], nn.Conv2d):
         pooled = len(parts) > 1 and _is_pool(parts[1])
         layer = _layer(parts[0], channels, size, pooled)

@@ -3,6 +3,7 @@
 Both are cut into fixed pieces that do not depend on the number of workers, and pieces are added in order.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,12 +17,14 @@ from fedsim.training.torch_models import ModelKind, flat_model
 
 PIECE = 500
 """Examples in one job."""
+MOST_NUMBERS = 2**21
+"""Outputs in one job: where every place is asked, an example has many."""
 
 
 class Score(NamedTuple):
-    """Sums over some examples."""
+    """Sums over some examples, or over all their places where each is asked."""
 
-    examples: int
+    examples: int  # answers that were asked for
     correct: int
     loss: float  # summed cross-entropy
 
@@ -49,10 +52,11 @@ class Exam:
 
     def pieces(self) -> list["Exam"]:
         """The exam as jobs."""
-        whole = self.targets.shape[0]
+        whole, answers = self.targets.shape[0], math.prod(self.kind.answers(1))
+        piece = max(1, min(PIECE, MOST_NUMBERS // answers))
         return [
-            Exam(self.kind, self.parameters, self.inputs, self.targets, begin, min(begin + PIECE, whole))
-            for begin in range(0, whole, PIECE)
+            Exam(self.kind, self.parameters, self.inputs, self.targets, begin, min(begin + piece, whole))
+            for begin in range(0, whole, piece)
         ]
 
 
@@ -61,10 +65,10 @@ def evaluate(exam: Exam) -> Score:
     part = slice(exam.begin, exam.end)
     run = outputs(exam.kind, torch.from_numpy(exam.parameters.open()))
     logits = run(exam.inputs.open()[part])
-    targets = torch.tensor(exam.targets.open()[part])
+    logits, targets = exam.kind.task.flat(logits, torch.tensor(exam.targets.open()[part]))
     right = (logits.argmax(dim=1) == targets) & ~logits.isnan().any(dim=1)  # a broken model is right in nothing
     loss = cross_entropy(logits.double(), targets, reduction="sum").item()
-    return Score(exam.end - exam.begin, int(right.sum()), loss)
+    return Score(len(targets), int(right.sum()), loss)
 
 
 def total(scores: Iterable[Score]) -> Score:
@@ -80,8 +84,8 @@ class Questions:
     kind: ModelKind
     parameters: Shared  # (d,)
     rows: Shared  # (n, d) differences
-    inputs: Shared  # (r, channels, height, width)
-    answers: Shared  # (n, r, classes), written here
+    inputs: Shared  # (r, *shape)
+    answers: Shared  # (n, r, classes), written here; r times the places where each is asked
     which: tuple[int, ...]  # rows of this job
 
 
@@ -91,4 +95,4 @@ def answer(questions: Questions) -> None:
     layout = flat_model(questions.kind, channels_last=True).layout
     for row in questions.which:
         run = outputs(questions.kind, torch.from_numpy(layout.mend(start + questions.rows.open()[row])))
-        questions.answers.open()[row] = run(inputs).numpy()
+        questions.answers.open()[row] = run(inputs).flatten(0, -2).numpy()

@@ -1,4 +1,4 @@
-"""A client's examples as its steps read them: only those drawn, as floats, poisoned where an attack holds the client.
+"""A client's examples as its steps read them: only those drawn, as tensors, poisoned where an attack holds the client.
 
 Inputs stay where all clients' inputs lie until a batch takes its own. An attack that treats each example apart is
 asked about the drawn ones alone; any other is shown the client's whole data first, since its answer may depend on it.
@@ -30,6 +30,7 @@ class Reader:
         """`drawn` is the number of examples that all steps take together."""
         self._images, self._labels = site.inputs.open(), site.targets.open()
         self._where, self._poisons, self._classes = np.asarray(job.examples), job.poisons, site.kind.classes
+        self._spec = site.kind.spec
         count = len(self._where)
         apart = all(poison.apart for poison in job.poisons)
         all_at_once = bool(job.poisons) and (drawn >= count or not apart)
@@ -43,9 +44,9 @@ class Reader:
         return Located(inputs, rows[places], targets[places])
 
     def read(self, places: Integers) -> tuple[Tensor, Tensor]:
-        """Their inputs as floats and their targets."""
+        """Their inputs as the model takes them and their targets."""
         inputs, rows, targets = self.located(places)
-        return as_floats(inputs[rows]), torch.from_numpy(targets)
+        return self._spec.tensor(inputs[rows]), torch.from_numpy(targets)
 
     def _poisoned(self, places: Integers) -> Located:
         rows = self._where[places]
@@ -65,14 +66,7 @@ def _after(poison: Poison, found: Located, places: Integers, classes: int) -> Lo
     inputs, targets = answer if isinstance(answer, tuple) else (None, answer)
     wanted = (len(places), *found.inputs.shape[1:])
     shape = wanted if inputs is None else inputs.shape
-    if shape != wanted or targets.shape != wanted[:1]:
+    if shape != wanted or targets.shape != found.targets.shape:
         raise ValueError(f"{attack.name} must leave inputs and targets their shapes: got {shape} and {targets.shape}")
     targets = np.ascontiguousarray(targets, np.int64)
     return found._replace(targets=targets) if inputs is None else Located(inputs, np.arange(len(places)), targets)
-
-
-def as_floats(inputs: NDArray[Any]) -> Tensor:
-    """Inputs as torch's default kind of float: bytes become value / 255, floats stay."""
-    owned = np.array(inputs) if not inputs.flags.writeable else np.ascontiguousarray(inputs)
-    tensor, kind = torch.from_numpy(owned), torch.get_default_dtype()
-    return tensor.to(kind).div_(255) if tensor.dtype == torch.uint8 else tensor.to(kind)

@@ -9,22 +9,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fedsim.training.convnet import run_convnet
-from fedsim.training.examples import as_floats
 from fedsim.training.mlp import run_linear
 from fedsim.training.torch_models import ModelKind, flat_model
 
 AT_ONCE = 100
-"""Images in one forward pass: larger temporaries leave the cache."""
+"""Examples in one forward pass: larger temporaries leave the cache."""
 
 
 def outputs(kind: ModelKind, vector: Tensor) -> Callable[[NDArray[Any]], Tensor]:
-    """(k, channels, height, width) images -> (k, classes) logits, in evaluation mode and without gradients."""
+    """(k, *shape) inputs -> (k, classes) or (k, length, classes) logits, in evaluation mode and without gradients."""
     with torch.no_grad():
         linear = run_linear(kind, vector)
         convolutional = None if linear else run_convnet(kind, vector)
     if linear:
         return linear
-    return _of_floats(convolutional) if convolutional else module_outputs(kind, vector)
+    return _of_tensors(kind, convolutional) if convolutional else module_outputs(kind, vector)
 
 
 def module_outputs(kind: ModelKind, vector: Tensor) -> Callable[[NDArray[Any]], Tensor]:
@@ -32,9 +31,9 @@ def module_outputs(kind: ModelKind, vector: Tensor) -> Callable[[NDArray[Any]], 
     flat = flat_model(kind, channels_last=True)
     flat.load(vector)
     module = flat.module.eval()
-    return _of_floats(lambda images: torch.cat([module(part) for part in torch.split(images, AT_ONCE)]))
+    return _of_tensors(kind, lambda inputs: torch.cat([module(part) for part in torch.split(inputs, AT_ONCE)]))
 
 
-def _of_floats(run: Callable[[Tensor], Tensor]) -> Callable[[NDArray[Any]], Tensor]:
+def _of_tensors(kind: ModelKind, run: Callable[[Tensor], Tensor]) -> Callable[[NDArray[Any]], Tensor]:
     fast = torch.inference_mode()(run)
-    return lambda images: fast(as_floats(np.array(images)))  # a copy: a layer may work in place
+    return lambda inputs: fast(kind.spec.tensor(np.array(inputs)))  # a copy: a layer may work in place

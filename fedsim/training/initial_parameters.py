@@ -11,6 +11,7 @@ from fedsim.array_types import Array
 from fedsim.errors import Problem, ScenarioError
 from fedsim.partitions.contract import Shares, Split
 from fedsim.scenario.sections import Scenario
+from fedsim.tasks import CLASSIFICATION
 from fedsim.training.batch import ALONE
 from fedsim.training.flat import Flat, Layout
 from fedsim.training.inference import module_outputs
@@ -33,19 +34,17 @@ def fitted(kind: ModelKind, scenario: Scenario, shares: Shares) -> Start:
             module = kind.build()
             flat = Flat(module)
             start = Start(flat.numpy(), flat.layout)
-        asked = module_outputs(kind, torch.from_numpy(start.parameters))(np.zeros((2, *kind.shape), np.uint8))
+        asked = module_outputs(kind, torch.from_numpy(start.parameters))(kind.spec.sample(2))
         with drawing_from(kind.stream), torch.no_grad():
-            trained = module.train()(torch.zeros(2, *kind.shape))
+            trained = module.train()(kind.sample(2))
     except Exception as error:  # whatever a constructor or a layer raises, the model does not fit the data
         raise _problem(scenario, "model", _unfit(kind, error)) from error
     if not start.layout.trained:
         raise _problem(scenario, "model", f"{kind.choice.name} has nothing to train: no parameter, or all are frozen")
     for answer in (asked, trained):
-        if getattr(answer, "shape", None) != (2, kind.classes):
+        if getattr(answer, "shape", None) != kind.answers(2):
             found = tuple(getattr(answer, "shape", ())) or type(answer).__name__
-            raise _problem(
-                scenario, "model", f"{kind.choice.name} gives {found} for 2 images of {kind.classes} classes"
-            )
+            raise _problem(scenario, "model", _other_answer(kind, found))
     if _refuses_one(module, kind) and _has_batch_of_one(scenario, shares):
         raise _problem(scenario, "training", ALONE)
     return start
@@ -59,15 +58,21 @@ def _unfit(kind: ModelKind, error: Exception) -> str:
     """A model's own words where it has some, else those of the layer that failed."""
     if isinstance(error, ValueError):
         return str(error)
-    size = "×".join(map(str, kind.shape))
-    return f"{kind.choice.name} cannot take images of {size}: {str(error).partition(chr(10))[0]}"
+    return f"{kind.choice.name} cannot take {kind.spec.words}: {str(error).partition(chr(10))[0]}"
+
+
+def _other_answer(kind: ModelKind, found: object) -> str:
+    if kind.task == CLASSIFICATION:
+        what = "images" if kind.spec.kind == "images" else "examples"
+        return f"{kind.choice.name} gives {found} for 2 {what} of {kind.classes} classes"
+    return f"{kind.choice.name} gives {found} for 2 examples: {kind.answers(2)} tells {kind.task.words}"
 
 
 def _refuses_one(module: nn.Module, kind: ModelKind) -> bool:
-    """Whether a training pass over one image fails, as in batch normalisation."""
+    """Whether a training pass over one example fails, as in batch normalisation."""
     with drawing_from(kind.stream), torch.no_grad():
         try:
-            module.train()(torch.zeros(1, *kind.shape))
+            module.train()(kind.sample(1))
         except ValueError:
             return True
     return False

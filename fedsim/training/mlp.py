@@ -4,7 +4,6 @@ Clients are trained one after another, each in one call for all its batches wher
 depend on nobody else. Images are read where they lie; nothing is copied for a client but its parameters.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fedsim.array_types import Array, Integers
+from fedsim.inputs import as_floats
 from fedsim.kernels import llvm
 from fedsim.kernels.networks.images import aligned
 from fedsim.kernels.networks.linear import ASKED, Room, stored
 from fedsim.kernels.networks.linear_sizes import Linear
 from fedsim.training.client import ClientJob, Site, Stepper, pull_back
-from fedsim.training.examples import Reader, as_floats
+from fedsim.training.examples import Reader
 from fedsim.training.minibatches import batches
 from fedsim.training.torch_models import ModelKind, Workspaces, flat_model, linear_layers, parts_in_line
 
@@ -32,11 +32,11 @@ MOST_ROWS = 1_024
 
 def network_of(kind: ModelKind) -> Linear | None:
     """The sizes of a model, or None where it is not made of linear layers, or not in float32."""
-    if torch.get_default_dtype() != torch.float32 or not llvm.available():
+    if torch.get_default_dtype() != torch.float32 or not llvm.available() or kind.spec.kind == "tokens":
         return None
     flat = flat_model(kind, channels_last=True)
     layers = linear_layers(parts_in_line(flat.module))
-    fits = layers and layers[0].in_features == math.prod(kind.shape)
+    fits = layers and layers[0].in_features == kind.spec.size
     if not fits or sum(parameter.numel() for parameter in flat.parameters) > LARGE:
         return None
     return Linear((layers[0].in_features, *(layer.out_features for layer in layers)))
@@ -112,7 +112,7 @@ def _stepwise(site: Site, room: Room, work: _Work, start: Array, parameters: Arr
 
 
 def run_linear(kind: ModelKind, vector: Tensor) -> Callable[[NDArray[Any]], Tensor] | None:
-    """(k, channels, height, width) images -> (k, classes) logits under these parameters; None for other models."""
+    """(k, *shape) images or features -> (k, classes) logits under these parameters; None for other models."""
     net = network_of(kind)
     if net is None:
         return None

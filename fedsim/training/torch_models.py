@@ -11,10 +11,12 @@ import torch
 from torch import nn
 
 from fedsim.execution.sending import Sent
+from fedsim.inputs import InputSpec
 from fedsim.models.contract import models
 from fedsim.randomness import Stream
 from fedsim.registry import Bound
 from fedsim.scenario.sections import Choice
+from fedsim.tasks import CLASSIFICATION, Task
 from fedsim.training.flat import Flat
 from fedsim.training.pooling import pool_first
 from fedsim.training.torch_draws import drawing_from
@@ -31,22 +33,39 @@ class ModelKind:
     """What it takes to build a model anywhere."""
 
     choice: Choice
-    shape: tuple[int, int, int]
+    spec: InputSpec
     classes: int
     stream: Stream = UNNAMED  # where its first numbers come from, also those that no vector carries
+    task: Task = CLASSIFICATION
     network: Sent[Bound] = field(init=False, repr=False, compare=False)  # what its name meant where this was made
     run: str = field(default_factory=lambda: uuid4().hex, repr=False, compare=False)  # a name for what is built from it
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "network", Sent(models[self.choice.name].bound(self.choice.settings)))
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one input."""
+        return self.spec.shape
+
+    def answers(self, count: int) -> tuple[int, ...]:
+        """The shape of what the model gives for so many inputs."""
+        return (count, *self.task.places(self.shape), self.classes)
+
+    def sample(self, count: int) -> torch.Tensor:
+        """Inputs to try the model with."""
+        return self.spec.tensor(self.spec.sample(count))
+
     def build(self) -> nn.Module:
-        """A module with whatever numbers its initialisers draw; layers that wait to see an image have seen one."""
-        module: nn.Module = self.network.thing(shape=self.shape, classes=self.classes)
+        """A module with whatever numbers its initialisers draw; layers that wait to see an input have seen one."""
+        spec = self.spec
+        module: nn.Module = self.network.thing(
+            shape=spec.shape, classes=self.classes, spec=spec, vocabulary=spec.vocabulary, task=self.task
+        )
         tensors = [*module.parameters(), *module.buffers()]
         if any(map(nn.parameter.is_lazy, tensors)):
             with torch.no_grad():
-                module.eval()(torch.zeros(2, *self.shape))
+                module.eval()(self.sample(2))
         return module
 
 
@@ -90,7 +109,7 @@ def _draws(module: nn.Module, kind: ModelKind) -> bool:
     with drawing_from(kind.stream) as drawing, torch.no_grad():
         before = drawing.generator.get_state()
         try:
-            module.train()(torch.zeros(2, *kind.shape))
+            module.train()(kind.sample(2))
         except Exception:
             return True
         return not torch.equal(before, drawing.generator.get_state())

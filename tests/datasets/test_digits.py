@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from fedsim.datasets.digits import digits, held_out
+from fedsim.datasets.digits import digits
+from fedsim.datasets.splitting import held_out
 from fedsim.randomness import Stream
 
 

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from fedsim.array_types import silent
-from fedsim.datasets.contract import datasets
+from fedsim.datasets.contract import check_dataset, datasets
 from fedsim.errors import DataUnavailable
 from fedsim.randomness import Stream
 
 ENTRIES = list(datasets)
 OFFLINE = [entry for entry in ENTRIES if entry.traits["offline"]]
 REMOTE = [entry for entry in ENTRIES if not entry.traits["offline"]]
+STORED = {"images": ("uint8", "float32"), "features": ("float32",), "tokens": ("uint8", "uint16", "int32", "int64")}
 HEAVY = ("torch", "torchvision", "matplotlib", "sklearn", "PIL", "joblib", "scipy")
 
 
@@ -44,10 +45,21 @@ def test_an_offline_dataset_keeps_the_contract(entry):
     for part in (data.train, data.test):
         assert len(part) > 0
         assert part.inputs.shape == (len(part), *data.shape)
-        assert part.inputs.dtype in (np.uint8, np.float32)
+        assert part.inputs.dtype.name in STORED[data.kind]
         assert part.targets.dtype == np.int64
-        assert set(np.unique(part.targets)) == set(range(data.classes))
+        assert data.task == "next_token" or set(np.unique(part.targets)) == set(range(data.classes))
         assert part.owners is None or (part.owners.dtype == np.int64 and len(part.owners) == len(part))
+
+
+@by_name(OFFLINE)
+def test_what_is_said_beforehand_of_an_offline_dataset_is_true(entry):
+    settings = {name: setting.default for name, setting in entry.settings.items()}
+    told = {name: entry.traits[name](settings) for name in ("kind", "task", "examples", "owners") if entry.traits[name]}
+    data = check_dataset(load(entry))
+    owners = None if data.train.owners is None else len(np.unique(data.train.owners))
+    found = {"kind": data.kind, "task": data.task, "examples": len(data.train) + len(data.test), "owners": owners}
+    assert told == {name: found[name] for name in told}
+    assert entry.traits["shape"] in (None, data.shape)
 
 
 @by_name(OFFLINE)

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from fedsim.inputs import KINDS, InputSpec
 from fedsim.models.contract import models
 from fedsim.randomness import Stream
 from fedsim.scenario.sections import Choice
 from fedsim.training.flat import Flat, initial
 from fedsim.training.torch_models import ModelKind, flat_model
 
-NAMES = [entry.name for entry in models]
+NAMES = [entry.name for entry in models if "images" in entry.traits["kinds"]]
 SIZES = {
     ("logistic", 10): 7_850, ("mlp", 10): 101_770, ("lenet5", 10): 61_706, ("femnist_cnn", 62): 981_118,
     ("cnn", 62): 6_603_710,
@@ -22,7 +23,7 @@ SIZES = {
 def built(name, shape=(1, 28, 28), classes=10, **settings):
     entry = models[name]
     chosen = {key: setting.default for key, setting in entry.settings.items()} | settings
-    return ModelKind(Choice(name, chosen), shape, classes)
+    return ModelKind(Choice(name, chosen), InputSpec("images", shape), classes)
 
 
 @pytest.mark.parametrize(("which", "size"), SIZES.items(), ids=[name for name, _ in SIZES])
@@ -70,6 +71,18 @@ def test_the_layout_for_convolutions_changes_rounding_only(name):
         with torch.inference_mode():
             outputs.append(flat.module.eval()(images))
     np.testing.assert_allclose(outputs[0], outputs[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["logistic", "mlp"])
+@pytest.mark.parametrize("shape", [(30,), (3, 4)], ids=["columns", "series"])
+def test_features_of_any_shape(name, shape):
+    chosen = {key: setting.default for key, setting in models[name].settings.items()}
+    kind = ModelKind(Choice(name, chosen), InputSpec("features", shape, "float32"), 7)
+    assert kind.build()(kind.sample(2)).shape == kind.answers(2) == (2, 7)
+
+
+def test_every_model_says_which_inputs_it_takes():
+    assert all(set(entry.traits["kinds"]) <= set(KINDS) for entry in models)
 
 
 def test_depth_and_width_of_an_mlp():

@@ -44,7 +44,7 @@ def test_more_clients_than_writers_is_refused():
 
 
 def test_no_writers_is_refused():
-    with pytest.raises(ValueError, match="knows who wrote what"):
+    with pytest.raises(ValueError, match="knows whose its examples are"):
         by_writer(None, 3, STREAM)
 
 

@@ -90,13 +90,14 @@ def test_a_network_of_torchvision_takes_grey_images_and_any_number_of_classes(da
     entry = models["torchvision.models:resnet18"]
     assert entry.supplied == ("shape", "classes")
     assert set(entry.settings) == {"weights", "progress"}
+    from fedsim.inputs import InputSpec
     from fedsim.scenario.sections import Choice
     from fedsim.training.torch_models import ModelKind
 
     settings, problems = check_settings(entry, {})
     assert not problems
     for shape in ((1, 28, 28), (3, 32, 32)):
-        kind = ModelKind(Choice("torchvision.models:resnet18", settings), shape, 7)
+        kind = ModelKind(Choice("torchvision.models:resnet18", settings), InputSpec("images", shape), 7)
         import torch
 
         with torch.no_grad():

@@ -22,6 +22,12 @@ HEAD = "rounds = 2\n"
         ('data = "digits"\n[evaluation]\nvalidation = 1797', "evaluation.validation", "leave nothing to train on"),
         ('data = {name = "glyphs", writers = 1000000000}', "data", r"GiB of images; 64 are possible"),
         (
+            'data = "breast_cancer"\nmodel = "lenet5"\nroot.size = 9\nevaluation.validation = 9',
+            "model",
+            r"breast_cancer has features; lenet5 takes images only: logistic and mlp take features$",
+        ),
+        ('data = "wine"\n', "evaluation.validation", "leave nothing to train on: wine has 178 examples"),
+        (
             '[training]\nalgorithm = "fedsgd"\noptimizer = "adam"',
             "training.optimizer",
             "not what adam makes of it: use sgd",

@@ -33,8 +33,8 @@ def test_a_rule_gets_what_it_asks_for(rule):
 
 
 def test_root_logits_are_those_of_each_clients_model_on_the_root_examples(rule):
+    from fedsim.inputs import as_floats
     from fedsim.simulation.federation import build_federation
-    from fedsim.training.examples import as_floats
 
     given = scenario(DIGITS, *EVERYONE, 'aggregator="witness"', "rounds=1", "root.size=7")
     seen, _ = rule, seen_by(rule, given)
