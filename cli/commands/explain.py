@@ -9,10 +9,12 @@ from cli.commands.list import condition, entry_record, shown_file
 from cli.display.formatting import kind
 from cli.display.layout import body, labelled, section
 from cli.keys import key_page, key_pages
+from fedsim.aggregators.contract import Condition
 from fedsim.errors import UnknownName
 from fedsim.plugins.named import is_address, named_anywhere
-from fedsim.registry import Entry, Registry, registries
+from fedsim.registry import BYZANTINE, Entry, Registry, registries
 from fedsim.scenario.json_schema import setting_schemas
+from fedsim.scenario.sections import Clients
 from fedsim.scenario.toml_values import toml
 
 BEFORE = ("Formula", "Assumes", "Breakdown", "Cost")
@@ -78,8 +80,14 @@ def example(entry: Entry) -> str:
     schemas = setting_schemas(entry)
     required = [name for name, setting in entry.settings.items() if setting.required]
     lines = [PLACES[entry.family], f"name = {toml(entry.name)}"]
-    lines += [f"{name} = {sample(schemas[name])}" for name in required]
+    lines += [f"{name} = {_byzantine(entry) if name == BYZANTINE else sample(schemas[name])}" for name in required]
     return "\n".join([*lines, "fraction = 0.2"] if entry.family == "attacks" else lines)
+
+
+def _byzantine(entry: Entry) -> int:
+    """Two rows taken for Byzantine, or as many as the entry allows among those of a round by default."""
+    allowed = Condition.parse(entry.needs or "n ≥ 1")
+    return max(f for f in range(3) if f == 0 or allowed.holds(Clients().sampled, f))
 
 
 def sample(schema: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Rules that look at norms: of updates, or of the parameters they lead to."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from annotated_types import Ge, Gt
@@ -10,7 +10,9 @@ from fedsim.aggregators.averaging import fedavg
 from fedsim.aggregators.clipping import within
 from fedsim.aggregators.contract import Aggregate, F, aggregator
 from fedsim.array_types import Array, Integers
-from fedsim.randomness import Stream
+
+if TYPE_CHECKING:
+    from fedsim.randomness import Stream
 
 Norm = Annotated[float, Gt(0), "c, the greatest norm an update keeps, in the unit of updates"]
 ABSOLUTE = {
@@ -71,7 +73,7 @@ def norm_bound(updates: Array, *, norm: Norm) -> Aggregate:
 @aggregator("weak_dp", breaks=ABSOLUTE)
 def weak_dp(
     updates: Array,
-    stream: Stream,
+    stream: "Stream",
     *,
     norm: Norm,
     noise: Annotated[float, Ge(0), "σ, the standard deviation of the noise on each coordinate of the mean"] = 0.025,
@@ -105,7 +107,7 @@ def crfl(
     updates: Array,
     counts: Integers,
     parameters: Array,
-    stream: Stream,
+    stream: "Stream",
     *,
     norm: Annotated[float, Gt(0), "ρ, the greatest norm the parameters keep"],
     noise: Annotated[float, Ge(0), "σ, the standard deviation of the noise on each parameter"] = 0.01,
@@ -140,7 +142,7 @@ def crfl(
     return Aggregate(noisy(step.astype(updates.dtype), noise, stream), averaged.weights)
 
 
-def noisy(update: Array, deviation: float, stream: Stream) -> Array:
+def noisy(update: Array, deviation: float, stream: "Stream") -> Array:
     """The update with noise of this standard deviation on each coordinate."""
     if not deviation:
         return update

@@ -1,6 +1,6 @@
 """Rules that look where the updates spread most: the first principal direction."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from annotated_types import Ge, Gt
@@ -11,7 +11,9 @@ from fedsim.aggregators.contract import Aggregate, F, aggregator
 from fedsim.array_types import Array
 from fedsim.kernels import weighted_sum
 from fedsim.kernels.rules.distances import central_row, products
-from fedsim.randomness import Stream
+
+if TYPE_CHECKING:
+    from fedsim.randomness import Stream
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
@@ -62,7 +64,7 @@ def caf(updates: Array, *, f: F) -> Aggregate:
 @aggregator("dnc", needs="n > 2f")
 def dnc(
     updates: Array,
-    stream: Stream,
+    stream: "Stream",
     *,
     f: F,
     iterations: Annotated[int, Ge(1), "choices of coordinates, each of which has a vote"] = 5,
