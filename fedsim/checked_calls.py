@@ -29,7 +29,9 @@ EXTREME = 1e9
 
 
 def guarded(value: Any) -> Any:
-    """The array as a view that cannot be written to; anything else as it is."""
+    """The array, or each array by name, as a view that cannot be written to; anything else as it is."""
+    if isinstance(value, Mapping):
+        return {name: guarded(array) for name, array in value.items()}
     if isinstance(value, np.ndarray):
         value = value.view()
         value.flags.writeable = False

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from fedsim.aggregators.contract import Aggregate
 from fedsim.array_types import Array, Progress, silent
 from fedsim.errors import RowsDoNotSuffice
 from fedsim.events import Aggregated, BatchTrained, Event, RoundEnded, RoundStarted, RunEnded, RunStarted, UpdatesForged
@@ -26,9 +25,11 @@ from fedsim.scenario.sections import Scenario, attackers
 from fedsim.simulation.arrivals import measure, receive
 from fedsim.simulation.dispatch import Dispatcher
 from fedsim.simulation.federation import Federation, build_federation
+from fedsim.simulation.forging import forge, trains
+from fedsim.simulation.judging import Inputs, Judgement, judge
 from fedsim.simulation.server import DIVERGED, server_step
 from fedsim.simulation.state import State, first_state, lasting
-from fedsim.simulation.steps import Cohort, Inputs, forge, gather, judge, mean_loss, trains
+from fedsim.simulation.steps import Cohort, gather, mean_loss
 from fedsim.training.flat import digest, named
 from fedsim.training.torch_models import flat_model
 
@@ -135,7 +136,8 @@ class Round:
         begin = time.perf_counter()
         rows = {client: row for row, client in enumerate(cohort.answering)}
         clients = [client for client in cohort.answering if trains(self.federation, cohort, client)]
-        for done in self.dispatcher.train(self.number, clients, [rows[client] for client in clients]):
+        turns = [(client, rows[client], cohort.held.get(client)) for client in clients]
+        for done in self.dispatcher.train(self.number, turns):
             self.losses += zip(done.losses, done.counts, strict=True)
             self.counts |= zip(done.clients, done.counts, strict=True)
             yield BatchTrained(self.state.time, self.number, done.clients, done.losses, done.counts, done.seconds)
@@ -159,30 +161,25 @@ class Round:
 
     def _forge(self, cohort: Cohort) -> Iterator[UpdatesForged]:
         matrix = self.dispatcher.rows[: len(cohort.answering)]
-        for index, adversary in attackers(self.federation.scenario, self.number):
-            clients = forge(self.federation, self.state, cohort, index, matrix, self._defence)
-            if clients:
-                yield UpdatesForged(self.state.time, self.number, adversary.attack.name, clients)
+        for index, _ in attackers(self.federation.scenario, self.number):
+            for done in forge(self.federation, self.state, cohort, index, matrix, self._defence):
+                yield UpdatesForged(self.state.time, self.number, *done)
 
     def _defence(self, matrix: Array) -> Array:
         """What the server would make of these rows: zeros where the rule cannot be applied."""
-        verdict, _ = self._verdict(Inputs.trial(matrix))
-        return verdict.update if verdict else np.zeros_like(self.state.parameters)
-
-    def _judge(self, inputs: Inputs) -> Aggregate:
-        dispatcher, number = self.dispatcher, self.number
-        extras = {"trusted": lambda _: dispatcher.trusted(number), "root_logits": dispatcher.root_logits}
-        return judge(self.federation, self.state, number, inputs, extras)
+        judged, _ = self._judged(Inputs.trial(matrix))
+        return judged.verdict.update if judged else np.zeros_like(self.state.parameters)
 
     @OVERFLOWING
     def _aggregate(self, cohort: Cohort) -> Aggregated:
         begin, state = time.perf_counter(), self.state
         received = receive(cohort, state, self.number, self.dispatcher.rows, self.counts)
-        verdict, skipped = self._verdict(
+        judged, skipped = self._judged(
             Inputs(received.matrix, received.counts, received.clients, len(received.nonfinite))
         )
-        if verdict and not self._step(verdict):
-            verdict, skipped = None, DIVERGED
+        if judged and not self._step(judged):
+            judged, skipped = None, DIVERGED
+        verdict = judged.verdict if judged else None
         byzantine, norm, distance = measure(received, verdict)
         state.tally.judged(byzantine if verdict else None)
         self.seconds["aggregation"] = time.perf_counter() - begin
@@ -192,27 +189,30 @@ class Round:
             received.nonfinite, norm, distance, skipped,
         )  # fmt: skip
 
-    def _verdict(self, inputs: Inputs) -> tuple[Aggregate | None, str]:
-        """The rule's verdict, or None and why it could not be applied: then the round changes nothing."""
+    def _judged(self, inputs: Inputs) -> tuple[Judgement | None, str]:
+        """The server's judgement, or None and why it could not be applied: then the round changes nothing."""
         if not len(inputs.matrix):
             return None, "no usable update arrived"
+        dispatcher, number = self.dispatcher, self.number
+        extras = {"trusted": lambda _: dispatcher.trusted(number), "root_logits": dispatcher.root_logits}
         try:
-            return self._judge(inputs), ""
+            return judge(self.federation, self.state, number, inputs, extras), ""
         except RowsDoNotSuffice as error:
             return None, str(error)
 
-    def _step(self, verdict: Aggregate) -> bool:
+    def _step(self, judged: Judgement) -> bool:
         """Whether the server could take its step: a step to numbers that are not finite is not taken."""
         state, rows = self.state, self.dispatcher.rows
-        update = lasting(verdict.update, rows).astype(state.parameters.dtype, copy=False)
+        update = lasting(judged.verdict.update, rows).astype(state.parameters.dtype, copy=False)
         step = server_step(
             state.parameters, state.velocity, update, self.federation.scenario.server, self.federation.layout
         )
         if not np.isfinite(step.parameters).all():
             return False
         state.parameters, state.velocity = step
-        state.previous, memory = update, verdict.memory
-        state.memory = memory and {name: lasting(array, rows) for name, array in memory.items()}
+        state.previous = update
+        for path, memory in judged.memories.items():
+            state.remember(path, memory, rows)
         return True
 
     def _score(self, begin: float) -> RoundEnded:

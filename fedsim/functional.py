@@ -14,7 +14,7 @@ Tensors come back on their own device, without gradients; 16-bit floats are comp
 
 import operator
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ from fedsim.registry import Entry
 from fedsim.scenario.validation import check_settings
 from fedsim.supply import Item, Sample, Table
 
-Matrix = TypeVar("Matrix")
+Matrix = Any
 """A numpy array or a torch tensor."""
 
 NonFinite = Literal["screen", "raise"]
@@ -46,16 +46,18 @@ def aggregate(
     nonfinite: NonFinite = "screen",
     stream: Stream | None = None,
     seed: int | None = None,
+    details: bool = False,
     **given: Any,
-) -> Matrix:
+) -> Any:
     """The (d,) aggregate of an (n, d) matrix of updates by the rule of this name.
+
+    With `details` an Aggregate(update, weights, memory): a rule with a past takes `memory` in its next round.
 
     Rows with a NaN or an infinity are set aside and `f` is lowered by as many, or refused (`nonfinite="raise"`).
     """
     reading = _matrix("updates", updates)
     verdict = _called(aggregators[name], reading.array, nonfinite, _stream(stream, seed), given)
-    answer: Matrix = reading.answer(verdict.update)
-    return answer
+    return _answered(reading, verdict, details)
 
 
 def preaggregate(
@@ -66,16 +68,17 @@ def preaggregate(
     nonfinite: NonFinite = "screen",
     stream: Stream | None = None,
     seed: int | None = None,
+    details: bool = False,
     **given: Any,
-) -> Matrix:
+) -> Any:
     """The (m, d) rows that the pre-aggregator of this name makes of an (n, d) matrix of updates.
 
-    Rows with a NaN or an infinity are set aside and `f` is lowered by as many, or refused (`nonfinite="raise"`).
+    With `details` a Mixed(updates, shares, memory). Rows with a NaN or an infinity are set aside and `f` is lowered
+    by as many, or refused (`nonfinite="raise"`).
     """
     reading = _matrix("updates", updates)
     mixed = _called(preaggregators[name], reading.array, nonfinite, _stream(stream, seed), given)
-    answer: Matrix = reading.answer(mixed.updates)
-    return answer
+    return _answered(reading, mixed, details)
 
 
 def attack(
@@ -86,9 +89,13 @@ def attack(
     count: int,
     stream: Stream | None = None,
     seed: int | None = None,
+    details: bool = False,
     **given: Any,
-) -> Matrix:
-    """The (count, d) rows that the attack of this name sends, knowing an (h, d) matrix of honest updates."""
+) -> Any:
+    """The (count, d) rows that the attack of this name sends, knowing an (h, d) matrix of honest updates.
+
+    With `details` a Forged(updates, memory).
+    """
     entry = attacks[name]
     if entry.traits["poisons"] != "updates":
         raise ValueError(f"attack `{name}` poisons training examples: a matrix of updates is nothing to it")
@@ -100,9 +107,16 @@ def attack(
     own = {"honest": reading.array, "count": operator.index(count), "stream": _stream(stream, seed)}
     settings = _settings(entry, own, given)
     items = _items(entry, own, given, count, reading.array)
-    rows = forged_rows(entry.name, entry.function(*items, **settings), operator.index(count), reading.array.shape[1])
-    answer: Matrix = reading.answer(rows)
-    return answer
+    forged = forged_rows(entry.name, entry.function(*items, **settings), operator.index(count), reading.array.shape[1])
+    return _answered(reading, forged, details)
+
+
+def _answered(reading: Reading, answer: Any, details: bool) -> Any:
+    """The answer in the caller's kind of array: its first part, or all of it by name; a memory stays as it is."""
+    if not details:
+        return reading.answer(answer[0])
+    *parts, memory = answer
+    return type(answer)(*map(reading.answer, parts), memory)
 
 
 def _matrix(name: str, value: Any) -> Reading:

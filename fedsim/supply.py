@@ -94,6 +94,8 @@ def _logits(around: Sample) -> Array:
     return np.asarray(common + 0.7 * own, np.float32)
 
 
+MEMORY = Item("memory", "what it returned as memory in its last round, or None", None, lambda _: None, lambda _: None)
+ROUND = Item("round", "number of the round, from 1", None, lambda _: 1, lambda _: 1)
 STREAM = Item("stream", "the algorithm's own randomness for this round", None, lambda around: around.stream)
 
 RULES = table(
@@ -120,7 +122,7 @@ RULES = table(
         ("n", "r", "classes"),
         _logits,
     ),
-    Item("memory", "what the rule returned as memory last round, or None", None, lambda _: None, lambda _: None),
+    MEMORY,
     Item(
         "clients",
         "(n,) identity of each row's client",
@@ -133,7 +135,7 @@ RULES = table(
 )
 """What a rule may ask for."""
 
-MIXERS = table(RULES["updates"], STREAM)
+MIXERS = table(RULES["updates"], MEMORY, STREAM)
 """What a pre-aggregator may ask for."""
 
 UPDATE_ATTACKS = table(
@@ -166,6 +168,8 @@ UPDATE_ATTACKS = table(
         lambda around: np.arange(around.count),
         whole=True,
     ),
+    ROUND,
+    MEMORY,
     Item(
         "stream",
         "the attack's own randomness for this round; address each client below it",
@@ -195,6 +199,9 @@ DATA_ATTACKS = table(
         lambda _: np.arange(4),
     ),
     Item("classes", "number of classes", None, lambda _: 62),
+    ROUND,
+    Item("index", "the client's number among the clients of its adversary, from 0", None, lambda _: 1),
+    Item("colluders", "number of clients that its adversary holds", None, lambda _: 4),
     Item(
         "stream",
         "the client's own randomness for this attack, the same every round",

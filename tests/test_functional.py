@@ -96,7 +96,8 @@ def test_what_is_given_reaches_the_rule_in_numpy(seen):
     assert seen["clients"].tolist() == list(range(10, 17))
     assert type(seen["previous"]) is type(seen["parameters"]) is np.ndarray
     assert seen["parameters"].dtype == seen["previous"].dtype == np.float32
-    assert seen["memory"] is memory
+    np.testing.assert_array_equal(seen["memory"]["history"], memory["history"])
+    assert not seen["memory"]["history"].flags.writeable
     assert seen["stream"] == Stream.root(8)
     assert seen["f"] == 2
     fedsim.aggregate("probe", ROWS, stream=Stream.root(1).at("mine"))

@@ -126,7 +126,7 @@ class Sides:
     def ours(self) -> Array:
         """Every client's update, (n, d)."""
         everyone = range(self.workload.clients)
-        for _ in self.dispatcher.train(1, everyone, everyone):
+        for _ in self.dispatcher.train(1, [(client, client, None) for client in everyone]):
             pass
         return self.dispatcher.rows[: len(everyone)].copy()
 

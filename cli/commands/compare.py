@@ -194,7 +194,7 @@ def _record(run: ComparedRun, first: ComparedRun) -> dict[str, object]:
         "scenario": scenario_digest(run.scenario),
         "folder": str(run.folder or ""),
         "rule": run.scenario.aggregator.name,
-        "attack": " + ".join(plan.attack.name for plan in run.scenario.attacks),
+        "attack": " + ".join(plan.name for plan in run.scenario.attacks),
         "data": run.scenario.data.name,
         "partition": run.scenario.partition.name,
         "model": run.scenario.model.name,

@@ -105,10 +105,14 @@ def _condition(scenario: Scenario) -> str:
 
 
 def _attack(plan: Attack, population: int | None) -> str:
-    held = f"{attackers_wanted(plan, population)} of {population:,}" if population else _share(plan)
+    if plan.per_round is not None:
+        held = f"{plan.per_round} in each round"
+    else:
+        held = f"{attackers_wanted(plan, population)} of {population:,}" if population else _share(plan)
     when = [f"from round {plan.start}"] * (plan.start > 1) + [f"to {plan.stop}"] * (plan.stop is not None)
     when += [f"every {plan.every}"] * (plan.every > 1)
-    return " ".join([f"{described(plan.attack, 'attacks')} on {held}", *when])
+    what = " → ".join(described(step, "attacks") for step in plan.steps)
+    return " ".join([f"{what} on {held}", *when])
 
 
 def _share(plan: Attack) -> str:
@@ -130,6 +134,7 @@ def _model(scenario: Scenario, started: RunStarted) -> str:
 def _clients(scenario: Scenario, started: RunStarted) -> str:
     plan = scenario.clients
     words = [f"{min(plan.sampled, started.population):,} of {started.population:,} a round"]
+    words += ["stratified"] * (plan.sampling == "stratified")
     words += [f"drop-out {plan.dropout:.0%}"] * (plan.dropout > 0)
     words += [f"latency {described(plan.latency, 'latencies')}"] * (plan.latency.name != "constant")
     words += [f"deadline {plan.deadline:g} s"] if plan.deadline is not None else []

@@ -1,4 +1,4 @@
-"""Aggregation rules, (n, d) -> (d,), grouped by idea; `_family.py` holds their contract."""
+"""Aggregation rules, (n, d) -> (d,), grouped by idea; `contract.py` holds their contract."""
 
 from fedsim.aggregators.contract import (
     Aggregate,

@@ -1,6 +1,7 @@
-"""Attacks: forged rows and poisoned examples; `_family.py` holds their contracts."""
+"""Attacks: forged rows and poisoned examples; `contract.py` holds their contracts."""
 
 from fedsim.attacks.contract import (
+    Forged,
     Function,
     attack,
     attacks,
@@ -9,6 +10,7 @@ from fedsim.attacks.contract import (
 )
 
 __all__ = [
+    "Forged",
     "Function",
     "attack",
     "attacks",

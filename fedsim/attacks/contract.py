@@ -5,6 +5,8 @@ An update attack forges the rows of its clients after the honest clients have tr
     @attack("alie")
     def alie(honest, count, *, z: ... = None) -> Array:                     # (h, d) -> (count, d)
 
+One with a past returns Forged(rows, memory) and asks for `memory`.
+
 A data attack poisons the examples of one of its clients, which then trains honestly on them:
 
     @data_attack("label_flip")
@@ -21,15 +23,23 @@ Neither can write to its inputs. An attack that asks for `honest` is called with
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from fedsim.array_types import Array
-from fedsim.checked_calls import floats, guarded
+from fedsim.checked_calls import floats, guarded, memory
 from fedsim.registry import Registry
 from fedsim.signatures import supplied_items
 from fedsim.supply import DATA_ATTACKS, UPDATE_ATTACKS, Table
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Forged(NamedTuple):
+    """The rows that an attack on the updates sends, and what it carries to its next round."""
+
+    updates: Array  # (count, d)
+    memory: Mapping[str, Array] | None = None
+
 
 attacks = Registry("attacks", "attack", "fedsim.attacks", UPDATE_ATTACKS | DATA_ATTACKS)
 
@@ -100,6 +110,9 @@ def _adopt(name: str, function: Callable[..., Any]) -> object:
 attacks.adopt = _adopt
 
 
-def forged_rows(name: str, rows: Any, count: int, size: int) -> Array:
+def forged_rows(name: str, answer: Any, count: int, size: int) -> Forged:
     """What an attack on the updates made, if it is so many rows of so many coordinates; any number may stand there."""
-    return floats(f"attack `{name}`: rows", rows, (count, size))
+    forged = answer if isinstance(answer, Forged) else Forged(answer)
+    floats(f"attack `{name}`: rows", forged.updates, (count, size))
+    memory(f"attack `{name}`: memory", forged.memory)
+    return forged

@@ -1,4 +1,4 @@
-"""Datasets: names -> labelled images; `_family.py` holds the contract."""
+"""Datasets: names -> labelled images; `contract.py` holds the contract."""
 
 from fedsim.datasets.contract import (
     SUPPLIES,

@@ -1,4 +1,4 @@
-"""Latency laws: how long a client takes; `_family.py` holds the contract."""
+"""Latency laws: how long a client takes; `contract.py` holds the contract."""
 
 from fedsim.latencies.contract import (
     SUPPLIES,

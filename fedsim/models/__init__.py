@@ -1,4 +1,4 @@
-"""Models: (shape, classes) -> torch module; `_family.py` holds the contract."""
+"""Models: (shape, classes) -> torch module; `contract.py` holds the contract."""
 
 from fedsim.models.contract import (
     SUPPLIES,

@@ -1,4 +1,4 @@
-"""The clients' optimizers; `_family.py` holds the contract."""
+"""The clients' optimizers; `contract.py` holds the contract."""
 
 from fedsim.optimizers.contract import (
     SUPPLIES,

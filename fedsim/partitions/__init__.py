@@ -1,4 +1,4 @@
-"""Partitions: whose examples are whose; `_family.py` holds the contract."""
+"""Partitions: whose examples are whose; `contract.py` holds the contract."""
 
 from fedsim.partitions.contract import (
     DEFAULT_CLIENTS,

@@ -1,4 +1,4 @@
-"""Pre-aggregators, (n, d) -> (m, d), applied in order before the rule; `_family.py` holds their contract."""
+"""Pre-aggregators, (n, d) -> (m, d), applied in order before the rule; `contract.py` holds their contract."""
 
 from fedsim.preaggregators.contract import (
     Mixed,

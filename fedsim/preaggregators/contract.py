@@ -12,7 +12,7 @@ import numpy as np
 
 from fedsim.aggregators.contract import Condition, as_rows, check_condition
 from fedsim.array_types import Array
-from fedsim.checked_calls import by_name, finite_answer, floats, guarded, require_item, shares
+from fedsim.checked_calls import by_name, finite_answer, floats, guarded, memory, require_item, shares
 from fedsim.registry import Registry
 from fedsim.supply import MIXERS
 
@@ -24,6 +24,7 @@ class Mixed(NamedTuple):
 
     updates: Array  # (m, d)
     shares: Array  # (m, n) how much each input row counts in each output row; every row sums to 1
+    memory: Mapping[str, Array] | None = None  # what one with a past carries to the next round
 
 
 preaggregators = Registry("preaggregators", "pre-aggregator", "fedsim.preaggregators", MIXERS)
@@ -65,4 +66,5 @@ def _checked(name: str, answer: Any, rows: Array) -> Mixed:
     floats(f"pre-aggregator `{name}`: updates", mixed.updates, (None, rows.shape[1]))
     finite_answer(f"pre-aggregator `{name}`: updates", mixed.updates, rows)
     shares(f"pre-aggregator `{name}`: shares", mixed.shares, (len(mixed.updates), len(rows)))
+    memory(f"pre-aggregator `{name}`: memory", mixed.memory)
     return mixed

@@ -24,7 +24,7 @@ from fedsim.runs.event_json import built, plain, typed
 from fedsim.simulation.clock import Arrival
 from fedsim.simulation.state import InFlight, State, Tally
 
-FORMAT = 2
+FORMAT = 3
 KEPT = 3
 """Newest checkpoints that stay in a results folder."""
 ARRAYS, REST = "state.safetensors", "state.json"
@@ -110,7 +110,8 @@ def _paths(folder: Path) -> list[Path]:
 
 def _arrays(state: State) -> dict[str, Array]:
     named = {"parameters": state.parameters, "previous": state.previous, "velocity": state.velocity}
-    named |= {f"memory.{name}": array for name, array in (state.memory or {}).items()}
+    for path, memory in state.memories.items():
+        named |= {_memory_name(path, name): array for name, array in memory.items()}
     named |= {f"momenta.{client}": array for client, array in state.momenta.items()}
     return named | {f"in_flight.{place}": update.row for place, update in enumerate(state.in_flight)}
 
@@ -132,7 +133,7 @@ class _Rest:
 
     round: int
     time: float
-    remembers: bool  # whether the rule has a memory, be it empty
+    remembers: tuple[str, ...]  # paths of what has a memory, be it empty; sorted
     tally: Tally
     in_flight: tuple[_InFlight, ...]
 
@@ -140,7 +141,7 @@ class _Rest:
 def _rest(state: State) -> dict[str, Any]:
     """All of the state but its arrays."""
     in_flight = tuple(_InFlight(*each.arrival, each.count, each.byzantine) for each in state.in_flight)
-    rest: dict[str, Any] = plain(_Rest(state.round, state.time, state.memory is not None, state.tally, in_flight))
+    rest: dict[str, Any] = plain(_Rest(state.round, state.time, tuple(sorted(state.memories)), state.tally, in_flight))
     return rest
 
 
@@ -155,7 +156,7 @@ def _state(path: Path, rest: dict[str, Any], arrays: dict[str, Array]) -> State:
         arrays.pop("parameters"),
         arrays.pop("previous"),
         arrays.pop("velocity"),
-        dict(_taken("memory.", arrays)) if found.remembers else None,
+        {path: dict(_taken(_memory_name(path, ""), arrays)) for path in found.remembers},
         {int(client): array for client, array in _taken("momenta.", arrays)},
         tuple(
             InFlight(
@@ -170,6 +171,11 @@ def _state(path: Path, rest: dict[str, Any], arrays: dict[str, Array]) -> State:
     )
     _check_shapes(state, arrays)
     return state
+
+
+def _memory_name(path: str, name: str) -> str:
+    """Of an array in the memory of what acts at this path; no path has a bar in it."""
+    return f"memories.{path}|{name}"
 
 
 def _taken(prefix: str, arrays: dict[str, Array]) -> Iterator[tuple[str, Array]]:

@@ -30,7 +30,7 @@ def asked(scenario: Scenario) -> dict[str, Any]:
         "data": scenario.data.name,
         "partition": scenario.partition.name,
         "model": scenario.model.name,
-        "attacks": [each.attack.name for each in scenario.attacks],
+        "attacks": [each.name for each in scenario.attacks],
         "rule": scenario.aggregator.name,
         "preaggregators": [each.name for each in scenario.preaggregators],
         "settings": recorded_settings(scenario),

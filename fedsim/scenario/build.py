@@ -36,9 +36,11 @@ def decompose(scenario: Any) -> dict[str, Any]:
     cls: type = type(scenario)
     for name, hint in _hints(cls).items():
         value, choice = getattr(scenario, name), _choice(hint)
+        if value is None:
+            continue
         if choice is not None and choice.flat:
             table |= _plain(value)
-        elif value is not None:
+        else:
             table[name] = _plain(value)
     return table
 
@@ -97,7 +99,7 @@ def _part(name: str, hint: Any, values: dict[str, Any], path: Path, problems: li
     """The field with its tables turned into choices and sections; nothing where pydantic can do it alone."""
     choice, inner = _choice(hint), _member(hint)
     if choice is not None and choice.flat:
-        return {name: _flat_choice(choice, values, path, problems)}
+        return _flat_choice(name, choice, values, path, problems)
     if choice is not None:
         table = values.get(name, {"name": DEFAULTS[choice.family]} if choice.family in DEFAULTS else {})
         if isinstance(table, Mapping) and choice.family in NAMELESS:
@@ -133,11 +135,15 @@ def _builder(inner: Any) -> Callable[[Any, Path, list[Problem]], Any] | None:
     return None
 
 
-def _flat_choice(choice: In, values: dict[str, Any], path: Path, problems: list[Problem]) -> Choice:
-    """A choice whose name and settings stand among the section's own keys, which are taken out."""
+def _flat_choice(
+    name: str, choice: In, values: dict[str, Any], path: Path, problems: list[Problem]
+) -> dict[str, Choice]:
+    """A choice whose name and settings stand among the section's own keys, which are taken out; none for a chain."""
     own = _own_keys(choice)
+    if "name" not in values and any(key in values for key in CHAIN):
+        return {}  # what else stands there is no key of the section, and is refused as such
     table = {key: values.pop(key) for key in list(values) if key not in own}
-    return _choose(choice.family, table, path, problems, beside=own)
+    return {name: _choose(choice.family, table, path, problems, beside=own)}
 
 
 def _choose(family: str, table: Any, path: Path, problems: list[Problem], beside: tuple[str, ...] = ()) -> Choice:
@@ -169,6 +175,8 @@ DEFAULTS: dict[str, Any] = {
     if (In_ := next((m for m in get_args(hint)[1:] if isinstance(m, In)), None)) is not None
 }
 """The algorithm of each family that a scenario gets without asking."""
+CHAIN = ("data", "updates")
+"""Keys that stand in the place of an adversary's name."""
 NAMELESS = {"optimizers", "latencies"}
 """Families whose usual member is meant by a table without a name: `[training.optimizer]` with `lr = 0.1` is SGD."""
 
@@ -196,9 +204,11 @@ def _choice(hint: Any) -> In | None:
 
 
 def _member(hint: Any) -> Any:
-    """The item type of a tuple field, or the non-None member of an optional one."""
+    """The item type of a tuple field, be it optional, or the non-None member of another optional one."""
     arguments = [argument for argument in get_args(hint) if argument not in (type(None), Ellipsis)]
-    return arguments[0] if get_origin(hint) in (tuple, Union, UnionType) and arguments else None
+    if get_origin(hint) not in (tuple, Union, UnionType) or not arguments:
+        return None
+    return _member(arguments[0]) if get_origin(arguments[0]) is tuple else arguments[0]
 
 
 @cache

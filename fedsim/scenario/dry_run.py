@@ -3,7 +3,7 @@
 A rule's own precondition is not repeated here: it is called with as many rows as a round brings, and has its say.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 from math import ceil
@@ -13,21 +13,19 @@ import numpy as np
 
 from fedsim.aggregators.contract import Aggregate, Condition, aggregators, check_condition
 from fedsim.array_types import Array
-from fedsim.attacks.contract import attacks, forged_rows
 from fedsim.checked_calls import refusal
 from fedsim.errors import Problem
 from fedsim.latencies.contract import latencies
 from fedsim.preaggregators.contract import Mixed, preaggregators
 from fedsim.randomness import Stream
-from fedsim.registry import BYZANTINE, Entry, Registry
+from fedsim.registry import BYZANTINE, Registry
+from fedsim.scenario.adversary_checks import WIDTH, refused, wrong_adversary, wrong_together
 from fedsim.scenario.compatibility import too_many_parts, unfit
-from fedsim.scenario.sections import Attack, Choice, Scenario, attackers_wanted
-from fedsim.supply import DATA_ATTACKS, MIXERS, RULES, UPDATE_ATTACKS, Sample, samples
+from fedsim.scenario.sections import Choice, Scenario
+from fedsim.supply import MIXERS, RULES, Sample, samples
 
 Path = tuple[str | int, ...]
 
-WIDTH = 6
-"""Coordinates of the tiny matrix."""
 MOST_ROWS = 2_000
 """Rehearse with no more rows than this; of larger rounds only the declared conditions are checked."""
 
@@ -54,9 +52,9 @@ def dry_run(scenario: Scenario, wrong: Sequence[Path] = ()) -> list[Problem]:
             found += _clients(scenario)
         for place, plan in enumerate(scenario.attacks):
             if sound(("attacks", place), population):
-                found += _attack(plan, place, scenario)
+                found += wrong_adversary(plan, place, scenario)
         if sound(("attacks",), population):
-            found += [*_too_many(scenario), *_shared_ids(scenario)]
+            found += wrong_together(scenario)
         if sound(*rows, ("preaggregators",), ("aggregator",), ("root", "size")):
             found += _server(scenario)
         if sound(("clients", "latency")):
@@ -88,62 +86,6 @@ def _clients(scenario: Scenario) -> list[Problem]:
         message = f"can never be reached with {clients.sampled} sampled clients"
         problems.append(Problem(("clients", "quorum"), message, clients.quorum))
     return problems
-
-
-def _attack(plan: Attack, place: int, scenario: Scenario) -> list[Problem]:
-    path, problems = ("attacks", place), []
-    given = [key for key in ("count", "fraction", "ids") if getattr(plan, key) is not None]
-    if len(given) != 1:
-        wish = f"got {', '.join(given)}" if given else "none is given"
-        problems.append(Problem((*path, "count"), f"give one of count, fraction and ids: {wish}"))
-    if plan.stop is not None and plan.stop < plan.start:
-        problems.append(Problem((*path, "stop"), f"is before start = {plan.start}", plan.stop))
-    population = scenario.clients.population
-    if population is not None and plan.ids and max(plan.ids) >= population:
-        problems.append(Problem((*path, "ids"), f"clients are 0 to {population - 1}, got {max(plan.ids)}", plan.ids))
-    if plan.ids is not None and len(set(plan.ids)) < len(plan.ids):
-        problems.append(Problem((*path, "ids"), "names a client twice", plan.ids))
-    message = _try_attack(plan.attack)
-    return [*problems, Problem((*path, "name"), message, plan.attack.name)] if message else problems
-
-
-def _try_attack(choice: Choice) -> str:
-    rows = Stream.root(0).at("rows").numpy().standard_normal((4, WIDTH)).astype(np.float32)
-    entry = attacks[choice.name]
-    items = UPDATE_ATTACKS if entry.traits["poisons"] == "updates" else DATA_ATTACKS
-    stand_ins = samples(items, entry.supplied, Sample(rows, Stream.root(0)))
-    return _refusal(entry, stand_ins, choice)
-
-
-def _refusal(entry: Entry, stand_ins: Mapping[str, Any], choice: Choice) -> str:
-    """What the algorithm says against its settings, or nothing."""
-    try:
-        answer = entry.call(stand_ins, choice.settings)
-        if entry.traits.get("poisons") == "updates":
-            forged_rows(entry.name, answer, 2, WIDTH)
-    except Exception as error:
-        return refusal(error, entry.name, entry.function)
-    return ""
-
-
-def _too_many(scenario: Scenario) -> list[Problem]:
-    population = scenario.clients.population
-    if population is None:
-        return []
-    wanted = sum(attackers_wanted(plan, population) for plan in scenario.attacks)
-    if wanted <= population:
-        return []
-    return [Problem(("attacks",), f"want {wanted} clients in all, and there are {population}")]
-
-
-def _shared_ids(scenario: Scenario) -> list[Problem]:
-    owner: dict[int, int] = {}
-    for place, plan in enumerate(scenario.attacks):
-        for client in plan.ids or ():
-            if owner.setdefault(client, place) != place:
-                message = f"client {client} belongs to attacks[{owner[client]}] already"
-                return [Problem(("attacks", place, "ids"), message, plan.ids)]
-    return []
 
 
 def rows_seen(scenario: Scenario) -> list[int]:
@@ -227,5 +169,5 @@ def _unfit(path: tuple[str | int, ...], choice: Choice, message: str, attempt: A
 def _latency(scenario: Scenario) -> list[Problem]:
     choice = scenario.clients.latency
     stand_ins: dict[str, Any] = {"clients": np.arange(2), "round": 1, "stream": Stream.root(0)}
-    message = _refusal(latencies[choice.name], stand_ins, choice)
+    message = refused(latencies[choice.name], stand_ins, choice)
     return [Problem(("clients", "latency"), message, choice.name)] if message else []

@@ -6,11 +6,13 @@ of whole numbers, exact to the last digit, for cohorts of up to 2,000 clients, a
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from fedsim.aggregators.contract import Condition, aggregators
 from fedsim.datasets.contract import datasets
+from fedsim.exact_fractions import apportioned
 from fedsim.preaggregators.contract import preaggregators
 from fedsim.registry import Entry
 from fedsim.scenario.dry_run import rows_seen
@@ -74,16 +76,30 @@ def chance_of_fewer(sampled: int, dropout: float, needed: int) -> float:
 def exposure(scenario: Scenario, population: int) -> Exposure | None:
     """How often the cohort holds more Byzantine clients than are tolerated; None where nobody attacks."""
     held = [attackers_wanted(adversary, population) for adversary in scenario.attacks]
-    if not any(held):
+    anew = [adversary.per_round or 0 for adversary in scenario.attacks]
+    if not any(held) and not any(anew):
         return None
     sampled = min(scenario.clients.sampled, population)
     f = tolerated(scenario)
     schedule = _schedule(scenario.attacks, scenario.rounds)
-    numbers = {acting: min(population, sum(held[index] for index in acting)) for acting in schedule}
-    chances = {number: chance_of_more(population, number, sampled, f) for number in set(numbers.values())}
-    most = max(numbers.values(), default=0)
-    expected = sum(rounds * chances[numbers[acting]] for acting, rounds in schedule.items())
-    return Exposure(f, most, chances.get(most, 0.0), expected)
+    in_cohort = dict(enumerate(_apportioned(sampled, held, population) if _stratified(scenario) else ()))
+    chances = {}
+    for acting in schedule:
+        fixed = sum(in_cohort.get(index, 0) + anew[index] for index in acting)
+        drawn = 0 if in_cohort else min(population, sum(held[index] for index in acting))
+        chances[acting] = chance_of_more(population, drawn, sampled, f - fixed)
+    most = max((min(population, sum(held[index] + anew[index] for index in acting)) for acting in schedule), default=0)
+    expected = sum(rounds * chances[acting] for acting, rounds in schedule.items())
+    return Exposure(f, most, max(chances.values(), default=0.0), expected)
+
+
+def _stratified(scenario: Scenario) -> bool:
+    return scenario.clients.sampling == "stratified"
+
+
+def _apportioned(sampled: int, held: Sequence[int], population: int) -> list[int]:
+    """How many clients of each adversary are in every stratified cohort."""
+    return apportioned(sampled, [population - sum(held), *held])[1:]
 
 
 def tolerated(scenario: Scenario) -> int:

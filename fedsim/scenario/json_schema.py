@@ -4,13 +4,14 @@ Everything in it is read from the same places as everything else: the sections' 
 and the algorithms' signatures.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from fedsim.registry import Entry
-from fedsim.scenario.build import DEFAULTS, NAMELESS, families
+from fedsim.scenario.adversary_checks import HOLDING
+from fedsim.scenario.build import CHAIN, DEFAULTS, NAMELESS, families
 from fedsim.scenario.sections import Attack, Clients, In, Scenario, Training
 from fedsim.scenario.validation import settings_adapter
 
@@ -33,7 +34,8 @@ def scenario_schema() -> Node:
     for cls, node in ((Scenario, scenario), (Clients, sections["Clients"]), (Training, sections["Training"])):
         _point_at_families(cls, node)
     sections["Attack"] = _attack(sections["Attack"])
-    chosen = {family: _family(family) for family in families() if family != "attacks"}
+    chosen = {family: _family(list(families()[family])) for family in families() if family != "attacks"}
+    chosen |= {f"{kind}_attacks": _family(_attacks(kind)) for kind in CHAIN}
     head = {"$schema": DIALECT, "title": "A fedsim scenario"}
     schema: Node = head | scenario | {"$defs": sections | chosen}
     return schema
@@ -102,9 +104,8 @@ def _arguments(annotation: Any) -> tuple[Any, ...]:
     return () if hasattr(annotation, "__metadata__") else getattr(annotation, "__args__", ())
 
 
-def _family(family: str) -> Node:
+def _family(entries: Sequence[Entry]) -> Node:
     """A bare name where nothing else must be said, an address of own code, or a table that names the algorithm."""
-    entries = list(families()[family])
     bare = [name for entry in entries if not _required(entry) for name in (entry.name, *entry.aliases)]
     tables = [_table(entry, {}) for entry in entries]
     return {"anyOf": [*([{"enum": sorted(bare)}] if bare else []), ADDRESSED, *tables, _addressed({})]}
@@ -131,12 +132,31 @@ def _required(entry: Entry) -> list[str]:
     return [setting.name for setting in entry.settings.values() if setting.required]
 
 
+def _attacks(kind: str) -> list[Entry]:
+    return [entry for entry in families()["attacks"] if entry.traits["poisons"] == kind]
+
+
 def _attack(section: Node) -> Node:
-    """An attack's settings stand beside the section's own keys: one table for each attack."""
+    """An attack's settings stand beside the section's own keys: one table for each attack, and one for chains."""
     flat = next(name for name, annotation in Attack.__annotations__.items() if _mark(annotation))
-    own = {name: node for name, node in section["properties"].items() if name != flat}
+    own = {name: node for name, node in section["properties"].items() if name not in (flat, *CHAIN)}
+    chain = {
+        kind: section["properties"][kind] | {"items": {"$ref": f"#/$defs/{kind}_attacks"}, "minItems": 1}
+        for kind in CHAIN
+    }
     return {
         "description": section["description"],
-        "anyOf": [*(_table(entry, own) for entry in families()["attacks"]), _addressed(own)],
-        "oneOf": [{"required": [key]} for key in ("count", "fraction", "ids")],
+        "anyOf": [*(_table(entry, own) for entry in families()["attacks"]), _addressed(own), _chain(own | chain)],
+        "oneOf": [{"required": [key]} for key in HOLDING],
+    }
+
+
+def _chain(properties: Mapping[str, Node]) -> Node:
+    """An adversary without a name, which says step by step what it does."""
+    return {
+        "type": "object",
+        "description": "An adversary of several steps.",
+        "properties": dict(properties),
+        "anyOf": [{"required": [kind]} for kind in CHAIN],
+        "additionalProperties": False,
     }

@@ -61,6 +61,8 @@ class Clients:
     """Clients in the federation; when not given the partition decides: one a writer, or 100."""
     sampled: Count = 10
     """Clients sampled in each round, without replacement."""
+    sampling: Literal["uniform", "stratified"] = "uniform"
+    """uniform: every cohort is as likely; stratified: each adversary has as many clients in every cohort."""
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Chance that a sampled client never answers, drawn for each client and round."""
     latency: Annotated[Choice, In("latencies")] = Choice("constant")
@@ -99,16 +101,22 @@ class Training:
 
 @section
 class Attack:
-    """An attack, the clients that it holds, and when it acts."""
+    """An adversary: what it does, the clients that it holds, and when it acts."""
 
-    attack: Annotated[Choice, In("attacks", flat=True)]
-    """The attack by name, its settings beside it."""
+    attack: Annotated[Choice | None, In("attacks", flat=True)] = None
+    """The attack by name, its settings beside it; or leave out the name and give a chain: data, updates or both."""
+    data: tuple[Annotated[Choice, In("attacks")], ...] | None = None
+    """Of a chain: the attacks on its clients' examples, in order."""
+    updates: tuple[Annotated[Choice, In("attacks")], ...] | None = None
+    """Of a chain: the attacks on the rows that its clients send, in order, each on what the one before left."""
     count: Annotated[int, Ge(0), Le(10**9)] | None = None
-    """How many clients it holds, drawn once for the whole run; give one of count, fraction and ids."""
+    """How many clients it holds, drawn once for the whole run; give one of count, fraction, ids and per_round."""
     fraction: Share | None = None
     """The share of the population it holds, rounded down."""
     ids: Annotated[tuple[Annotated[int, Ge(0)], ...], MaxLen(10**6)] | None = None
     """Exactly which clients it holds, from 0."""
+    per_round: Annotated[int, Ge(0), Le(10**9)] | None = None
+    """How many of the sampled clients it holds, drawn anew in each round in which it acts."""
     start: Annotated[int, Ge(1)] = 1
     """First round in which it acts."""
     stop: Annotated[int, Ge(1)] | None = None
@@ -117,6 +125,16 @@ class Attack:
     """It acts in every so many rounds from the first; between, its clients are honest."""
     knowledge: Literal["all", "colluders", "own"] = "all"
     """Honest updates it sees: all of them, those its own clients would have sent, or each client only its own."""
+
+    @property
+    def steps(self) -> tuple[Choice, ...]:
+        """What it does, in order."""
+        return (self.attack,) if self.attack is not None else (*(self.data or ()), *(self.updates or ()))
+
+    @property
+    def name(self) -> str:
+        """Its steps by name: `label_flip → scale`."""
+        return " → ".join(step.name for step in self.steps)
 
     def acts(self, round: int) -> bool:
         """Whether it acts in this round."""
@@ -221,7 +239,7 @@ class Scenario:
 
 
 def attackers_wanted(adversary: Attack, population: int) -> int:
-    """How many clients an attack holds in a population."""
+    """How many clients an adversary holds in a population for the whole run."""
     if adversary.ids is not None:
         return len(adversary.ids)
     return adversary.count if adversary.count is not None else int(portion(adversary.fraction or 0, population))

@@ -33,6 +33,21 @@ class ClientSet(Protocol):
     def among(self, clients: Integers) -> Mask:
         """(k,) which of these clients they are."""
 
+    def ranks(self, clients: Integers) -> Integers:
+        """(k,) the number of each of these clients, all of them held, among those held: from 0."""
+
+    def draw(self, count: int, generator: np.random.Generator) -> Integers:
+        """So many of them, every choice as likely."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A client that an adversary acts through in a round."""
+
+    adversary: int  # place in the scenario
+    index: int  # the client's number among the adversary's, from 0
+    colluders: int  # clients that the adversary holds
+
 
 @dataclass(frozen=True)
 class Listed:
@@ -46,6 +61,14 @@ class Listed:
     def among(self, clients: Integers) -> Mask:
         """Which of these clients are listed."""
         return np.isin(clients, self.clients)
+
+    def ranks(self, clients: Integers) -> Integers:
+        """Their places in the list."""
+        return np.searchsorted(self.clients, clients)
+
+    def draw(self, count: int, generator: np.random.Generator) -> Integers:
+        """Some of the list."""
+        return generator.choice(self.clients, count, replace=False)
 
 
 @dataclass(frozen=True)
@@ -62,6 +85,21 @@ class Order:
         while (outside := places >= self.size).any():
             places[outside] = self._pass(places[outside], half)
         return places
+
+    def numbers(self, places: Integers) -> Integers:
+        """The number that has each place: the way back."""
+        half = max(1, -(-int(self.size - 1).bit_length() // 2))
+        numbers = self._pass_back(np.asarray(places, np.uint64), half)
+        while (outside := numbers >= self.size).any():
+            numbers[outside] = self._pass_back(numbers[outside], half)
+        return numbers.astype(np.int64)
+
+    def _pass_back(self, numbers: NDArray[np.uint64], half: int) -> NDArray[np.uint64]:
+        shift, mask = np.uint64(half), np.uint64(2**half - 1)
+        left, right = numbers >> shift, numbers & mask
+        for key in self.keys[::-1]:
+            left, right = right ^ (_mixed(left ^ key) & mask), left
+        return (left << shift) | right
 
     def _pass(self, numbers: NDArray[np.uint64], half: int) -> NDArray[np.uint64]:
         shift, mask = np.uint64(half), np.uint64(2**half - 1)
@@ -86,25 +124,42 @@ class Stretch:
     def among(self, clients: Integers) -> Mask:
         """Which of these clients have a place in the stretch."""
         free = ~np.isin(clients, self.named)
-        places = self.order.places(clients[free] - np.searchsorted(self.named, clients[free]))
+        places = self._places(clients[free])
         mask = free.copy()
         mask[free] = (places >= self.begin) & (places < self.end)
         return mask
 
+    def ranks(self, clients: Integers) -> Integers:
+        """Their places, counted from the beginning of the stretch."""
+        return self._places(clients).astype(np.int64) - self.begin
+
+    def draw(self, count: int, generator: np.random.Generator) -> Integers:
+        """Whoever has places drawn from the stretch."""
+        places = generator.choice(len(self), count, replace=False) + self.begin
+        numbers = self.order.numbers(places)  # of those that no attack names
+        return numbers + np.searchsorted(self.named - np.arange(len(self.named)), numbers, side="right")
+
+    def _places(self, clients: Integers) -> NDArray[np.uint64]:
+        return self.order.places(clients - np.searchsorted(self.named, clients))
+
 
 def draw_controlled(
     ids: Sequence[Sequence[int] | None], wanted: Sequence[int], population: int, stream: Stream
-) -> tuple[ClientSet, ...]:
-    """Each attack's clients: those it names, and for the rest a draw from whoever is left, attack after attack."""
+) -> tuple[tuple[ClientSet, ...], ClientSet]:
+    """Each attack's clients, and those that no attack holds.
+
+    They are those it names, and for the rest a draw from whoever is left, attack after attack.
+    """
     named = np.unique(np.array([client for given in ids for client in given or ()], np.int64))
     few = population - len(named) <= MANY
     draw = _listed if few else _stretches
     counts = [0 if given is not None else count for given, count in zip(ids, wanted, strict=True)]
-    drawn = draw(counts, named, population, stream)
-    return tuple(
+    *drawn, free = draw(counts, named, population, stream)
+    held = tuple(
         other if given is None else Listed(np.sort(np.array(given, np.int64)))
         for given, other in zip(ids, drawn, strict=True)
     )
+    return held, free
 
 
 def _listed(counts: Sequence[int], named: Integers, population: int, stream: Stream) -> list[ClientSet]:
@@ -114,13 +169,14 @@ def _listed(counts: Sequence[int], named: Integers, population: int, stream: Str
         held = np.sort(stream.at(place).numpy().choice(free, count, replace=False) if count else free[:0])
         free = np.setdiff1d(free, held, assume_unique=True)
         found.append(Listed(held))
-    return found
+    return [*found, Listed(free)]
 
 
 def _stretches(counts: Sequence[int], named: Integers, population: int, stream: Stream) -> list[ClientSet]:
     keys = stream.at("order").numpy().integers(0, 2**64, PASSES, np.uint64)
-    order, ends = Order(population - len(named), keys), np.cumsum([0, *counts]).tolist()
-    return [Stretch(order, named, begin, end) for begin, end in pairwise(ends)]
+    size = population - len(named)
+    ends = [*np.cumsum([0, *counts]).tolist(), size]
+    return [Stretch(Order(size, keys), named, begin, end) for begin, end in pairwise(ends)]
 
 
 def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -9,13 +9,14 @@ from typing import TypeVar
 import numpy as np
 
 from fedsim.array_types import Array, Integers
-from fedsim.attacks.contract import attacks
 from fedsim.datasets.contract import Examples
 from fedsim.errors import ClientFailed
 from fedsim.execution.pool import JobFailed, Pool, WorkersDied
 from fedsim.execution.sending import Sent
 from fedsim.execution.shared_memory import Arena
 from fedsim.partitions.contract import Split
+from fedsim.scenario.chains import poisoning
+from fedsim.simulation.adversaries import Held
 from fedsim.simulation.federation import Federation
 from fedsim.training.batch import BatchResult, ClientBatch, train_batch
 from fedsim.training.client import ClientJob, Poison, Site, Stretch
@@ -41,15 +42,13 @@ class Dispatcher:
         inputs, targets = arena.of(federation.train.inputs), arena.of(federation.train.targets)
         self._own = _examples(federation, arena)
         self._site = Site(federation.kind, federation.scenario.training, inputs, targets, parameters, rows)
-        data_attacks = {  # by their place in the scenario
-            index: attacks[adversary.attack.name]
-            for index, adversary in enumerate(federation.scenario.attacks)
-            if attacks[adversary.attack.name].traits["poisons"] == "data"
-        }
-        self._poisoners = {
-            index: (Sent(entry.bound(federation.scenario.attacks[index].attack.settings)), bool(entry.traits["apart"]))
-            for index, entry in data_attacks.items()
-        }
+        self._poisons = [  # of each adversary the data attacks of its chain
+            [
+                (Sent(step.entry.bound(step.choice.settings)), bool(step.entry.traits["apart"]))
+                for step in poisoning(each)
+            ]
+            for each in federation.scenario.attacks
+        ]
         self._test = self._exam(arena, federation.test)
         self._validation = self._exam(arena, _chosen(federation.train, federation.validation))
         self._root = arena.of(federation.train.inputs[federation.root])
@@ -63,11 +62,13 @@ class Dispatcher:
         """Let every process see these global parameters."""
         self._parameters[:] = parameters
 
-    def train(self, round: int, clients: Sequence[int], rows: Sequence[int]) -> Iterator[BatchResult]:
-        """Local work of these clients, each written to its row, in fixed batches and in order."""
+    def train(self, round: int, work: Sequence[tuple[int, int, Held | None]]) -> Iterator[BatchResult]:
+        """Local work of (client, its row, who holds it in this round), in fixed batches and in order."""
         jobs = [
-            ClientJob(client, row, self._own(client), self.turn(round, "client", client), self._poisons(round, client))
-            for client, row in zip(clients, rows, strict=True)
+            ClientJob(
+                client, row, self._own(client), self.turn(round, "client", client), self._poisoned(round, client, held)
+            )
+            for client, row, held in work
         ]
         return self._sent(round, jobs)
 
@@ -109,13 +110,14 @@ class Dispatcher:
         inputs, targets = arena.of(examples.inputs), arena.of(examples.targets)
         return Exam(self._federation.kind, self._site.parameters, inputs, targets)
 
-    def _poisons(self, round: int, client: int) -> tuple[Poison, ...]:
-        """Data attacks that hold this client and act in this round."""
+    def _poisoned(self, round: int, client: int, held: Held | None) -> tuple[Poison, ...]:
+        """The data attacks of the adversary that holds this client in this round."""
+        if held is None:
+            return ()
+        stream = self._federation.stream.at("attack", held.adversary, "client", client)
         return tuple(
-            Poison(attack, self._federation.stream.at("attack", index, "client", client), apart)
-            for index, (attack, apart) in self._poisoners.items()
-            if self._federation.scenario.attacks[index].acts(round)
-            and self._federation.controlled[index].among(np.array([client])).all()
+            Poison(attack, stream.at("step", place) if place else stream, apart, round, held.index, held.colluders)
+            for place, (attack, apart) in enumerate(self._poisons[held.adversary])
         )
 
     def _sent(self, round: int, jobs: Sequence[ClientJob]) -> Iterator[BatchResult]:

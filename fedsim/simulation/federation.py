@@ -39,7 +39,8 @@ class Federation:
     kind: ModelKind
     parameters: Array  # (d,) before the first round
     layout: Layout  # of such vectors
-    controlled: tuple[ClientSet, ...]  # for each attack the clients that it holds
+    controlled: tuple[ClientSet, ...]  # for each adversary the clients that it holds over the whole run
+    free: ClientSet  # those that none holds
 
     @property
     def population(self) -> int:
@@ -49,12 +50,6 @@ class Federation:
     def examples_of(self, client: int) -> Integers:
         """Indices of `train` that a client holds."""
         return self.held[self.shares[client]]
-
-    def held_by(self, clients: Integers) -> dict[int, int]:
-        """Which of these clients some attack holds, and the attack's place in the scenario."""
-        return {
-            int(client): index for index, held in enumerate(self.controlled) for client in clients[held.among(clients)]
-        }
 
 
 def build_federation(scenario: Scenario, progress: Progress = silent) -> Federation:
@@ -70,7 +65,7 @@ def build_federation(scenario: Scenario, progress: Progress = silent) -> Federat
     start = fitted(kind, scenario, shares)
     return Federation(
         scenario, stream, data.train, _limited(data.test, scenario.evaluation.limit), root, validation, held, shares,
-        kind, *start, _controlled(scenario, len(shares), stream.at("attackers")),
+        kind, *start, *_controlled(scenario, len(shares), stream.at("attackers")),
     )  # fmt: skip
 
 
@@ -127,7 +122,7 @@ def _limited(test: Examples, limit: int | None) -> Examples:
     return Examples(test.inputs[chosen], test.targets[chosen], None)
 
 
-def _controlled(scenario: Scenario, population: int, stream: Stream) -> tuple[ClientSet, ...]:
+def _controlled(scenario: Scenario, population: int, stream: Stream) -> tuple[tuple[ClientSet, ...], ClientSet]:
     wanted = [attackers_wanted(adversary, population) for adversary in scenario.attacks]
     named = np.array([client for adversary in scenario.attacks for client in adversary.ids or ()], np.int64)
     if sum(wanted) > population or (len(named) and named.max() >= population):

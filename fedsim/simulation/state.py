@@ -9,6 +9,8 @@ from fedsim.array_types import Array
 from fedsim.errors import RunFailed
 from fedsim.simulation.clock import Arrival
 
+Memory = Mapping[str, Array]
+
 
 @dataclass
 class Tally:
@@ -66,7 +68,7 @@ class State:
     parameters: Array  # (d,)
     previous: Array  # (d,) last aggregate
     velocity: Array  # (d,) server momentum
-    memory: Mapping[str, Array] | None = None  # of the rule
+    memories: Mapping[str, Memory] = field(default_factory=dict)  # of whatever acts every round, by its path
     momenta: dict[int, Array] = field(default_factory=dict)  # worker momentum of each client that has one
     in_flight: tuple[InFlight, ...] = ()
     tally: Tally = field(default_factory=Tally)
@@ -74,6 +76,11 @@ class State:
     def copy(self) -> "State":
         """A state of its own for the next round; arrays are shared, as none is ever written to."""
         return replace(self, momenta=dict(self.momenta), tally=replace(self.tally))
+
+    def remember(self, path: str, memory: Memory | None, rows: Array) -> None:
+        """Keep what the algorithm at this path carries to the next round, or nothing; `rows` are written over there."""
+        kept = {path: {name: lasting(array, rows) for name, array in memory.items()}} if memory is not None else {}
+        self.memories = {key: old for key, old in self.memories.items() if key != path} | kept
 
 
 def lasting(array: Array, rows: Array) -> Array:

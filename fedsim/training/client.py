@@ -47,6 +47,9 @@ class Poison:
     attack: Sent[Bound]
     stream: Stream
     apart: bool = False  # whether it treats each example by itself
+    round: int = 1
+    index: int = 0  # the client's number among those of its adversary
+    colluders: int = 1
 
 
 @dataclass(frozen=True)

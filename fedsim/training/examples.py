@@ -60,6 +60,7 @@ def _after(poison: Poison, found: Located, places: Integers, classes: int) -> Lo
     """What an attack leaves of these examples; inputs that it does not ask for are left where they lie."""
     attack = poison.attack.thing
     given = {"targets": found.targets, "places": places, "classes": classes, "stream": poison.stream}
+    given |= {"round": poison.round, "index": poison.index, "colluders": poison.colluders}
     if "inputs" in attack.supplied:
         given["inputs"] = found.inputs[found.rows]
     answer = attack(**given)

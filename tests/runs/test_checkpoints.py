@@ -20,7 +20,11 @@ def state_of(round=7):
     row[0, :3] = [np.nan, np.inf, -0.0]
     return State(
         round, 0.1 + 0.2, row[0], row[1], row[2],
-        {"matrix": row[3:5], "count": np.asarray(3), "mask": row[3] > 0, "empty": np.zeros((0, 4)), "wide": row.T[:2]},
+        {
+            "aggregator": {"matrix": row[3:5], "count": np.asarray(3), "mask": row[3] > 0},
+            "attacks[1].updates[0].clients[7]": {"empty": np.zeros((0, 4)), "a|b.c": row.T[:2]},
+            "preaggregators[0]": {},
+        },
         {5: row[4], 10**9: row[5]},
         (InFlight(Arrival(1e-9 + round, 3, 2), row[1], 40, True), InFlight(Arrival(9.0, 3, 7), row[2], 1, False)),
         Tally(0.1, float("inf"), 0.3, 2, None, None, None, 0.125, 3, 4),
@@ -38,9 +42,11 @@ def test_there_and_back(tmp_path):
     again = load_checkpoint(path)
     for name in ("parameters", "previous", "velocity"):
         same_array(getattr(again, name), getattr(state, name))
-    assert set(again.memory) == set(state.memory)
-    for name, array in state.memory.items():
-        same_array(again.memory[name], array)
+    assert again.memories.keys() == state.memories.keys()
+    for path, memory in state.memories.items():
+        assert again.memories[path].keys() == memory.keys()
+        for name, array in memory.items():
+            same_array(again.memories[path][name], array)
     assert set(again.momenta) == {5, 10**9}
     for client, array in state.momenta.items():
         same_array(again.momenta[client], array)
@@ -50,11 +56,11 @@ def test_there_and_back(tmp_path):
     assert (again.round, again.time, again.tally) == (7, 0.1 + 0.2, state.tally)
 
 
-@pytest.mark.parametrize("memory", [None, {}])
+@pytest.mark.parametrize("memory", [{}, {"aggregator": {}}])
 def test_no_memory_and_an_empty_one_are_two_things(tmp_path, memory):
     row = np.zeros(2)
     path = save_checkpoint(tmp_path, State(1, 0.0, row, row, row, memory))
-    assert load_checkpoint(path).memory == memory
+    assert load_checkpoint(path).memories == memory
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +107,8 @@ def test_a_checkpoint_under_another_rounds_name_is_refused(saved, tmp_path):
 def test_another_format_is_refused(saved, tmp_path, monkeypatch):
     from fedsim.runs import checkpoints as module
 
-    monkeypatch.setattr(module, "FORMAT", 3)
-    with pytest.raises(ResultsConflict, match="format 2, not 3"):
+    monkeypatch.setattr(module, "FORMAT", 4)
+    with pytest.raises(ResultsConflict, match="format 3, not 4"):
         load_checkpoint(saved)
 
 

@@ -62,8 +62,8 @@ def test_conditions(text, where, message):
 @pytest.mark.parametrize(
     ("plan", "where", "message"),
     [
-        ("", "attacks[0].count", "give one of count, fraction and ids: none is given"),
-        ("count = 1\nids = [2]", "attacks[0].count", "give one of count, fraction and ids: got count, ids"),
+        ("", "attacks[0].count", "give one of count, fraction, ids and per_round: none is given"),
+        ("count = 1\nids = [2]", "attacks[0].count", "give one of count, fraction, ids and per_round: got count, ids"),
         ("count = 1\nstart = 5\nstop = 4", "attacks[0].stop", "is before start = 5"),
         ("ids = [1, 100]", "attacks[0].ids", "clients are 0 to 99, got 100"),
         ("ids = [1, 1]", "attacks[0].ids", "names a client twice"),

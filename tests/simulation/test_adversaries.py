@@ -38,24 +38,51 @@ def test_places_are_evenly_spread():
 @pytest.mark.parametrize("many", [0, 10_000], ids=["never listed", "listed"])
 def test_exactly_as_many_as_wanted_and_nobody_twice(many, monkeypatch):
     monkeypatch.setattr(controlled, "MANY", many)
-    found = draw_controlled([None, (4, 2), None, None], [10, 2, 0, 25], 60, STREAM)
+    found, free = draw_controlled([None, (4, 2), None, None], [10, 2, 0, 25], 60, STREAM)
     held = [np.flatnonzero(holder.among(np.arange(60))).tolist() for holder in found]
     assert [len(holder) for holder in found] == [len(clients) for clients in held] == [10, 2, 0, 25]
     assert held[1] == [2, 4]
     assert len({client for clients in held for client in clients}) == 37
-    again = draw_controlled([None, (4, 2), None, None], [10, 2, 0, 25], 60, STREAM)
+    assert sorted(sum(held, np.flatnonzero(free.among(np.arange(60))).tolist())) == list(range(60))
+    for holder, clients in zip(found, held, strict=True):
+        assert sorted(holder.ranks(np.array(clients, np.int64)).tolist()) == list(range(len(clients)))
+    again, _ = draw_controlled([None, (4, 2), None, None], [10, 2, 0, 25], 60, STREAM)
     assert [np.flatnonzero(holder.among(np.arange(60))).tolist() for holder in again] == held
-    other = draw_controlled([None], [10], 60, STREAM.at("other"))
+    other, _ = draw_controlled([None], [10], 60, STREAM.at("other"))
     assert np.flatnonzero(other[0].among(np.arange(60))).tolist() != held[0]
 
 
 def test_all_of_them(monkeypatch):
     monkeypatch.setattr(controlled, "MANY", 0)
-    (everyone,) = draw_controlled([None], [50], 50, STREAM)
+    (everyone,), nobody = draw_controlled([None], [50], 50, STREAM)
     assert everyone.among(np.arange(50)).all()
+    assert len(nobody) == 0
 
 
 def test_a_billion():
-    (fifth,) = draw_controlled([None], [200_000_000], 10**9, STREAM)
+    (fifth,), others = draw_controlled([None], [200_000_000], 10**9, STREAM)
     asked = STREAM.numpy().integers(0, 10**9, 20_000)
     assert fifth.among(asked).mean() == pytest.approx(0.2, abs=0.015)
+    for stratum in (fifth, others):
+        drawn = stratum.draw(1_000, STREAM.at("draw").numpy())
+        assert stratum.among(drawn).all()
+        assert len(set(drawn.tolist())) == 1_000
+        assert (stratum.ranks(drawn) < len(stratum)).all()
+
+
+@pytest.mark.parametrize("many", [0, 10_000], ids=["never listed", "listed"])
+def test_each_client_of_a_stratum_is_drawn_as_often(many, monkeypatch):
+    monkeypatch.setattr(controlled, "MANY", many)
+    (_, fixed, other), free = draw_controlled([None, (4, 2), None], [10, 2, 5], 40, STREAM)
+    for stratum, size in ((fixed, 2), (other, 5), (free, 23)):
+        drawn = np.concatenate([stratum.draw(2, STREAM.at("often", k).numpy()) for k in range(3_000)])
+        counts = np.bincount(drawn, minlength=40)
+        assert counts[counts > 0].size == size
+        expected = 6_000 / size
+        assert ((counts[counts > 0] - expected) ** 2 / expected).sum() < 60  # at most 22 degrees of freedom
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 17, 1000, 4097])
+def test_the_way_back_from_a_place(size):
+    order = Order(size, STREAM.numpy().integers(0, 2**64, 8, np.uint64))
+    np.testing.assert_array_equal(order.numbers(order.places(np.arange(size))), np.arange(size))

@@ -11,7 +11,9 @@ from fedsim.engine import simulate
 from fedsim.errors import ScenarioError
 from fedsim.execution.pool import Pool
 from fedsim.scenario.load import parse_scenario
+from fedsim.simulation.adversaries import Held
 from fedsim.simulation.federation import build_federation
+from fedsim.simulation.sampling import holders
 from tests.small_runs import DIGITS, EVERYONE, held, played, scenario, starts
 
 VIRTUAL = ['partition={name="virtual", samples=20}', "clients.sampled=6", "rounds=3"]
@@ -58,8 +60,9 @@ def test_attackers_are_as_many_as_asked_for_and_nobody_is_held_twice():
     assert found[2] == [3, 7]
     assert len({client for clients in found for client in clients}) == 12
     expected = {client: place for place, clients in enumerate(found) for client in clients}
-    assert federation.held_by(np.arange(40)) == expected
-    assert federation.held_by(np.array([3, 7])) == {3: 2, 7: 2}
+    acting = holders(federation, np.arange(40), 1)
+    assert {client: held.adversary for client, held in acting.items()} == expected
+    assert holders(federation, np.array([3, 7]), 1) == {3: Held(2, 0, 2), 7: Held(2, 1, 2)}
 
 
 def test_every_client_may_be_an_attacker():

@@ -1,0 +1,33 @@
+"""The chain of an adversary: what it does to its clients' data, then to the rows that they send."""
+
+from typing import NamedTuple
+
+from fedsim.attacks.contract import attacks
+from fedsim.registry import Entry
+from fedsim.scenario.sections import Attack, Choice
+
+
+class Step(NamedTuple):
+    """One step of a chain."""
+
+    path: str  # below the adversary, such as `.updates[1]`; empty for the short form
+    choice: Choice
+    entry: Entry
+
+
+def poisoning(adversary: Attack) -> list[Step]:
+    """The steps that poison examples, in order."""
+    return _steps(adversary, "data")
+
+
+def forging(adversary: Attack) -> list[Step]:
+    """The steps that forge rows, in order."""
+    return _steps(adversary, "updates")
+
+
+def _steps(adversary: Attack, kind: str) -> list[Step]:
+    if adversary.attack is not None:
+        entry = attacks[adversary.attack.name]
+        return [Step("", adversary.attack, entry)] if entry.traits["poisons"] == kind else []
+    chosen: tuple[Choice, ...] = getattr(adversary, kind) or ()
+    return [Step(f".{kind}[{place}]", choice, attacks[choice.name]) for place, choice in enumerate(chosen)]

@@ -1,0 +1,81 @@
+"""The server's judgement of a round: pre-aggregators in turn, then the rule."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fedsim.aggregators.contract import Aggregate, aggregators
+from fedsim.array_types import Array, Integers
+from fedsim.checked_calls import blamed
+from fedsim.kernels.rules.finite_rows import screen
+from fedsim.preaggregators.contract import Mixed, preaggregators
+from fedsim.randomness import Stream
+from fedsim.scenario.sections import Choice
+from fedsim.simulation.federation import Federation
+from fedsim.simulation.state import Memory, State
+
+RULE = "aggregator"
+"""Path of the rule in a scenario."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the server has when a round closes."""
+
+    matrix: Array  # (n, d) finite rows
+    counts: Integers  # (n,) examples behind each
+    clients: Integers  # (n,)
+    nonfinite: int  # rows set aside before; the rule's f shrinks by as many
+
+    @classmethod
+    def trial(cls, matrix: Array) -> "Inputs":
+        """Rows that an attack only imagines, taken in as the server would take them in."""
+        rows = matrix[screen(matrix)]
+        return cls(rows, np.ones(len(rows), np.int64), np.arange(len(rows)), len(matrix) - len(rows))
+
+
+class Judgement(NamedTuple):
+    """A verdict and what each step of the server carries to the next round, by its path."""
+
+    verdict: Aggregate  # weights are those of the clients' rows
+    memories: Mapping[str, Memory | None]
+
+
+def judge(federation: Federation, state: State, round: int, inputs: Inputs, extras: Mapping[str, Any]) -> Judgement:
+    """Pre-aggregators in turn, then the rule; the state is left as it is.
+
+    `extras` maps the expensive items to functions that make them, called only when the rule asks. RowsDoNotSuffice
+    where they do not suffice for it; RunFailed where it fails in any other way.
+    """
+    stream, rows = federation.stream.at("round", round), inputs.matrix
+    shares, memories = np.eye(len(rows)), {}
+    for index, choice in enumerate(federation.scenario.preaggregators):
+        path = f"preaggregators[{index}]"
+        mixed = _mixed(choice, rows, state.memories.get(path), stream.at("preaggregator", index), inputs, round)
+        rows, shares, memories[path] = mixed.updates, mixed.shares @ shares, mixed.memory
+    choice = federation.scenario.aggregator
+    entry = aggregators[choice.name]
+    available: dict[str, Any] = {
+        "updates": rows,
+        "counts": shares @ inputs.counts,
+        "previous": state.previous,
+        "parameters": state.parameters,
+        "memory": state.memories.get(RULE),
+        "clients": inputs.clients if len(rows) == len(inputs.clients) else np.arange(len(rows)),
+        "round": round,
+        "stream": stream.at("aggregator"),
+    }
+    given = {item: available[item] if item in available else extras[item](rows) for item in entry.supplied}
+    with blamed("rule", entry.name, entry.function, round):
+        verdict: Aggregate = entry.function(*given.values(), **entry.lowered(choice.settings, inputs.nonfinite))
+    return Judgement(verdict._replace(weights=verdict.weights @ shares), {**memories, RULE: verdict.memory})
+
+
+def _mixed(choice: Choice, rows: Array, memory: Memory | None, stream: Stream, inputs: Inputs, round: int) -> Mixed:
+    entry = preaggregators[choice.name]
+    given = {"updates": rows, "memory": memory, "stream": stream}
+    with blamed("pre-aggregator", entry.name, entry.function, round):
+        mixed: Mixed = entry.call(given, entry.lowered(choice.settings, inputs.nonfinite))
+    return mixed

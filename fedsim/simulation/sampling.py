@@ -1,0 +1,58 @@
+"""Who takes part in a round, and through whom of them the adversaries act."""
+
+from collections.abc import Sequence, Set
+
+import numpy as np
+
+from fedsim.array_types import Integers
+from fedsim.exact_fractions import apportioned
+from fedsim.randomness import Stream
+from fedsim.scenario.sections import Attack, attackers
+from fedsim.simulation.adversaries import ClientSet, Held
+from fedsim.simulation.federation import Federation
+
+
+def sample(federation: Federation, stream: Stream) -> Integers:
+    """The clients of a round, ascending, drawn without replacement.
+
+    Stratified sampling takes from the clients of each adversary, and from those of none, their share of the cohort,
+    rounded to whole clients in the same way in every round; within a share every choice is as likely.
+    """
+    settings = federation.scenario.clients
+    if settings.sampling == "uniform":
+        return np.sort(stream.numpy().choice(federation.population, settings.sampled, replace=False))
+    strata: Sequence[ClientSet] = (federation.free, *federation.controlled)
+    counts = apportioned(settings.sampled, [len(stratum) for stratum in strata])
+    drawn = [
+        stratum.draw(count, stream.at("stratum", place).numpy())
+        for place, (stratum, count) in enumerate(zip(strata, counts, strict=True))
+        if count
+    ]
+    return np.sort(np.concatenate(drawn))
+
+
+def holders(federation: Federation, sampled: Integers, round: int) -> dict[int, Held]:
+    """Which of the sampled clients an adversary acts through in this round."""
+    acting = dict(attackers(federation.scenario, round))
+    held: dict[int, Held] = {}
+    for index in acting:
+        whole = federation.controlled[index]
+        mine = sampled[whole.among(sampled)]
+        for client, number in zip(mine.tolist(), whole.ranks(mine).tolist(), strict=True):
+            held[client] = Held(index, number, len(whole))
+    for index, adversary in acting.items():
+        held |= _drawn(federation, adversary, index, sampled, held.keys(), round)
+    return held
+
+
+def _drawn(
+    federation: Federation, adversary: Attack, index: int, sampled: Integers, taken: Set[int], round: int
+) -> dict[int, Held]:
+    """The clients of an adversary that holds others in each round, among those that nobody else holds."""
+    free = sampled[federation.free.among(sampled) & ~np.isin(sampled, sorted(taken))]
+    count = min(adversary.per_round or 0, len(free))
+    if not count:
+        return {}
+    stream = federation.stream.at("round", round, "adversary", index)
+    chosen = np.sort(stream.numpy().choice(free, count, replace=False)).tolist()
+    return {client: Held(index, number, count) for number, client in enumerate(chosen)}
