@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from fedsim.attacks.contract import attacks
 from fedsim.registry import Entry
+from fedsim.scenario.build import CHAIN
 from fedsim.scenario.sections import Attack, Choice
 
 
@@ -23,6 +24,13 @@ def poisoning(adversary: Attack) -> list[Step]:
 def forging(adversary: Attack) -> list[Step]:
     """The steps that forge rows, in order."""
     return _steps(adversary, "updates")
+
+
+def placed(adversary: Attack) -> list[tuple[tuple[str | int, ...], Choice]]:
+    """Every step with its place below the adversary, where a message about it points."""
+    if adversary.attack is not None:
+        return [(("name",), adversary.attack)]
+    return [((kind, place), step) for kind in CHAIN for place, step in enumerate(getattr(adversary, kind) or ())]
 
 
 def _steps(adversary: Attack, kind: str) -> list[Step]:

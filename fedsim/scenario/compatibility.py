@@ -11,6 +11,7 @@ from fedsim.models.contract import models
 from fedsim.optimizers.contract import optimizers
 from fedsim.partitions.contract import partitions
 from fedsim.registry import Entry
+from fedsim.scenario.chains import placed
 from fedsim.scenario.sections import Scenario
 from fedsim.tasks import TASKS
 
@@ -54,12 +55,15 @@ def unsuited(scenario: Scenario, kind: str | None, task: str | None, whose: str)
     by_class = _by_class(partitions[scenario.partition.name], scenario.partition.settings)
     if task is not None and TASKS[task].everywhere and by_class:
         found.append(Problem(("partition",), _classless(scenario.partition.name), scenario.partition.name))
-    for place, adversary in enumerate(scenario.attacks):
-        name = adversary.attack.name
-        kinds = attacks[name].traits.get("kinds")
+    steps = [
+        (("attacks", place, *below), step)
+        for place, adversary in enumerate(scenario.attacks)
+        for below, step in placed(adversary)
+    ]
+    for path, step in steps:
+        kinds = attacks[step.name].traits.get("kinds")
         if kind is not None and kinds is not None and kind not in kinds:
-            message = f"{whose}; {name} changes {' and '.join(kinds)} only"
-            found.append(Problem(("attacks", place, "name"), message, name))
+            found.append(Problem(path, f"{whose}; {step.name} changes {' and '.join(kinds)} only", step.name))
     return found
 
 
