@@ -19,7 +19,7 @@ FLOORS = {
     "ground": (
         [],
         "errors array_types array_interop checked_calls events atomic_files exact_fractions clean_text randomness "
-        "registry signatures supply inputs tasks plugins plugins.* kernels kernels.*",
+        "registry signatures supply inputs tasks paths plugins plugins.* kernels kernels.*",
     ),
     "execution": (["ground"], "execution execution.*"),
     "contracts": (["ground"], " ".join(f"{family} {family}.contract" for family in FAMILIES)),

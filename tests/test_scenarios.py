@@ -21,7 +21,7 @@ def reduced(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
     def overrides(scenario):
-        sizes = {"glyphs": glyphs, "digits": list, "fashion_mnist": fashion, "femnist": femnist}
+        sizes = {"glyphs": glyphs, "digits": list, "sentences": list, "fashion_mnist": fashion, "femnist": femnist}
         common = ["rounds=2", "training.steps=2", "root.size=6", "evaluation.validation=4", "execution.backend=serial"]
         return [*common, *sizes[scenario.data.name]()]
 

@@ -186,6 +186,7 @@ datasets = Registry("datasets", "dataset", "fedsim.datasets", SUPPLIES)
 
 Count = Callable[[Mapping[str, Any]], int]
 Word = Callable[[Mapping[str, Any]], str | None]
+Shape = Callable[[Mapping[str, Any]], tuple[int, ...] | None]
 
 
 def dataset(
@@ -195,7 +196,7 @@ def dataset(
     task: str | Word | None = CLASSIFICATION.name,
     offline: bool = False,
     aliases: tuple[str, ...] = (),
-    shape: tuple[int, ...] | None = None,
+    shape: tuple[int, ...] | Shape | None = None,
     examples: int | Count | None = None,
     owners: int | Count | None = None,
 ) -> Callable[[Function], Function]:
@@ -205,11 +206,11 @@ def dataset(
     the `shape` of an input, how many `examples` there are in all and how many `owners` are trained on. Each is a value
     or a function of the settings; None where only the data can tell.
     """
-    told = {"kind": _told(kind), "task": _told(task), "examples": _told(examples), "owners": _told(owners)}
+    given = {"kind": kind, "task": task, "shape": shape, "examples": examples, "owners": owners}
+    told: dict[str, Any] = {trait: _told(value) for trait, value in given.items()}
 
     def decorate(function: Function) -> Function:
-        traits: dict[str, Any] = {"offline": offline, "shape": shape, **told}
-        datasets.register(name, function, aliases=aliases, **traits)
+        datasets.register(name, function, aliases=aliases, offline=offline, **told)
         return function
 
     return decorate

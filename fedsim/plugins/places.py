@@ -45,6 +45,12 @@ def beside(folder: Path, known: Mapping[str, Path] | None = None) -> Iterator[No
         _places.reset(token)
 
 
+def folder() -> Path:
+    """The folder of the scenario that is being read, or else the working folder."""
+    places = _places.get()
+    return places.folder if places else Path()
+
+
 def is_file_name(asked: str) -> bool:
     """Whether a file is meant, and not a module."""
     return asked.endswith(".py") or "/" in asked or "\\" in asked

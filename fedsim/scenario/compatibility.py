@@ -114,10 +114,11 @@ def _fedsgd(scenario: Scenario) -> list[Problem]:
 
 
 def _much(scenario: Scenario) -> list[Problem]:
-    count, shape = told(scenario, "examples"), datasets[scenario.data.name].traits.get("shape")
+    count, shape = told(scenario, "examples"), told(scenario, "shape")
     if count is None or shape is None or (size := count * prod(shape)) <= MOST_BYTES:
         return []
-    message = f"these settings make {size / 2**30:,.0f} GiB of images; {MOST_BYTES / 2**30:.0f} are possible"
+    what, most = told(scenario, "kind"), MOST_BYTES / 2**30
+    message = f"these settings make {size / 2**30:,.0f} GiB of {what}; {most:.0f} are possible"
     return [Problem(("data",), message, scenario.data.name)]
 
 
@@ -133,7 +134,7 @@ def _held_out(scenario: Scenario) -> list[Problem]:
 
 
 def _small_images(scenario: Scenario) -> list[Problem]:
-    shape, side = datasets[scenario.data.name].traits.get("shape"), models[scenario.model.name].traits.get("side", 1)
+    shape, side = told(scenario, "shape"), models[scenario.model.name].traits.get("side", 1)
     if shape is None or told(scenario, "kind") != "images" or min(shape[1:]) >= side:
         return []
     message = (

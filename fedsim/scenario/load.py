@@ -14,9 +14,10 @@ import tomli_w
 
 from fedsim.atomic_files import read_plain
 from fedsim.errors import Problem, ScenarioError
-from fedsim.plugins.places import beside, is_file_name
+from fedsim.plugins.places import beside, folder, is_file_name
 from fedsim.scenario.build import IRRELEVANT, compose, decompose
 from fedsim.scenario.dry_run import dry_run
+from fedsim.scenario.locations import located
 from fedsim.scenario.overrides import Override, Overrides, blamed, read_overrides, write_overrides
 from fedsim.scenario.own_code import refused, run_plugins
 from fedsim.scenario.positions import locate, locate_repeated
@@ -73,6 +74,7 @@ def _examined(plain: dict[str, Any], changes: Sequence[Override]) -> tuple[Scena
     scenario, found = compose(table)
     problems += found
     if scenario is not None:
+        scenario = located(scenario, folder(), changes)
         problems += dry_run(scenario, [problem.path for problem in problems])
     return scenario, problems
 

@@ -10,6 +10,7 @@ from fedsim.inputs import KINDS, InputSpec
 from fedsim.models.contract import models
 from fedsim.randomness import Stream
 from fedsim.scenario.sections import Choice
+from fedsim.tasks import CLASSIFICATION, NEXT_TOKEN
 from fedsim.training.flat import Flat, initial
 from fedsim.training.torch_models import ModelKind, flat_model
 
@@ -79,6 +80,22 @@ def test_features_of_any_shape(name, shape):
     chosen = {key: setting.default for key, setting in models[name].settings.items()}
     kind = ModelKind(Choice(name, chosen), InputSpec("features", shape, "float32"), 7)
     assert kind.build()(kind.sample(2)).shape == kind.answers(2) == (2, 7)
+
+
+@pytest.mark.parametrize("task", [CLASSIFICATION, NEXT_TOKEN], ids=lambda task: task.name)
+def test_a_recurrent_network_answers_once_or_everywhere_and_looks_only_back(task):
+    chosen = {key: setting.default for key, setting in models["gru"].settings.items()}
+    kind = ModelKind(Choice("gru", chosen), InputSpec("tokens", (9,), "uint8", 61), 61, task=task)
+    module, tokens = kind.build().eval(), torch.randint(0, 61, (2, 9))
+    assert sum(p.numel() for p in module.parameters()) == 72_029
+    assert module(tokens).shape == kind.answers(2)
+    later = tokens.clone()
+    later[:, 6:] = (later[:, 6:] + 1) % 61
+    before, after = module(tokens), module(later)
+    if task.everywhere:
+        torch.testing.assert_close(before[:, :6], after[:, :6])
+        before, after = before[:, 6:], after[:, 6:]
+    assert (before != after).all()
 
 
 def test_every_model_says_which_inputs_it_takes():

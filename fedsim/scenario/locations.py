@@ -1,0 +1,31 @@
+"""Paths among the settings of a scenario, made absolute: those in its file from there, overrides from here."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fedsim.paths import absolute, path_settings
+from fedsim.scenario.build import families
+from fedsim.scenario.overrides import Override
+from fedsim.scenario.sections import Choice, Scenario
+
+PLACES = {"data": "datasets", "partition": "partitions", "model": "models", "aggregator": "aggregators"}
+"""Keys of a scenario with an algorithm that may have paths among its settings, and its family."""
+
+
+def located(scenario: Scenario, folder: Path, changes: Iterable[Override] = ()) -> Scenario:
+    """The scenario with all its paths absolute; `folder` is that of its file."""
+    given = {change.path for change in changes}
+    found: dict[str, Any] = {key: _located(key, family, scenario, folder, given) for key, family in PLACES.items()}
+    return replace(scenario, **found) if any(found[key] != getattr(scenario, key) for key in found) else scenario
+
+
+def _located(key: str, family: str, scenario: Scenario, folder: Path, given: set[tuple[str | int, ...]]) -> Choice:
+    choice: Choice = getattr(scenario, key)
+    if not choice.name or choice.name not in families()[family]:
+        return choice
+    names = path_settings(families()[family][choice.name].settings)
+    where = {name: Path() if {(key,), (key, name)} & given else folder for name in names}
+    paths = {name: absolute(choice.settings[name], where[name]) for name in names if name in choice.settings}
+    return Choice(choice.name, {**choice.settings, **paths})
