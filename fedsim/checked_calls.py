@@ -5,7 +5,6 @@ never taken for a decision. One exception is none: `RowsDoNotSuffice` is how a r
 this round's rows.
 """
 
-import inspect
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedsim.array_types import Array
+from fedsim.blame import WRONG_ANSWER, told
 from fedsim.errors import FedsimError, NotRegistrable, RowsDoNotSuffice, RunFailed
-from fedsim.registry import Entry
-from fedsim.signatures import supplied_items
+from fedsim.registry import Entry, Registry
+from fedsim.signatures import HOUSE, is_of_the_house, supplied_items
 
 SUM_OF_WEIGHTS = 1e-3
 """How far from 1 the weights of a rule in single precision may sum."""
-
-
 EXTREME = 1e9
 """Rows with numbers beyond this may overflow in an algorithm's own arithmetic: that is no slip of it."""
 
@@ -44,10 +42,11 @@ def by_name(entry: Entry, supplied: Sequence[Any], settings: dict[str, Any]) -> 
     return dict(zip(entry.supplied, supplied, strict=False)) | keywords
 
 
-def require_item(what: str, function: Any, item: str) -> None:
+def require_item(registry: Registry, name: str, function: Any, item: str) -> None:
     """NotRegistrable where the function does not ask for what it is there for."""
-    if item not in supplied_items(function):
-        raise NotRegistrable(f"{what} does not ask for `{item}`: name it before the star")
+    asked = supplied_items(function)
+    if item not in asked and all(each in registry.supplies for each in asked):
+        raise NotRegistrable(f"{registry.noun} `{name}` does not ask for `{item}`: name it before the star")
 
 
 def finite_answer(what: str, answer: Array, rows: Array) -> None:
@@ -106,29 +105,16 @@ def blamed(noun: str, name: str, function: Any, round: int) -> Iterator[None]:
     """Whatever the algorithm raises in here ends the run, told in its name; a refusal of the rows goes through."""
     try:
         yield
-    except (FedsimError, RowsDoNotSuffice):
+    except (FedsimError, RowsDoNotSuffice, KeyboardInterrupt, GeneratorExit):
         raise
-    except Exception as error:
+    except BaseException as error:
         raise RunFailed(f"round {round}: {noun} `{name}` {told(error, function)}") from error
-
-
-def told(error: Exception, function: Any) -> str:
-    """`raised TypeError: … (my_rules.py:12)`: the last line of the algorithm's own file that the error came through."""
-    return f"raised {type(error).__name__}: {error} ({_line(error, function)})"
 
 
 def refusal(error: Exception, name: str, function: Any) -> str:
     """A refusal in its own words; what is none, or comes from elsewhere, with its kind and its line."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = bool(frames) and Path(frames[-1].filename).is_relative_to(Path(__file__).parent)
+    ours = bool(frames) and Path(frames[-1].filename).is_relative_to(HOUSE)
     refuses = isinstance(error, RowsDoNotSuffice) or (type(error) is ValueError and ours)
-    return str(error) if refuses else f"`{name}` {told(error, function)}"
-
-
-def _line(error: Exception, function: Any) -> str:
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if code and frame.filename == code.co_filename]
-    if own:
-        return f"{Path(own[-1].filename).name}:{own[-1].lineno}"
-    return f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code else "at an unknown line"
+    own_answer = ours and not is_of_the_house(function) and WRONG_ANSWER.match(str(error))
+    return str(error) if refuses and not own_answer else f"`{name}` {told(error, function)}"

@@ -81,7 +81,7 @@ def aggregator(
             check_condition(name, condition, needs, len(rows), entry.byzantine(settings) or 0)
             return _checked(name, rule(**{item: guarded(value) for item, value in given.items()}, **settings), rows)
 
-        require_item(f"rule `{name}`", rule, "updates")
+        require_item(aggregators, name, rule, "updates")
         entry = aggregators.register(name, checked, aliases=aliases, needs=needs, breaks=breaks)
         return checked  # type: ignore[return-value]
 

@@ -25,8 +25,11 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
+
 from fedsim.array_types import Array
 from fedsim.checked_calls import floats, guarded, memory
+from fedsim.errors import NotRegistrable
 from fedsim.registry import Registry
 from fedsim.signatures import supplied_items
 from fedsim.supply import DATA_ATTACKS, UPDATE_ATTACKS, Table
@@ -90,12 +93,13 @@ def _decorator(
             given = dict(zip(asked, supplied, strict=False)) | settings
             if "honest" in asked and not len(given["honest"]):
                 raise ValueError(f"{name} needs at least one honest update to know of: got none")
-            return function(*map(guarded, supplied), **settings)
+            answer = function(*map(guarded, supplied), **settings)
+            return poisoned(name, answer, given) if poisons == "data" else answer
 
-        attacks.register(name, checked, aliases=aliases, breaks=breaks, poisons=poisons, **traits)
-        foreign = [item for item in attacks[name].supplied if item not in supplies]
+        foreign = [item for item in supplied_items(function) if item in attacks.supplies and item not in supplies]
         if foreign:
-            raise TypeError(f"attack `{name}` poisons {poisons} and cannot ask for {', '.join(foreign)}")
+            raise NotRegistrable(f"attack `{name}` poisons {poisons} and cannot ask for {', '.join(foreign)}")
+        attacks.register(name, checked, aliases=aliases, breaks=breaks, poisons=poisons, **traits)
         return checked  # type: ignore[return-value]
 
     return decorate
@@ -108,6 +112,27 @@ def _adopt(name: str, function: Callable[..., Any]) -> object:
 
 
 attacks.adopt = _adopt
+
+
+def poisoned(name: str, answer: Any, given: Mapping[str, Any]) -> Any:
+    """What an attack on the data left of the examples, if it is as many of the same kind; the kernels trust it."""
+    what, inputs = f"attack `{name}`", given.get("inputs")
+    made, targets = answer if isinstance(answer, tuple) and len(answer) == 2 else (None, answer)  # noqa: PLR2004
+    wanted = None if (old := given.get("targets")) is None else old.shape
+    if not isinstance(targets, np.ndarray) or targets.dtype.kind not in "iu":
+        found = targets.dtype if isinstance(targets, np.ndarray) else type(targets).__name__
+        raise TypeError(f"{what}: targets must be an array of whole numbers: got {found}")
+    if wanted is not None and targets.shape != wanted:
+        raise ValueError(f"{what}: targets must have shape {wanted}: got {targets.shape}")
+    classes = given.get("classes")
+    if targets.size and (targets.min() < 0 or (classes is not None and targets.max() >= classes)):
+        most = "" if classes is None else f" to {classes - 1}"
+        raise ValueError(f"{what}: targets must be 0{most}: got {targets.min()} to {targets.max()}")
+    if made is not None and inputs is not None and getattr(made, "dtype", None) != inputs.dtype:
+        raise TypeError(
+            f"{what}: inputs must stay an array of {inputs.dtype}: got {getattr(made, 'dtype', type(made))}"
+        )
+    return answer
 
 
 def forged_rows(name: str, answer: Any, count: int, size: int) -> Forged:

@@ -13,7 +13,8 @@ from typing import Literal, TypeVar
 
 from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
 
-from fedsim.errors import RunFailed
+from fedsim.blame import keep_place, place_of
+from fedsim.errors import FedsimError, RunFailed
 from fedsim.execution.arithmetic import ONE_THREAD, repeatable, settle
 from fedsim.execution.workers import cpu_count, end_workers, refusal, start_workers
 
@@ -44,7 +45,8 @@ class JobFailed(RunFailed):
 
     def __init__(self, job: int, error: BaseException) -> None:
         self.job = job  # its position among the jobs
-        super().__init__(f"{type(error).__name__}: {error}")
+        words = str(error) if isinstance(error, FedsimError) else f"{type(error).__name__}: {error}"
+        super().__init__(f"{words}{place_of(error)}")
 
 
 class NoWorkers(RunFailed):
@@ -180,7 +182,11 @@ def begin_worker() -> None:
 def repeatably(function: Callable[[Job], Result], job: Job) -> Result:
     """The job's result, made in a worker: a process that is settled already, or a thread of this one."""
     with repeatable():
-        return function(job)
+        try:
+            return function(job)
+        except Exception as error:
+            keep_place(error)
+            raise
 
 
 def warm() -> None:

@@ -8,10 +8,12 @@ empty at a client's first step of a round, in which the optimizer keeps tensors 
 Every coordinate is treated alike, so that one client's step never depends on its neighbours.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from fedsim.registry import Registry
+from fedsim.signatures import is_of_the_house
 from fedsim.supply import Item, table
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -40,10 +42,24 @@ def optimizer(
     """
 
     def decorate(function: Function) -> Function:
-        optimizers.register(name, function, aliases=aliases, plain=plain, first_is_gradient=first_is_gradient)
-        return function
+        step = function if is_of_the_house(function) else _in_place(name, function)
+        optimizers.register(name, step, aliases=aliases, plain=plain, first_is_gradient=first_is_gradient)
+        return step
 
     return decorate
+
+
+def _in_place(name: str, function: Function) -> Function:
+    """The step, if it answers nothing: whoever returns new parameters has not changed the old ones."""
+
+    @functools.wraps(function)
+    def checked(*items: Any, **settings: Any) -> None:
+        answer = function(*items, **settings)
+        if answer is not None:
+            found = type(answer).__name__
+            raise TypeError(f"optimizer `{name}` must change `parameters` in place and return nothing: got a {found}")
+
+    return checked  # type: ignore[return-value]
 
 
 optimizers.adopt = lambda name, function: optimizer(name)(function)

@@ -64,9 +64,13 @@ def check_shares(shares: Shares, examples: int, *, shared: bool) -> None:
 
     Shares that are drawn when they are asked for cannot be looked through beforehand.
     """
+    if isinstance(shares, list | tuple | dict | np.ndarray) or not hasattr(shares, "__getitem__"):
+        raise ValueError(f"a partition returns a Split, such as Split.of(parts), not a {type(shares).__name__}")
     if not isinstance(shares, Split):
         return
-    order = np.asarray(shares.order)
+    order, offsets = np.asarray(shares.order), np.asarray(shares.offsets)
+    if offsets.ndim != 1 or offsets[:1].tolist() != [0] or offsets[-1] != len(order) or (np.diff(offsets) < 0).any():
+        raise ValueError(f"the offsets of a split rise from 0 to the number of its examples, {len(order)}")
     if order.dtype.kind not in "iu" or (len(order) and not 0 <= order.min() <= order.max() < examples):
         raise ValueError(f"the split names examples that are not among 0 to {examples - 1}")
     if not shared and (np.bincount(order, minlength=examples) != 1).any():

@@ -156,11 +156,14 @@ def _run_file(found: Found) -> None:
         raise PluginFailed(f"{found.file.name} cannot be read as a module")
     module = importlib.util.module_from_spec(spec)
     sys.modules[found.module] = module
+    spec._initializing = True  # type: ignore[attr-defined]  # so that Python calls a circle of imports one
     try:
         exec(compile(found.file.read_bytes(), str(found.file), "exec"), module.__dict__)  # noqa: S102 - what was asked for
     except BaseException:
         sys.modules.pop(found.module, None)
         raise
+    finally:
+        spec._initializing = False  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def find(asked: str) -> Found:
         return _known(asked, places.known[asked])
     if is_file_name(asked):
         return _file(asked, places.folder / Path(asked).expanduser())
-    if not MODULE.fullmatch(asked):
+    if not MODULE.fullmatch(asked) or (places.folder / asked).is_file():
         raise PluginFailed(f"`{asked}` is neither a file, such as my_rules.py, nor a module, such as my_package.rules")
     return _module(asked, places.folder)
 
@@ -137,8 +137,9 @@ def _module(asked: str, folder: Path) -> Found:
 
 def _no_module(asked: str, folder: Path) -> str:
     own = [path.stem for path in folder.glob("*.py")] + [path.parent.name for path in folder.glob("*/__init__.py")]
+    alike = [name for name in sys.modules if name.partition(".")[0] == asked.partition(".")[0]]
     a_file = f"; the file beside it is named {asked}.py" if (folder / f"{asked}.py").is_file() else ""
-    return f"there is no module {asked}{a_file or did_you_mean(asked, [*own, *sys.modules])}"
+    return f"there is no module {asked}{a_file or did_you_mean(asked, [*own, *alike])}"
 
 
 def on_path(folder: Path) -> None:

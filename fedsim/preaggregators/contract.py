@@ -48,7 +48,7 @@ def preaggregator(
             check_condition(name, condition, needs, len(rows), entry.byzantine(settings) or 0)
             return _checked(name, mixer(**{item: guarded(value) for item, value in given.items()}, **settings), rows)
 
-        require_item(f"pre-aggregator `{name}`", mixer, "updates")
+        require_item(preaggregators, name, mixer, "updates")
         entry = preaggregators.register(name, checked, aliases=aliases, needs=needs, breaks=breaks)
         return checked  # type: ignore[return-value]
 

@@ -159,11 +159,15 @@ def _choose(family: str, table: Any, path: Path, problems: list[Problem], beside
         return Choice("")
     try:
         entry = named(registry, name) if is_address(name) else registry[name]
-    except (UnknownName, PluginFailed) as error:
+        given = {key: value for key, value in table.items() if key != "name"}
+        settings, found = check_settings(entry, given, path, beside=("name", *beside))
+    except UnknownName as error:
+        meant = f"unknown {registry.noun} `{name}`; name what is meant in it: {name}:NAME"
+        problems.append(Problem((*path, "name"), meant if name.endswith(".py") else str(error), name))
+        return Choice(name)
+    except PluginFailed as error:
         problems.append(Problem((*path, "name"), str(error), name))
         return Choice(name)
-    given = {key: value for key, value in table.items() if key != "name"}
-    settings, found = check_settings(entry, given, path, beside=("name", *beside))
     problems += found
     return Choice(name if is_address(name) else entry.name, settings)
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, Required
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from typing_extensions import TypedDict
 
-from fedsim.errors import Problem, did_you_mean
+from fedsim.errors import PluginFailed, Problem, did_you_mean
 from fedsim.registry import Entry
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
@@ -57,7 +57,11 @@ def settings_adapter(entry: Entry) -> TypeAdapter[Any]:
         make: Any = TypedDict  # its fields are known only now
         table = make(entry.name, fields)
         table.__pydantic_config__ = STRICT
-        _adapters[entry.function] = TypeAdapter(table)
+        try:
+            _adapters[entry.function] = TypeAdapter(table)
+        except PydanticSchemaGenerationError as error:
+            what = f"{entry.family.removesuffix('s')} `{entry.name}`"
+            raise PluginFailed(f"{what}: a setting has a type that a scenario cannot give ({entry.file})") from error
     return _adapters[entry.function]
 
 

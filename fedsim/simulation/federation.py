@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 
 from fedsim.array_types import Array, Integers, Progress, silent
+from fedsim.blame import told
+from fedsim.checked_calls import refusal
 from fedsim.datasets.contract import Dataset, Examples, check_dataset, datasets
-from fedsim.errors import Problem, ScenarioError
+from fedsim.errors import FedsimError, Problem, ScenarioError
 from fedsim.partitions.contract import Shares, check_shares, partitions
 from fedsim.randomness import Stream
+from fedsim.registry import Entry
 from fedsim.scenario.compatibility import unsuited
 from fedsim.scenario.sections import Scenario, attackers_wanted
 from fedsim.simulation.adversaries import ClientSet, draw_controlled
@@ -74,8 +77,11 @@ def _dataset(scenario: Scenario, stream: Stream, progress: Progress) -> Dataset:
     given: Mapping[str, Any] = {"stream": stream, "progress": progress}
     try:
         data = check_dataset(entry.call(given, scenario.data.settings))
-    except ValueError as error:
-        raise ScenarioError([Problem(("data",), str(error))], scenario.name) from error
+    except FedsimError:
+        raise
+    except Exception as error:  # whatever somebody's own data set raises
+        words = _words(error, entry)
+        raise ScenarioError([Problem(("data",), words)], scenario.name) from error
     return data
 
 
@@ -110,9 +116,19 @@ def _divide(scenario: Scenario, data: Dataset, held: Integers, stream: Stream) -
     try:
         shares: Shares = entry.call(given, scenario.partition.settings)
         check_shares(shares, len(held), shared="partition" in entry.breaks)
-    except ValueError as error:
-        raise ScenarioError([Problem(("partition",), str(error))], scenario.name) from error
+    except FedsimError:
+        raise
+    except Exception as error:  # likewise
+        words = _words(error, entry)
+        raise ScenarioError([Problem(("partition",), words)], scenario.name) from error
     return shares
+
+
+def _words(error: Exception, entry: Entry) -> str:
+    """A refusal of fedsim's own algorithms in their own words; of anybody else's with the file and the line."""
+    if entry.file is None:
+        return refusal(error, entry.name, entry.function)
+    return f"`{entry.name}` {told(error, entry.function)}"
 
 
 def _limited(test: Examples, limit: int | None) -> Examples:

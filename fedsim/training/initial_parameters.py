@@ -8,9 +8,11 @@ import torch
 from torch import nn
 
 from fedsim.array_types import Array
+from fedsim.blame import definition, place_of, told
 from fedsim.errors import Problem, ScenarioError
 from fedsim.partitions.contract import Shares, Split
 from fedsim.scenario.sections import Scenario
+from fedsim.signatures import is_of_the_house
 from fedsim.tasks import CLASSIFICATION
 from fedsim.training.batch import ALONE
 from fedsim.training.flat import Flat, Layout
@@ -42,12 +44,24 @@ def fitted(kind: ModelKind, scenario: Scenario, shares: Shares) -> Start:
     if not start.layout.trained:
         raise _problem(scenario, "model", f"{kind.choice.name} has nothing to train: no parameter, or all are frozen")
     for answer in (asked, trained):
-        if getattr(answer, "shape", None) != kind.answers(2):
-            found = tuple(getattr(answer, "shape", ())) or type(answer).__name__
-            raise _problem(scenario, "model", _other_answer(kind, found))
+        if wrong := _wrong_logits(answer, kind):
+            raise _problem(scenario, "model", f"{kind.choice.name} gives {wrong}{_written(kind)}")
     if _refuses_one(module, kind) and _has_batch_of_one(scenario, shares):
         raise _problem(scenario, "training", ALONE)
     return start
+
+
+def _wrong_logits(answer: object, kind: ModelKind) -> str:
+    """What a model's answer is in the place of logits, or nothing."""
+    if not isinstance(answer, torch.Tensor) or answer.shape != kind.answers(2):
+        return _other_answer(kind, tuple(answer.shape) if isinstance(answer, torch.Tensor) else type(answer).__name__)
+    return "" if answer.is_floating_point() else f"logits of {answer.dtype}, not of a kind of float"
+
+
+def _written(kind: ModelKind) -> str:
+    """Where somebody's own model is written."""
+    function = kind.network.thing.function
+    return "" if is_of_the_house(function) else f" ({definition(function)})"
 
 
 def _problem(scenario: Scenario, key: str, message: str) -> ScenarioError:
@@ -55,17 +69,20 @@ def _problem(scenario: Scenario, key: str, message: str) -> ScenarioError:
 
 
 def _unfit(kind: ModelKind, error: Exception) -> str:
-    """A model's own words where it has some, else those of the layer that failed."""
-    if isinstance(error, ValueError):
+    """A model's own words where it has some, else those of the layer that failed; of own code with its line."""
+    function = kind.network.thing.function
+    if is_of_the_house(function) and isinstance(error, ValueError):
         return str(error)
-    return f"{kind.choice.name} cannot take {kind.spec.words}: {str(error).partition(chr(10))[0]}"
+    if not is_of_the_house(function) and not isinstance(error, RuntimeError | ValueError):
+        return f"{kind.choice.name} {told(error, function)}"
+    return f"{kind.choice.name} cannot take {kind.spec.words}: {str(error).partition(chr(10))[0]}{place_of(error)}"
 
 
 def _other_answer(kind: ModelKind, found: object) -> str:
     if kind.task == CLASSIFICATION:
         what = "images" if kind.spec.kind == "images" else "examples"
-        return f"{kind.choice.name} gives {found} for 2 {what} of {kind.classes} classes"
-    return f"{kind.choice.name} gives {found} for 2 examples: {kind.answers(2)} tells {kind.task.words}"
+        return f"{found} for 2 {what} of {kind.classes} classes"
+    return f"{found} for 2 examples: {kind.answers(2)} tells {kind.task.words}"
 
 
 def _refuses_one(module: nn.Module, kind: ModelKind) -> bool:

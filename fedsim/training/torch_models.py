@@ -59,9 +59,11 @@ class ModelKind:
     def build(self) -> nn.Module:
         """A module with whatever numbers its initialisers draw; layers that wait to see an input have seen one."""
         spec = self.spec
-        module: nn.Module = self.network.thing(
+        module = self.network.thing(
             shape=spec.shape, classes=self.classes, spec=spec, vocabulary=spec.vocabulary, task=self.task
         )
+        if not isinstance(module, nn.Module):
+            raise TypeError(f"model `{self.choice.name}` must return a torch.nn.Module: got {type(module).__name__}")
         tensors = [*module.parameters(), *module.buffers()]
         if any(map(nn.parameter.is_lazy, tensors)):
             with torch.no_grad():

@@ -68,7 +68,8 @@ def test_a_model_that_raises_names_round_and_clients():
 
         calls = []
         with pytest.raises(
-            ClientFailed, match=r"^round \d, clients \d+, \d+, \d+: RuntimeError: I am tired$"
+            ClientFailed,
+            match=r"^round \d, clients \d+, \d+, \d+: RuntimeError: I am tired \(test_dispatch.py:\d+ in forward\)$",
         ) as nonfinite:
             played(scenario(DIGITS, "model=moody", "rounds=9"))
         assert len(nonfinite.value.clients) == 3
