@@ -61,9 +61,9 @@ def target(node: Node) -> str:
 
 
 def _own(attack: Node) -> dict[str, Any]:
-    """Keys that every attack's table has."""
-    first, *others = (table["properties"] for table in attack["anyOf"])
-    return {name: node for name, node in first.items() if name != "name" and all(name in other for other in others)}
+    """Keys of the section itself: those of the table that names no attack."""
+    properties: dict[str, Any] = attack["anyOf"][-1]["properties"]
+    return properties
 
 
 def _kind(node: Node) -> str:

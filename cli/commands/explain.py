@@ -14,7 +14,7 @@ from fedsim.errors import UnknownName
 from fedsim.plugins.named import is_address, named_anywhere
 from fedsim.registry import BYZANTINE, Entry, Registry, registries
 from fedsim.scenario.json_schema import setting_schemas
-from fedsim.scenario.sections import Clients
+from fedsim.scenario.sections import Clients, Scenario
 from fedsim.scenario.toml_values import toml
 
 BEFORE = ("Formula", "Assumes", "Breakdown", "Cost")
@@ -81,7 +81,17 @@ def example(entry: Entry) -> str:
     required = [name for name, setting in entry.settings.items() if setting.required]
     lines = [PLACES[entry.family], f"name = {toml(entry.name)}"]
     lines += [f"{name} = {_byzantine(entry) if name == BYZANTINE else sample(schemas[name])}" for name in required]
-    return "\n".join([*lines, "fraction = 0.2"] if entry.family == "attacks" else lines)
+    lines += ["fraction = 0.2"] * (entry.family == "attacks")
+    return "\n".join(lines + (_few(entry) if entry.family == "datasets" else []))
+
+
+def _few(entry: Entry) -> list[str]:
+    """Smaller sets held out of a data set that is no larger than those of a default scenario."""
+    count, usual = entry.traits.get("examples"), Scenario()
+    defaults = {setting.name: setting.default for setting in entry.settings.values()}
+    if count is None or count(defaults) > usual.root.size + usual.evaluation.validation:
+        return []
+    return ["[root]", "size = 20", "[evaluation]", "validation = 20"]
 
 
 def _byzantine(entry: Entry) -> int:

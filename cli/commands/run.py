@@ -17,11 +17,11 @@ from cli.display.summary import closing, kept, to_go_on
 from cli.goals import Goal, read_goal
 from cli.signals import INTERRUPTED, Interrupted, Stopping
 from fedsim.errors import ResultsConflict, ScenarioError
-from fedsim.events import Event
 from fedsim.runs.folder import RunFolder, claim, events_of, reopen
 from fedsim.runs.history import History
 from fedsim.runs.inventory import EVENTS, FIGURE, METRICS
 from fedsim.runs.metrics_file import consume
+from fedsim.runs.perform import recorded
 from fedsim.runs.recorder import Recorder
 from fedsim.runs.summary_file import read_summary
 from fedsim.scenario.load import load_scenario
@@ -125,37 +125,16 @@ def _notes(folder: RunFolder | None, state: State | None) -> Iterable[str]:
 
 def _play(simulation: "Simulation", recorder: Recorder, history: History, screen: Screen, goal: Goal | None) -> str:
     """Why the run ended early, or nothing; whatever happens, what was done so far is kept."""
-    with Stopping(screen.finishing) as stopping:
+    reached = goal.reached if goal else lambda _: False
+    with Stopping(screen.finishing) as stopping, simulation, screen:
+        events = recorded(recorder, stopping.following(simulation), (history, screen), reached)
         try:
-            with simulation, screen:
-                last = consume(_until(stopping.following(simulation), goal), recorder, history, screen)
+            last = consume(events)
         except Interrupted:
-            recorder.broken_off("interrupted")
             return "interrupted"
-        except BaseException as error:
-            left = isinstance(error, BrokenPipeError) or not isinstance(
-                error, Exception
-            )  # a reader who went is no failure
-            recorder.broken_off("interrupted" if left else "failed")
-            raise
-        return _ended(recorder, history, goal, last)
-
-
-def _ended(recorder: Recorder, history: History, goal: Goal | None, last: Event | None) -> str:
-    """Why the run ended early, or nothing, and the folder told of it."""
     if history.ended is not None:
-        recorder.close()
         return ""
-    reached = goal is not None and last is not None and goal.reached(last)
-    recorder.broken_off("stopped" if reached else "interrupted")
-    return f"reached {goal}" if reached else "interrupted"
-
-
-def _until(events: Iterable[Event], goal: Goal | None) -> Iterable[Event]:
-    for event in events:
-        yield event
-        if goal is not None and goal.reached(event):
-            return
+    return f"reached {goal}" if last and reached(last) else "interrupted"
 
 
 def _tell(screen: Screen, history: History, folder: RunFolder | None, took: float, stopped: str) -> None:

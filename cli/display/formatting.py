@@ -70,7 +70,7 @@ def kind(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return " or ".join(map(toml, schema["enum"]))
     if "$ref" in schema:
-        return f"one of the {schema['$ref'].rsplit('/', 1)[1]}"
+        return f"one of the {schema['$ref'].rsplit('/', 1)[1].replace('_', ' ')}"
     names = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text"}
     if schema.get("type") == "array":
         return f"list of {kind(schema.get('items', {}))}"

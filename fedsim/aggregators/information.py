@@ -6,7 +6,7 @@ import numpy as np
 from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
-from fedsim.aggregators._automatic import ROUNDING, published_alphas, research_alphas
+from fedsim.aggregators._autogm import ROUNDING, published_alphas, research_alphas
 from fedsim.aggregators._information import mean_information
 from fedsim.aggregators._weiszfeld import Vector
 from fedsim.aggregators.contract import Aggregate, aggregator

@@ -7,7 +7,7 @@ Whatever ends it early (leaving the loop, Ctrl-C, a failure), the last whole rou
 from there.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from fedsim.array_types import Progress, silent
 from fedsim.events import Event, RunEnded
 from fedsim.execution.pool import Pool
 from fedsim.runs.folder import claim
+from fedsim.runs.metrics_file import Sink
 from fedsim.runs.recorder import Recorder
 from fedsim.scenario.load import load_scenario
 from fedsim.scenario.sections import Scenario
@@ -26,20 +27,27 @@ def perform(
     pool: Pool | None = None,
     progress: Progress = silent,
     *,
+    until: Callable[[Event], bool] = lambda _: False,
     force: bool = False,
 ) -> Iterator[Event]:
     """The events of a run that is kept in a results folder; of a run that is gone on with, those that are new.
 
     `folder` is `runs/<name>-<digest>` unless given. One that holds an interrupted part of this run is gone on with, one
-    that holds it whole gives no events, and `force` starts over. ScenarioError is raised at once; ResultsConflict,
-    where the folder is in use or holds another run, and all others while iterating.
+    that holds it whole gives no events, and `force` starts over. `until` tells the event with which it may stop
+    early. ScenarioError is raised at once; ResultsConflict, where the folder is in use or holds another run, and all
+    others while iterating.
     """
     whole = scenario if isinstance(scenario, Scenario) else load_scenario(Path(scenario))
-    return _events(whole, Path(folder) if folder is not None else None, pool, progress, force)
+    return _events(whole, Path(folder) if folder is not None else None, pool, progress, until, force)
 
 
 def _events(
-    scenario: Scenario, path: Path | None, pool: Pool | None, progress: Progress, force: bool
+    scenario: Scenario,
+    path: Path | None,
+    pool: Pool | None,
+    progress: Progress,
+    until: Callable[[Event], bool],
+    force: bool,
 ) -> Iterator[Event]:
     with claim(scenario, path) as folder:
         if force and folder.status != "new":
@@ -49,17 +57,32 @@ def _events(
         from fedsim.engine import simulate  # and with it torch, once nothing is left to refuse
 
         with simulate(scenario, pool, resume=folder.begin(), progress=progress) as simulation:
-            yield from recorded(Recorder(folder, simulation), simulation)
+            yield from recorded(Recorder(folder, simulation), simulation, until=until)
 
 
-def recorded(recorder: Recorder, events: Iterable[Event]) -> Iterator[Event]:
-    """The events, each on record before it is handed on; of what ends early the last whole round is kept."""
+def recorded(
+    recorder: Recorder,
+    events: Iterable[Event],
+    listeners: Sequence[Sink] = (),
+    until: Callable[[Event], bool] = lambda _: False,
+) -> Iterator[Event]:
+    """The events, each on record and told to the listeners before it is handed on, up to one with which to stop early.
+
+    Of what ends early the last whole round is kept.
+    """
     status = "interrupted"
     try:
         for event in events:
             recorder(event)
+            for listener in listeners:
+                listener(event)
             status = "" if isinstance(event, RunEnded) else status
             yield event
+            if status and until(event):
+                status = "stopped"
+                return
+    except BrokenPipeError:  # a reader who went is no failure
+        raise
     except Exception:
         status = "failed"
         raise

@@ -35,7 +35,7 @@ def scenario_schema() -> Node:
         _point_at_families(cls, node)
     sections["Attack"] = _attack(sections["Attack"])
     chosen = {family: _family(list(families()[family])) for family in families() if family != "attacks"}
-    chosen |= {f"{kind}_attacks": _family(_attacks(kind)) for kind in CHAIN}
+    chosen |= {_chained(kind): _family(_attacks(kind)) for kind in CHAIN}
     head = {"$schema": DIALECT, "title": "A fedsim scenario"}
     schema: Node = head | scenario | {"$defs": sections | chosen}
     return schema
@@ -132,6 +132,10 @@ def _required(entry: Entry) -> list[str]:
     return [setting.name for setting in entry.settings.values() if setting.required]
 
 
+def _chained(kind: str) -> str:
+    return f"{kind.removesuffix('s')}_attacks"
+
+
 def _attacks(kind: str) -> list[Entry]:
     return [entry for entry in families()["attacks"] if entry.traits["poisons"] == kind]
 
@@ -141,12 +145,12 @@ def _attack(section: Node) -> Node:
     flat = next(name for name, annotation in Attack.__annotations__.items() if _mark(annotation))
     own = {name: node for name, node in section["properties"].items() if name not in (flat, *CHAIN)}
     chain = {
-        kind: section["properties"][kind] | {"items": {"$ref": f"#/$defs/{kind}_attacks"}, "minItems": 1}
+        kind: section["properties"][kind] | {"items": {"$ref": f"#/$defs/{_chained(kind)}"}, "minItems": 1}
         for kind in CHAIN
     }
     return {
         "description": section["description"],
-        "anyOf": [*(_table(entry, own) for entry in families()["attacks"]), _addressed(own), _chain(own | chain)],
+        "anyOf": [*(_table(entry, own) for entry in families()["attacks"]), _addressed(own), _chain(chain | own)],
         "oneOf": [{"required": [key]} for key in HOLDING],
     }
 

@@ -211,31 +211,31 @@ class Scenario:
     plugins: Annotated[tuple[Annotated[str, StringConstraints(pattern=PLAIN_PATH)], ...], MaxLen(100)] = ()
     """Own code that brings algorithms: files beside the scenario, such as "my_rules.py", or modules."""
     data: Annotated[Choice, In("datasets")] = Choice("glyphs")
-    """The examples."""
+    """The data set: labelled examples to train and to test on."""
     partition: Annotated[Choice, In("partitions")] = Choice("iid")
-    """Whose examples are whose."""
+    """The partition: how the training examples are divided among the clients."""
     model: Annotated[Choice, In("models")] = Choice("mlp")
-    """What is trained."""
+    """The model: the network that is trained."""
     clients: Clients = Clients()
-    """Who takes part."""
+    """The clients of the federation: how many there are, how many are sampled, and who answers in time."""
     training: Training = Training()
-    """What they do."""
+    """Local training: the work of one sampled client in one round."""
     attacks: tuple[Attack, ...] = ()
-    """Who attacks; several may act at once, each on clients of its own."""
+    """The adversaries: what each does, through which clients and when; each has clients of its own."""
     preaggregators: tuple[Annotated[Choice, In("preaggregators")], ...] = ()
-    """What is done to the updates before the rule, in order."""
+    """Pre-aggregators: what is done to the clients' updates before the rule sees them, in order."""
     aggregator: Annotated[Choice, In("aggregators")] = Choice("fedavg")
-    """The rule."""
+    """The aggregation rule: what makes one update of those of the clients."""
     server: Server = Server()
-    """The server's step."""
+    """The server's step: how the aggregate changes the global parameters."""
     root: Root = Root()
-    """The server's own data."""
+    """Root data: examples that the server holds itself, for the rules that need them."""
     evaluation: Evaluation = Evaluation()
-    """How it is scored."""
+    """Evaluation: how the global model is scored, how often and on which examples."""
     execution: Execution = Execution()
-    """How it is computed."""
+    """Execution: worker processes and batches of work; nothing here changes a result."""
     output: Output = Output()
-    """What is kept."""
+    """Output: where results are kept, and how many checkpoints."""
 
 
 def attackers_wanted(adversary: Attack, population: int) -> int:

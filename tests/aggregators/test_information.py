@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fedsim.aggregators._automatic import (
+from fedsim.aggregators._autogm import (
     automatic_alphas,
     published_alphas,
     research_alphas,
