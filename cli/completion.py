@@ -11,6 +11,7 @@ FAMILIES = (
     "attacks",
     "datasets",
     "latencies",
+    "local_algorithms",
     "models",
     "optimizers",
     "partitions",

@@ -234,6 +234,7 @@ def registries() -> dict[str, Registry]:
         "datasets",
         "partitions",
         "models",
+        "local_algorithms",
         "optimizers",
         "latencies",
     )

@@ -12,7 +12,13 @@ SKEWED = 'partition={name="dirichlet", alpha=0.3}'
 RUNS = {
     "logistic": scenario(DIGITS, SKEWED),
     "mlp": scenario(DIGITS, SKEWED, "model=mlp", 'training.optimizer={name="sgd", momentum=0.9}', "training.epochs=2"),
-    "adam": scenario(DIGITS, SKEWED, "model=mlp", 'training.optimizer={name="adam", lr=0.01}', "training.proximal=0.1"),
+    "adam": scenario(
+        DIGITS,
+        SKEWED,
+        "model=mlp",
+        'training.optimizer={name="adam", lr=0.01}',
+        'training.algorithm={name="fedprox", mu=0.1}',
+    ),
     "lenet5": scenario(GLYPHS, "training.batch_size=10", "rounds=2"),
     "poisoned": scenario(DIGITS, SKEWED, "training.worker_momentum=0.9", rest=held(1, 2, 3, name="label_flip")),
     "root": scenario(DIGITS, "aggregator=fedmi", rest=held(1, 2, name="sign_flip")),

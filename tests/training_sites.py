@@ -14,7 +14,7 @@ from fedsim.randomness import Stream
 from fedsim.scenario.sections import Choice, Training
 from fedsim.training.client import ClientJob, Site
 from fedsim.training.flat import Flat, initial
-from fedsim.training.minibatches import Turn, batches
+from fedsim.training.minibatches import Turn, batches, counted
 from fedsim.training.torch_models import ModelKind, flat_model
 
 STREAM = Stream.root(5)
@@ -26,6 +26,11 @@ ADAM: dict[str, Any] = {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8
 def choice(name: str, **changes: Any) -> Choice:
     """An optimizer with all its settings."""
     return Choice(name, (SGD if name == "sgd" else ADAM) | changes)
+
+
+def prox(mu: float) -> Choice:
+    """FedProx with this penalty."""
+    return Choice("fedprox", {"mu": mu})
 
 
 def turn_of(client: int, before: int = 0) -> Turn:
@@ -82,12 +87,12 @@ class Clients:
         targets, losses, seen = torch.tensor(site.targets.open()[job.examples]), 0.0, 0
         module.train()
         torch.manual_seed(job.turn.stream.at("module").seed)
-        for chosen in batches(len(targets), training, job.turn):
+        for chosen in batches(len(targets), counted(training), job.turn):
             optimizer.zero_grad()
             loss = cross_entropy(module(inputs[chosen]), targets[chosen])
             losses, seen = losses + loss.item() * len(chosen), seen + len(chosen)
             pull = sum(((p - a) ** 2).sum() for p, a in zip(module.parameters(), anchors, strict=True))
-            (loss + training.proximal / 2 * pull).backward()
+            (loss + training.algorithm.settings.get("mu", 0.0) / 2 * pull).backward()
             optimizer.step()
         row = torch.cat([t.detach().reshape(-1) for t in flat._tensors]) - start
         return row.numpy(), losses / max(seen, 1)
@@ -108,4 +113,4 @@ def forget_models() -> None:
     modules._modules.flats.clear()
 
 
-__all__ = ["SIZES", "STREAM", "Clients", "choice", "flat_model", "forget_models", "kind_of", "turn_of"]
+__all__ = ["SIZES", "STREAM", "Clients", "choice", "flat_model", "forget_models", "kind_of", "prox", "turn_of"]

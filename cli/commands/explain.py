@@ -27,6 +27,7 @@ PLACES = {
     "datasets": "[data]",
     "partitions": "[partition]",
     "models": "[model]",
+    "local_algorithms": "[training.algorithm]",
     "optimizers": "[training.optimizer]",
     "latencies": "[clients.latency]",
 }

@@ -8,7 +8,8 @@ from cli.display.layout import labelled
 from fedsim.aggregators.contract import Condition, aggregators
 from fedsim.clean_text import one_line
 from fedsim.events import RunStarted
-from fedsim.scenario.build import families
+from fedsim.local_algorithms.contract import local_algorithms
+from fedsim.scenario.build import DEFAULTS, families
 from fedsim.scenario.dry_run import rows_seen
 from fedsim.scenario.guarantees import guarantees
 from fedsim.scenario.sections import Attack, Choice, Scenario, attackers_wanted
@@ -64,13 +65,13 @@ def training(scenario: Scenario) -> str:
     """How clients train: `sgd lr=0.05, 5 epochs of 32`."""
     plan = scenario.training
     work = f"{plan.steps} steps" if plan.steps else f"{plan.epochs} epoch{'s' if plan.epochs > 1 else ''}"
-    extras = [f"μ={plan.proximal:g}"] * bool(plan.proximal) + [f"momentum {plan.worker_momentum:g}"] * bool(
-        plan.worker_momentum
-    )
-    if plan.algorithm == "fedsgd":
-        return ", ".join([f"fedsgd, one gradient over {plan.batch_size}", *extras])
+    algorithm = described(plan.algorithm, "local_algorithms", ("mu",))
+    extras = [f"worker momentum {plan.worker_momentum:g}"] * bool(plan.worker_momentum)
     optimizer = described(plan.optimizer, "optimizers", ("lr",))
-    return ", ".join([optimizer, f"{work} of {plan.batch_size}", *extras])
+    if local_algorithms[plan.algorithm.name].traits["one_step"]:
+        return ", ".join([algorithm, f"one gradient over {plan.batch_size}", optimizer, *extras])
+    named = [algorithm] * (plan.algorithm.name != DEFAULTS["local_algorithms"])
+    return ", ".join([*named, optimizer, f"{work} of {plan.batch_size}", *extras])
 
 
 def attacks(scenario: Scenario, population: int | None) -> str:

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from fedsim.errors import PluginFailed, Problem, UnknownName
 from fedsim.plugins.named import is_address, named
 from fedsim.registry import registries
+from fedsim.scenario.moved_keys import MOVED
 from fedsim.scenario.sections import Choice, In, Scenario
 from fedsim.scenario.validation import check_settings, freeze, problems_of, shown
 
@@ -80,7 +81,8 @@ def _section(cls: Any, table: Any, path: Path, problems: list[Problem]) -> Any:
     if not isinstance(table, Mapping):
         problems.append(Problem(path, f"must be a table of settings, got {shown(table)}", table))
         return None
-    values = dict(table)
+    values, moved = dict(table), MOVED.get(cls.__name__, {})
+    problems += [Problem((*path, key), moved[key], values.pop(key)) for key in moved if key in values]
     for name, hint in _hints(cls).items():
         values |= _part(name, hint, values, path, problems)
     try:

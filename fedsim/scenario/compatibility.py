@@ -7,6 +7,7 @@ from typing import Any
 from fedsim.attacks.contract import attacks
 from fedsim.datasets.contract import datasets
 from fedsim.errors import Problem
+from fedsim.local_algorithms.contract import local_algorithms
 from fedsim.models.contract import models
 from fedsim.optimizers.contract import optimizers
 from fedsim.partitions.contract import partitions
@@ -24,7 +25,7 @@ MOST_BYTES = 2**36
 
 def unfit(scenario: Scenario, sound: Callable[..., bool]) -> list[Problem]:
     """What does not go together; `sound` tells whether places are known to be right so far."""
-    found = _fedsgd(scenario) if sound(("training",)) else []
+    found = _one_step(scenario) if sound(("training",)) else []
     if sound(("data",)):
         found += [*_much(scenario), *(_held_out(scenario) if sound(("root",), ("evaluation",)) else [])]
     if sound(("data",), ("model",), ("partition",), ("attacks",)):
@@ -97,18 +98,18 @@ def _defaults(entry: Entry) -> dict[str, Any]:
     return {setting.name: setting.default for setting in entry.settings.values()}
 
 
-def _fedsgd(scenario: Scenario) -> list[Problem]:
-    training = scenario.training
-    if training.algorithm != "fedsgd":
+def _one_step(scenario: Scenario) -> list[Problem]:
+    training, algorithm = scenario.training, scenario.training.algorithm.name
+    if not local_algorithms[algorithm].traits["one_step"]:
         return []
     found = []
     name = training.optimizer.name
     if not optimizers[name].traits.get("first_is_gradient"):
-        message = f"fedsgd sends one plain step along the gradient, which is not what {name} makes of it: use sgd"
+        message = f"{algorithm} sends one plain step along the gradient, which is not what {name} makes of it: use sgd"
         found.append(Problem(("training", "optimizer"), message, name))
     for key, value, default in (("epochs", training.epochs, 1), ("steps", training.steps, None)):
         if value != default:
-            message = "fedsgd makes one step in a round: leave this out, or use fedavg"
+            message = f"{algorithm} makes one step in a round: leave this out, or use fedavg"
             found.append(Problem(("training", key), message, value))
     return found
 

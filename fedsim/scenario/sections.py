@@ -79,8 +79,8 @@ class Clients:
 class Training:
     """The work of one client in one round."""
 
-    algorithm: Literal["fedavg", "fedsgd"] = "fedavg"
-    """fedavg: local epochs or steps of the optimizer; fedsgd: one gradient over one batch, sent as a plain step."""
+    algorithm: Annotated[Choice, In("local_algorithms")] = Choice("fedavg")
+    """What a client does between receiving and sending."""
     epochs: Annotated[int, Ge(1), Le(10**6)] = 1
     """Passes over the client's own examples; ignored when steps is given."""
     steps: Annotated[int, Ge(1), Le(10**9)] | None = None
@@ -91,8 +91,6 @@ class Training:
     """Whether a last batch that is short is left out; a client with less than one batch keeps it all the same."""
     optimizer: Annotated[Choice, In("optimizers")] = Choice("sgd")
     """The local optimizer; its memory starts empty in each round."""
-    proximal: Annotated[float, Ge(0), Le(1e6)] = 0.0
-    """FedProx: μ of the penalty μ/2 ‖w − w_global‖²; 0 means plain local training."""
     worker_momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
     """β of the momentum each client keeps between rounds over what it sends, m ← βm + (1−β)·update; 0 means none."""
     kernel: Literal["auto", "loop"] = "auto"

@@ -11,11 +11,12 @@ from torch import Tensor
 from fedsim.array_types import Integers
 from fedsim.execution.sending import Sent
 from fedsim.execution.shared_memory import Shared
+from fedsim.local_algorithms.contract import local_algorithms
 from fedsim.optimizers.contract import optimizers
 from fedsim.randomness import Stream
 from fedsim.registry import Bound
 from fedsim.scenario.sections import Training
-from fedsim.training.minibatches import Turn
+from fedsim.training.minibatches import Turn, counted
 from fedsim.training.torch_models import ModelKind
 
 
@@ -29,15 +30,17 @@ class Site:
     targets: Shared  # (m,) or (m, length)
     parameters: Shared  # (d,) the global vector, rewritten each round
     rows: Shared  # (n, d) where differences go
-    optimizer: Sent[Bound] = field(init=False)  # what its name meant where this was made
-    plain: bool = field(init=False)  # whether a step is w − lr · gradient and nothing else
+    algorithm: Sent[Bound] = field(init=False)  # what its name meant where this was made
+    optimizer: Sent[Bound] = field(init=False)
+    plain: bool = field(init=False)  # whether a step along a gradient is w − lr · gradient and nothing else
 
     def __post_init__(self) -> None:
-        choice = self.training.optimizer
-        entry = optimizers[choice.name]
-        object.__setattr__(self, "optimizer", Sent(entry.bound(choice.settings)))
-        plain = entry.traits["plain"](choice.settings) and not self.training.proximal
-        object.__setattr__(self, "plain", bool(plain))
+        algorithm, optimizer = self.training.algorithm, self.training.optimizer
+        entry = optimizers[optimizer.name]
+        object.__setattr__(self, "training", counted(self.training))
+        object.__setattr__(self, "algorithm", Sent(local_algorithms[algorithm.name].bound(algorithm.settings)))
+        object.__setattr__(self, "optimizer", Sent(entry.bound(optimizer.settings)))
+        object.__setattr__(self, "plain", bool(entry.traits["plain"](optimizer.settings)))
 
 
 @dataclass(frozen=True)
@@ -91,12 +94,3 @@ class Stepper:
         for parameter, gradient, state in zip(parameters, gradients, self._states, strict=True):
             if gradient is not None:
                 self._function(parameter.data, gradient, state, **self._settings)
-
-
-def pull_back(
-    parameters: Sequence[Tensor], gradients: list[Tensor | None], anchors: Sequence[Tensor] | None, weight: float
-) -> None:
-    """FedProx: add μ(w − w_global), the gradient of its own part of the loss, in which every parameter stands."""
-    for place, anchor in enumerate(anchors or ()):
-        pull, gradient = parameters[place] - anchor, gradients[place]
-        gradients[place] = pull.mul_(weight) if gradient is None else gradient.add_(pull, alpha=weight)

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from fedsim.array_types import Array
+from fedsim.inputs import as_floats
 from fedsim.kernels.networks.images import Kernel, aligned, close_gate, correlate, gather_gradient, open_gate
 from fedsim.kernels.networks.images_source import Field, Taps
-from fedsim.training.client import ClientJob, Site, Stepper, pull_back
 from fedsim.training.convnet_layout import Layer, Plan, plan_of
-from fedsim.training.examples import Reader
-from fedsim.training.minibatches import batches
+from fedsim.training.local_model import Work
+from fedsim.training.minibatches import Turn
 from fedsim.training.torch_models import ModelKind, Workspaces, flat_model
 
 WIDEST = 256
@@ -28,34 +28,37 @@ WIDTHS = (8, 16, 32, 64, 128, WIDEST)
 """Widths that are compiled for: a client with few examples does not wait for the work of many."""
 
 
-def train_convnets(site: Site, jobs: Sequence[ClientJob]) -> list[float] | None:
-    """Losses of the jobs' clients, their rows written; None where the model is not one of these."""
-    plan = plan_of(site.kind) if site.training.kernel == "auto" and site.training.batch_size <= WIDEST else None
-    if plan is None:
+class ConvolutionalModel:
+    """A small convolutional network whose parameters are views of one flat vector."""
+
+    def __init__(self, kind: ModelKind, plan: Plan) -> None:
+        self._plan = plan
+        self._vector = torch.empty(flat_model(kind, channels_last=True).size)
+        self.tensors: Sequence[Tensor] = _views(kind, self._vector)
+
+    def load(self, vector: Tensor, work: Work, turn: Turn) -> None:  # noqa: ARG002 - nothing here draws
+        """Take the parameters, and arrays wide enough for the work."""
+        self._vector.copy_(vector)
+        self._network = _network(self._plan, _width(work.most))
+
+    def gradients(self, batch: Work) -> tuple[float, list[Tensor | None]]:
+        """Summed loss and gradients of a batch."""
+        images, rows, labels = batch.examples
+        self._network.load(as_floats(images[rows]))
+        loss, found = self._network.gradients(self.tensors, torch.from_numpy(labels))
+        return loss * len(labels), [*found]
+
+    def descend(self, work: Work, lr: float) -> float | None:  # noqa: ARG002 - step by step
+        """Not in one call."""
         return None
-    with torch.no_grad():
-        return [_train(plan, site, job) for job in jobs]
 
+    def difference(self, start: Tensor, out: Tensor) -> None:
+        """Present minus given numbers."""
+        torch.sub(self._vector, start, out=out)
 
-def _train(plan: Plan, site: Site, job: ClientJob) -> float:
-    start = torch.from_numpy(site.parameters.open())
-    vector = start.clone()
-    parameters = _views(site.kind, vector)
-    anchors = _views(site.kind, start) if site.training.proximal else None
-    steps = list(batches(len(job.examples), site.training, job.turn))
-    reader = Reader(site, job, sum(map(len, steps)))
-    step, total, seen = Stepper(site.optimizer, len(parameters)), 0.0, 0
-    network = _network(plan, _width(max(map(len, steps), default=1)))
-    for chosen in steps:
-        images, labels = reader.read(chosen)
-        network.load(images)
-        loss, found = network.gradients(parameters, labels)
-        gradients: list[Tensor | None] = [*found]
-        pull_back(parameters, gradients, anchors, site.training.proximal)
-        step(parameters, gradients)
-        total, seen = total + loss * len(chosen), seen + len(chosen)
-    torch.sub(vector, start, out=torch.from_numpy(site.rows.open()[job.row]))
-    return total / seen if seen else 0.0
+    def write(self, tensors: Sequence[Tensor], out: Tensor) -> None:
+        """The tensors end to end."""
+        torch.cat([tensor.reshape(-1) for tensor in tensors], out=out)
 
 
 def run_convnet(kind: ModelKind, vector: Tensor) -> Callable[[Tensor], Tensor] | None:

@@ -7,7 +7,7 @@ from torch import nn
 
 from fedsim.kernels import llvm
 from fedsim.kernels.networks.pooling_source import Gate
-from fedsim.training.torch_models import ModelKind, flat_model, linear_layers, parts_in_line
+from fedsim.training.torch_models import ModelKind, flat_model, found_once, linear_layers, parts_in_line
 
 MOST_CHANNELS = 16
 """Channels into a convolution above which general libraries are as fast."""
@@ -52,7 +52,9 @@ def plan_of(kind: ModelKind) -> Plan | None:
     """The plan of a model, or None where it is not made of the layers known here, or not in float32."""
     if torch.get_default_dtype() != torch.float32 or not llvm.available() or kind.spec.kind != "images":
         return None
-    return parse(flat_model(kind, channels_last=True).module, kind.shape)
+    return found_once(
+        kind, "convolutional", lambda kind: parse(flat_model(kind, channels_last=True).module, kind.shape)
+    )
 
 
 def parse(module: nn.Module, shape: tuple[int, ...]) -> Plan | None:

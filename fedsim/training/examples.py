@@ -7,9 +7,7 @@ asked about the drawn ones alone; any other is shown the client's whole data fir
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from fedsim.array_types import Integers
 from fedsim.training.client import ClientJob, Poison, Site
@@ -30,10 +28,8 @@ class Reader:
         """`drawn` is the number of examples that all steps take together."""
         self._images, self._labels = site.inputs.open(), site.targets.open()
         self._where, self._poisons, self._classes = np.asarray(job.examples), job.poisons, site.kind.classes
-        self._spec = site.kind.spec
-        count = len(self._where)
-        apart = all(poison.apart for poison in job.poisons)
-        all_at_once = bool(job.poisons) and (drawn >= count or not apart)
+        count, poisons = len(self._where), job.poisons
+        all_at_once = poisons and (drawn >= count or not all(poison.apart for poison in poisons))
         self._whole = self._poisoned(np.arange(count)) if all_at_once else None
 
     def located(self, places: Integers) -> Located:
@@ -42,11 +38,6 @@ class Reader:
             return self._poisoned(places)
         inputs, rows, targets = self._whole
         return Located(inputs, rows[places], targets[places])
-
-    def read(self, places: Integers) -> tuple[Tensor, Tensor]:
-        """Their inputs as the model takes them and their targets."""
-        inputs, rows, targets = self.located(places)
-        return self._spec.tensor(inputs[rows]), torch.from_numpy(targets)
 
     def _poisoned(self, places: Integers) -> Located:
         rows = self._where[places]

@@ -14,10 +14,10 @@ from fedsim.partitions.contract import Shares, Split
 from fedsim.scenario.sections import Scenario
 from fedsim.signatures import is_of_the_house
 from fedsim.tasks import CLASSIFICATION
-from fedsim.training.batch import ALONE
+from fedsim.training.autograd import ALONE
 from fedsim.training.flat import Flat, Layout
 from fedsim.training.inference import module_outputs
-from fedsim.training.minibatches import Turn, batches
+from fedsim.training.minibatches import Turn, batches, counted
 from fedsim.training.torch_draws import drawing_from
 from fedsim.training.torch_models import UNNAMED, ModelKind
 
@@ -101,5 +101,5 @@ def _has_batch_of_one(scenario: Scenario, shares: Shares) -> bool:
         return scenario.training.batch_size == 1
     sizes = map(int, np.unique(np.diff(shares.offsets)))
     # how long batches are does not depend on what is drawn
-    plans = (islice(batches(size, scenario.training, Turn(UNNAMED, UNNAMED)), size) for size in sizes)
+    plans = (islice(batches(size, counted(scenario.training), Turn(UNNAMED, UNNAMED)), size) for size in sizes)
     return any(len(batch) == 1 for plan in plans for batch in plan)

@@ -7,9 +7,10 @@ follows from the round's number alone, so nothing has to be remembered between r
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fedsim.array_types import Integers
+from fedsim.local_algorithms.contract import local_algorithms
 from fedsim.randomness import Stream
 from fedsim.scenario.sections import Training
 from fedsim.training.recently_used import Recent
@@ -29,14 +30,22 @@ class Turn:
     before: int = 0  # rounds before this one
 
 
+def counted(training: Training) -> Training:
+    """The same local work with its steps counted where the algorithm takes one a round, as `batches` needs it."""
+    one_step = local_algorithms[training.algorithm.name].traits["one_step"]
+    return replace(training, steps=1) if one_step else training
+
+
 def batches(count: int, training: Training, turn: Turn) -> Iterator[Integers]:
     """Positions of the examples of each step among the client's own."""
     size = min(training.batch_size, count)
     if size == 0:
         return
     a_pass = count // size if training.drop_last else -(-count // size)
-    steps = 1 if training.algorithm == "fedsgd" else training.steps
-    walk = _whole(count, a_pass, training.epochs, turn) if steps is None else _part(count, a_pass, steps, turn)
+    if training.steps is None:
+        walk = _whole(count, a_pass, training.epochs, turn)
+    else:
+        walk = _part(count, a_pass, training.steps, turn)
     for order, place in walk:
         yield order[place * size : (place + 1) * size].copy()
 

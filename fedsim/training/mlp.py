@@ -1,11 +1,10 @@
 """Networks of linear layers with ReLU between them, trained and asked by kernels compiled for their sizes.
 
-Clients are trained one after another, each in one call for all its batches where descent is plain: a client's bits
-depend on nobody else. Images are read where they lie; nothing is copied for a client but its parameters.
+A client's batches are done in one call where descent is plain, and its bits depend on nobody else. Images are read
+where they lie; nothing is copied for a client but its parameters.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,16 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fedsim.array_types import Array, Integers
+from fedsim.array_types import Array
 from fedsim.inputs import as_floats
 from fedsim.kernels import llvm
 from fedsim.kernels.networks.images import aligned
 from fedsim.kernels.networks.linear import ASKED, Room, stored
 from fedsim.kernels.networks.linear_sizes import Linear
-from fedsim.training.client import ClientJob, Site, Stepper, pull_back
-from fedsim.training.examples import Reader
-from fedsim.training.minibatches import batches
-from fedsim.training.torch_models import ModelKind, Workspaces, flat_model, linear_layers, parts_in_line
+from fedsim.training.local_model import Work
+from fedsim.training.minibatches import Turn
+from fedsim.training.torch_models import ModelKind, Workspaces, flat_model, found_once, linear_layers, parts_in_line
 
 LARGE = 4_000_000
 """Parameters above which weights leave the cache and general libraries are as fast."""
@@ -34,6 +32,10 @@ def network_of(kind: ModelKind) -> Linear | None:
     """The sizes of a model, or None where it is not made of linear layers, or not in float32."""
     if torch.get_default_dtype() != torch.float32 or not llvm.available() or kind.spec.kind == "tokens":
         return None
+    return found_once(kind, "linear", _parsed)
+
+
+def _parsed(kind: ModelKind) -> Linear | None:
     flat = flat_model(kind, channels_last=True)
     layers = linear_layers(parts_in_line(flat.module))
     fits = layers and layers[0].in_features == kind.spec.size
@@ -42,73 +44,54 @@ def network_of(kind: ModelKind) -> Linear | None:
     return Linear((layers[0].in_features, *(layer.out_features for layer in layers)))
 
 
-def train_linears(site: Site, jobs: Sequence[ClientJob]) -> list[float] | None:
-    """Losses of the jobs' clients, their rows written; None where the model is not one of these."""
-    fits = site.training.kernel == "auto" and site.training.batch_size <= MOST_ROWS
-    net = network_of(site.kind) if fits else None
-    if net is None:
-        return None
-    start = stored(net, site.parameters.open())
-    return [_train(net, start, site, job) for job in jobs]
+class LinearModel:
+    """A network of linear layers as the kernels keep it: one vector, weights turned about, padding zero."""
 
+    def __init__(self, net: Linear) -> None:
+        self._net = net
+        self._parameters, self._gradient, self._nothing = _vectors.of(
+            net, 3, lambda net, count: [aligned(net.numbers) for _ in range(count)]
+        )
+        self._start: Array | None = None
+        self.tensors: Sequence[Tensor] = [torch.from_numpy(self._parameters)]
+        self._found = torch.from_numpy(self._gradient)
 
-@dataclass(frozen=True)
-class _Work:
-    """One client's batches, laid end to end."""
+    def load(self, vector: Tensor, work: Work, turn: Turn) -> None:  # noqa: ARG002 - nothing here draws
+        """Take a room wide enough for the work and the parameters, which are turned about once for all clients."""
+        labels, classes = work.examples.targets, self._net.sizes[-1]
+        if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+            raise ValueError(f"labels must lie from 0 to {classes - 1}")
+        self._room = _room(self._net, work.most)
+        if self._start is None:
+            self._start = stored(self._net, vector.numpy())
+        np.copyto(self._parameters, self._start)
 
-    images: NDArray[Any]
-    order: Integers  # positions among the images
-    labels: Integers  # of the same places
-    bounds: Integers  # where each batch begins, and where the last one ends
+    def descend(self, work: Work, lr: float) -> float:
+        """All plain steps in one call."""
+        return self._train(work, self._parameters, self._parameters, lr)
 
-    @property
-    def most(self) -> int:
-        """Rows of the greatest batch."""
-        return int(np.diff(self.bounds).max(initial=1))
+    def gradients(self, batch: Work) -> tuple[float, list[Tensor | None]]:
+        """Summed loss and gradient of a batch; the gradient lasts until the next one is asked for."""
+        return self._train(batch, self._nothing, self._gradient, -1.0), [self._found]
 
+    def difference(self, start: Tensor, out: Tensor) -> None:
+        """Present minus given numbers."""
+        self._room.subtract(self._parameters, start.numpy(), out.numpy())
 
-def _train(net: Linear, start: Array, site: Site, job: ClientJob) -> float:
-    work = _work(site, job)
-    room = _room(net, work.most)
-    parameters = room.copy(start)
-    loss = _plain(site, room, work, parameters) if site.plain else _stepwise(site, room, work, start, parameters)
-    room.subtract(parameters, site.parameters.open(), site.rows.open()[job.row])
-    return loss / max(1, len(work.order))
+    def write(self, tensors: Sequence[Tensor], out: Tensor) -> None:
+        """A vector that lies as the parameters do, in the model's own order."""
+        self._room.subtract(tensors[0].numpy(), np.zeros(out.shape, np.float32), out.numpy())
 
-
-def _work(site: Site, job: ClientJob) -> _Work:
-    plan = list(batches(len(job.examples), site.training, job.turn))
-    chosen = np.concatenate(plan) if plan else np.empty(0, np.int64)
-    images, rows, labels = Reader(site, job, len(chosen)).located(chosen)
-    if len(labels) and not 0 <= labels.min() <= labels.max() < site.kind.classes:
-        raise ValueError(f"labels must lie from 0 to {site.kind.classes - 1}")
-    bounds = np.cumsum([0, *map(len, plan)])
-    if not _readable(images):
-        images, rows = as_floats(images[rows]).numpy(), np.arange(len(rows))
-    return _Work(images, rows.astype(np.int64, copy=False), labels.astype(np.int64, copy=False), bounds)
+    def _train(self, work: Work, base: Array, target: Array, rate: float) -> float:
+        images, rows, labels = work.examples
+        if not _readable(images):
+            images, rows = as_floats(images[rows]).numpy(), np.arange(len(rows))
+        return self._room.train(images, rows, labels, work.bounds, self._parameters, base, target, rate)
 
 
 def _readable(images: NDArray[Any]) -> bool:
     """Whether the kernels know images of this kind."""
     return images.dtype in (np.uint8, np.float32) and images.flags.c_contiguous
-
-
-def _plain(site: Site, room: Room, work: _Work, parameters: Array) -> float:
-    rate = site.training.optimizer.settings["lr"]
-    return room.train(work.images, work.order, work.labels, work.bounds, parameters, parameters, parameters, rate)
-
-
-def _stepwise(site: Site, room: Room, work: _Work, start: Array, parameters: Array) -> float:
-    gradient, nothing = aligned(len(start)), aligned(len(start))
-    own, found, anchor = map(torch.from_numpy, (parameters, gradient, start))
-    anchors = [anchor] if site.training.proximal else None
-    step, loss = Stepper(site.optimizer, 1), 0.0
-    for place in range(len(work.bounds) - 1):
-        bounds = work.bounds[place : place + 2]
-        loss += room.train(work.images, work.order, work.labels, bounds, parameters, nothing, gradient, -1.0)
-        pull_back([own], [found], anchors, site.training.proximal)
-        step([own], [found])
-    return loss
 
 
 def run_linear(kind: ModelKind, vector: Tensor) -> Callable[[NDArray[Any]], Tensor] | None:
@@ -125,7 +108,7 @@ def run_linear(kind: ModelKind, vector: Tensor) -> Callable[[NDArray[Any]], Tens
     return run
 
 
-_rooms = Workspaces()
+_rooms, _vectors = Workspaces(), Workspaces()
 
 
 def _room(net: Linear, rows: int) -> Room:

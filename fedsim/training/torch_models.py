@@ -23,6 +23,7 @@ from fedsim.training.torch_draws import drawing_from
 
 Model = TypeVar("Model", bound=Hashable)
 Workspace = TypeVar("Workspace")
+Found = TypeVar("Found")
 
 
 UNNAMED = Stream(b"")
@@ -77,6 +78,7 @@ class _Modules(threading.local):
     def __init__(self) -> None:
         self.flats: dict[tuple[str, bool], Flat] = {}
         self.drawing: dict[str, bool] = {}  # whether a forward pass draws random numbers
+        self.found: dict[tuple[str, str], Any] = {}  # what else was found out about a run's model
 
 
 _modules = _Modules()
@@ -104,6 +106,17 @@ def flat_model(kind: ModelKind, *, channels_last: bool) -> Flat:
         flats[key] = Flat(module, channels_last=channels_last)
         _modules.drawing = {key[0]: _draws(flats[key].module, kind)}
     return flats[key]
+
+
+def found_once(kind: ModelKind, what: str, find: Callable[[ModelKind], Found]) -> Found:
+    """What `find` makes of a model, asked once a run: to look through a module costs as much as a small step."""
+    key, found = (kind.run, what), _modules.found
+    if key not in found:
+        for old in [known for known in found if known[0] != key[0]]:
+            del found[old]
+        found[key] = find(kind)
+    answer: Found = found[key]
+    return answer
 
 
 def _draws(module: nn.Module, kind: ModelKind) -> bool:

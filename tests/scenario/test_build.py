@@ -123,6 +123,7 @@ def test_every_algorithm_composes_and_decomposes(family, data):
         "datasets": {"data": table},
         "partitions": {"partition": table},
         "models": {"model": table},
+        "local_algorithms": {"training": {"algorithm": table}},
         "optimizers": {"training": {"optimizer": table}},
         "latencies": {"clients": {"latency": table}},
     }[family]

@@ -9,11 +9,11 @@ import torch
 from fedsim.execution.arithmetic import repeatable
 from fedsim.execution.shared_memory import Arena
 from fedsim.models.contract import model, models
-from fedsim.scenario.sections import Training
-from fedsim.training.batch import ClientBatch, train_batch, train_client
-from fedsim.training.minibatches import batches
+from fedsim.scenario.sections import Choice, Training
+from fedsim.training.batch import ClientBatch, train_batch
+from fedsim.training.minibatches import batches, counted
 from tests.small_runs import registered
-from tests.training_sites import Clients, choice, forget_models, kind_of, turn_of
+from tests.training_sites import Clients, choice, forget_models, kind_of, prox, turn_of
 
 WORK = {
     "plain": Training(optimizer=choice("sgd"), batch_size=16),
@@ -21,9 +21,9 @@ WORK = {
     "steps": Training(optimizer=choice("sgd", weight_decay=0.1), batch_size=10, steps=7),
     "drop last": Training(optimizer=choice("sgd"), batch_size=9, drop_last=True, epochs=2),
     "adam": Training(optimizer=choice("adam", weight_decay=0.01), batch_size=16, epochs=2),
-    "fedprox": Training(optimizer=choice("sgd", momentum=0.5), batch_size=16, proximal=0.3, epochs=2),
-    "fedprox adam": Training(optimizer=choice("adam"), batch_size=16, proximal=0.3),
-    "fedsgd": Training(algorithm="fedsgd", optimizer=choice("sgd"), batch_size=10_000),
+    "fedprox": Training(optimizer=choice("sgd", momentum=0.5), batch_size=16, algorithm=prox(0.3), epochs=2),
+    "fedprox adam": Training(optimizer=choice("adam"), batch_size=16, algorithm=prox(0.3)),
+    "fedsgd": Training(algorithm=Choice("fedsgd"), optimizer=choice("sgd"), batch_size=10_000),
 }
 KINDS = {
     "logistic": kind_of("logistic"),
@@ -83,7 +83,7 @@ def test_plain_descent_is_the_loop_to_the_bit(arena):
     clients = Clients(arena, KINDS["lenet5"], dataclasses.replace(WORK["epochs"], kernel="loop"))
     with repeatable():
         for job in clients.jobs:
-            train_client(clients.site, job)
+            train_batch(ClientBatch(clients.site, (job,)))
             np.testing.assert_array_equal(clients.rows[job.row], clients.expected(job)[0])
 
 
@@ -114,12 +114,12 @@ def test_a_class_that_nobody_has(arena):
         (10, {"batch_size": 4, "epochs": 2}, [4, 4, 2] * 2),
         (10, {"batch_size": 4, "steps": 5}, [4, 4, 2, 4, 4]),
         (3, {"batch_size": 4, "drop_last": True}, [3]),
-        (10, {"batch_size": 4, "algorithm": "fedsgd", "epochs": 5}, [4]),
+        (10, {"batch_size": 4, "algorithm": Choice("fedsgd"), "epochs": 5}, [4]),
         (0, {"batch_size": 4, "steps": 5}, []),
     ],
 )
 def test_batches(count, changes, lengths):
-    found = list(batches(count, Training(**changes), turn_of(0)))
+    found = list(batches(count, counted(Training(**changes)), turn_of(0)))
     assert [len(batch) for batch in found] == lengths
     whole = Training(batch_size=4)
     one_pass = np.concatenate([*batches(count, whole, turn_of(0)), []])
@@ -171,7 +171,7 @@ def test_a_client_does_not_depend_on_who_worked_here_before(name, odd_models, ar
     jobs, rows = clients.jobs, []
     for order in (jobs, jobs[::-1], [jobs[1], *jobs]):
         for job in order:
-            train_client(clients.site, job)
+            train_batch(ClientBatch(clients.site, (job,)))
         rows.append(clients.rows.copy())
     np.testing.assert_array_equal(rows[0], rows[1])
     np.testing.assert_array_equal(rows[0], rows[2])

@@ -13,12 +13,13 @@ from fedsim.execution.sending import Sent
 from fedsim.execution.shared_memory import Arena
 from fedsim.kernels import llvm
 from fedsim.models.contract import model, models
-from fedsim.scenario.sections import Training
+from fedsim.scenario.sections import Choice, Training
+from fedsim.training.backends import local_model
 from fedsim.training.batch import ClientBatch, train_batch
 from fedsim.training.client import Poison
-from fedsim.training.mlp import network_of, train_linears
+from fedsim.training.mlp import LinearModel, network_of
 from tests.small_runs import registered
-from tests.training_sites import STREAM, Clients, choice, forget_models, kind_of
+from tests.training_sites import STREAM, Clients, choice, forget_models, kind_of, prox
 
 pytestmark = pytest.mark.skipif(not llvm.available(), reason="no compiler")
 SIZES = (40, 7, 23, 64, 1, 40, 16, 33, 40, 12, 5, 40, 31, 8, 9, 50, 40)
@@ -26,8 +27,8 @@ WORK = {
     "plain": Training(optimizer=choice("sgd"), batch_size=16, epochs=2),
     "momentum": Training(optimizer=choice("sgd", momentum=0.9, weight_decay=0.01), batch_size=10),
     "adam": Training(optimizer=choice("adam"), batch_size=16, epochs=2),
-    "fedprox": Training(optimizer=choice("sgd"), batch_size=7, proximal=0.1, steps=5),
-    "fedsgd": Training(optimizer=choice("sgd"), algorithm="fedsgd", batch_size=1000),
+    "fedprox": Training(optimizer=choice("sgd"), batch_size=7, algorithm=prox(0.1), steps=5),
+    "fedsgd": Training(optimizer=choice("sgd"), algorithm=Choice("fedsgd"), batch_size=1000),
 }
 KINDS = {
     "logistic": kind_of("logistic"),
@@ -42,6 +43,12 @@ def arena():
     made = Arena()
     yield made
     made.close()
+
+
+def train_linears(site, jobs):
+    """Losses of the jobs' clients, whose rows are written by the kernels."""
+    assert isinstance(local_model(site), LinearModel)
+    return train_batch(ClientBatch(site, tuple(jobs))).losses
 
 
 def trained(clients, parts):
@@ -89,7 +96,7 @@ def test_kernels_do_what_the_loop_does_up_to_rounding(kind, work, arena):
     result = train_batch(ClientBatch(clients.site, jobs))
     fast = clients.rows.copy()
     site = dataclasses.replace(clients.site, training=dataclasses.replace(work, kernel="loop"))
-    assert train_linears(site, jobs) is None
+    assert not isinstance(local_model(site), LinearModel)
     expected = train_batch(ClientBatch(site, jobs))
     assert not np.array_equal(fast, clients.rows)  # another kernel really was at work
     np.testing.assert_allclose(fast, clients.rows, atol=2e-4 if work.optimizer.name == "adam" else 2e-6)

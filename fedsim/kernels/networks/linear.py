@@ -58,13 +58,14 @@ class Room:
         and target may be the same stored numbers: then the steps are those of plain descent.
         """
         begin, end = int(bounds[0]), int(bounds[-1])
-        found = np.empty((2, end), np.float32)
+        found, own = np.empty((2, end), np.float32), _at(parameters)
+        sums, rest = _at(found), [own if array is parameters else _at(array) for array in (base, target)]
         _trainer(self.net, images.dtype.str)(
             _at(images), _at(order), _at(labels), _at(bounds), len(bounds) - 1,
-            _at(parameters), _at(base), _at(target), rate, self.place, self.rows, _at(found[0]), _at(found[1]),
+            own, *rest, rate, self.place, self.rows, sums, sums + found.strides[0],
         )  # fmt: skip
-        sums, own = found[:, begin:]
-        return float(np.log(sums, dtype=np.float64).sum() - own.sum(dtype=np.float64))
+        exponentials, logits = found[:, begin:]
+        return float(np.log(exponentials, dtype=np.float64).sum() - logits.sum(dtype=np.float64))
 
     def ask(self, images: NDArray[Any], parameters: Array) -> Array:
         """(k, inputs) images -> (k, classes) logits."""

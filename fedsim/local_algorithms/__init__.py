@@ -1,0 +1,17 @@
+"""Local algorithms: what a client does between receiving and sending; `contract.py` holds the contract."""
+
+from fedsim.local_algorithms.contract import (
+    SUPPLIES,
+    Correction,
+    Function,
+    local_algorithm,
+    local_algorithms,
+)
+
+__all__ = [
+    "SUPPLIES",
+    "Correction",
+    "Function",
+    "local_algorithm",
+    "local_algorithms",
+]

@@ -1,0 +1,55 @@
+"""The contract of a local algorithm: what a client does between receiving the global parameters and sending its row.
+
+    @local_algorithm("fedprox")
+    def fedprox(descend, *, mu: ... = 0.01) -> None:
+        def pull(parameters, start, gradients): ...     # changes the gradients in place before each step
+        descend(pull)
+
+It decides in which direction the steps go and what is sent; the optimizer, the batches, clipping and the backend that
+computes gradients are the same for all. Tensors come as lists, one for each part of the model as its backend keeps it:
+go through them side by side and treat every coordinate alike. A parameter that a batch did not use has a gradient of
+zeros where a correction is asked for, and none otherwise.
+
+What it returns is kept for a client's memory, as of control variates; it must be None as long as clients keep none.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fedsim.registry import Registry
+from fedsim.supply import Item, table
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Correction = Callable[[list[Tensor], list[Tensor], list[Tensor]], None]
+else:
+    Correction = Callable[[list, list, list], None]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+SUPPLIES = table(
+    Item(
+        "descend",
+        "(correct=None) -> None: takes the client's steps; correct(parameters, start, gradients) changes the gradients "
+        "in place before each",
+    ),
+    Item("gradients", "() -> list of tensors: the gradient over the next batch, with weight decay; no step is taken"),
+    Item("parameters", "list of tensors: the client's parameters, which the steps change in place"),
+    Item("start", "list of tensors: the same before the first step, the global parameters"),
+    Item("send", "(tensors) -> None: sends these in place of local minus global parameters; buffers go as they are"),
+)
+
+local_algorithms = Registry("local_algorithms", "local algorithm", "fedsim.local_algorithms", SUPPLIES)
+
+
+def local_algorithm(
+    name: str, *, aliases: tuple[str, ...] = (), one_step: bool = False
+) -> Callable[[Function], Function]:
+    """Register a local algorithm; `one_step` says that a client draws one batch a round and no more."""
+
+    def decorate(function: Function) -> Function:
+        local_algorithms.register(name, function, aliases=aliases, one_step=one_step)
+        return function
+
+    return decorate

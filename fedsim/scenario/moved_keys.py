@@ -1,0 +1,10 @@
+"""Keys of earlier versions, and what says the same today: whoever writes one is told, and never misunderstood."""
+
+from collections.abc import Mapping
+
+MOVED: Mapping[str, Mapping[str, str]] = {
+    "Training": {
+        "proximal": 'is a setting of FedProx now: write training.algorithm = {name = "fedprox", mu = …} with its value'
+    },
+}
+"""Of each section by the name of its class: the key, and what to write instead."""

@@ -1,0 +1,64 @@
+"""What every backend offers: a model at some parameters, and the gradient of its loss over a batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor
+
+from fedsim.array_types import Integers
+from fedsim.training.client import ClientJob, Site
+from fedsim.training.examples import Located, Reader
+from fedsim.training.minibatches import Turn, batches
+
+
+@dataclass(frozen=True)
+class Work:
+    """One client's batches, laid end to end."""
+
+    examples: Located
+    bounds: Integers  # where each batch begins, and where the last one ends
+    most: int  # examples of the greatest batch
+
+    @classmethod
+    def of(cls, site: Site, job: ClientJob) -> "Work":
+        """The batches that a client takes in a round: they are drawn first, and only they are read."""
+        plan = list(batches(len(job.examples), site.training, job.turn))
+        chosen = np.concatenate(plan) if plan else np.empty(0, np.int64)
+        inputs, rows, targets = Reader(site, job, len(chosen)).located(chosen)
+        rows, targets = rows.astype(np.int64, copy=False), targets.astype(np.int64, copy=False)
+        lengths = [len(batch) for batch in plan]
+        return cls(Located(inputs, rows, targets), np.array([0, *lengths]).cumsum(), max(lengths, default=1))
+
+    def batch(self, place: int) -> "Work":
+        """One of the batches."""
+        begin, end = self.bounds[place : place + 2]
+        inputs, rows, targets = self.examples
+        return Work(Located(inputs, rows[begin:end], targets[begin:end]), np.array([0, end - begin]), int(end - begin))
+
+    def __len__(self) -> int:
+        """Number of examples in all batches together."""
+        return len(self.examples.targets)
+
+
+class LocalModel(Protocol):
+    """A model as one backend keeps it; one instance serves clients that all begin at the same parameters."""
+
+    tensors: Sequence[Tensor]
+    """The parameters that are trained, as this backend keeps them; whoever takes a step changes them in place."""
+
+    def load(self, vector: Tensor, work: Work, turn: Turn) -> None:
+        """Begin a client's work at a flat (d,) vector; layers that draw, draw from the turn's address."""
+
+    def gradients(self, batch: Work) -> tuple[float, list[Tensor | None]]:
+        """The batch's summed loss, and the gradient of its mean by each tensor; None by one that it did not use."""
+
+    def difference(self, start: Tensor, out: Tensor) -> None:
+        """Write present minus given numbers, both flat (d,) vectors in the model's own order, buffers behind."""
+
+    def write(self, tensors: Sequence[Tensor], out: Tensor) -> None:
+        """Write numbers that lie as `tensors` do to the stretch of a flat vector that is trained."""
+
+    def descend(self, work: Work, lr: float) -> float | None:
+        """Take the steps w ← w − lr · gradient, batch after batch, in one call: their summed loss; None: it cannot."""

@@ -1,0 +1,89 @@
+"""A client's local work: one loop over its batches, whatever the algorithm, the optimizer and the backend.
+
+A local algorithm is given this loop as functions to call (`fedsim/local_algorithms/contract.py`); a backend gives it
+gradients (`fedsim/training/backends.py`).
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fedsim.local_algorithms.contract import Correction
+from fedsim.training.client import ClientJob, Site, Stepper
+from fedsim.training.local_model import LocalModel, Work
+
+
+def train_client(model: LocalModel, site: Site, job: ClientJob) -> float:
+    """Do one client's work of a round, write its row, and give the mean loss of its steps; gradients are off."""
+    return _Loop(model, site, job).run()
+
+
+class _Loop:
+    """One client's steps, as the functions and tensors that a local algorithm may ask for."""
+
+    def __init__(self, model: LocalModel, site: Site, job: ClientJob) -> None:
+        self._model, self._site, self._work = model, site, Work.of(site, job)
+        self._begin, self._row = torch.from_numpy(site.parameters.open()), torch.from_numpy(site.rows.open()[job.row])
+        model.load(self._begin, self._work, job.turn)
+        self._next, self._loss = 0, 0.0  # batches done, and the losses of their examples
+        self._start: list[Tensor] | None = None
+        self._sent: list[Tensor] | None = None
+
+    def run(self) -> float:
+        """Call the algorithm, write what it sends, and give the mean loss."""
+        algorithm = self._site.algorithm.thing
+        if algorithm(**{name: self._given(name) for name in algorithm.supplied}) is not None:
+            raise TypeError(f"local algorithm `{algorithm.name}` returned something: clients keep no memory yet")
+        self._model.difference(self._begin, self._row)
+        if self._sent is not None:
+            self._model.write(self._sent, self._row)
+        return self._loss / max(1, len(self._work))
+
+    def descend(self, correct: Correction | None = None) -> None:
+        """Take the steps that are left; all at once where they are plain and the backend can."""
+        site, model = self._site, self._model
+        if site.plain and correct is None and self._next == 0:
+            loss = model.descend(self._work, site.optimizer.thing.settings["lr"])
+            if loss is not None:
+                self._next, self._loss = len(self._work.bounds) - 1, loss
+                return
+        start = self._anchors() if correct else []
+        step, tensors = Stepper(site.optimizer, len(model.tensors)), list(model.tensors)
+        while self._next < len(self._work.bounds) - 1:
+            gradients = self._gradients()
+            if correct:
+                whole = [torch.zeros_like(t) if g is None else g for t, g in zip(tensors, gradients, strict=True)]
+                correct(tensors, start, whole)
+                gradients = [*whole]
+            step(tensors, gradients)
+
+    def gradients(self) -> list[Tensor]:
+        """The gradient over the next batch with weight decay, zeros where no batch is left."""
+        tensors = list(self._model.tensors)
+        left = self._next < len(self._work.bounds) - 1
+        found: list[Tensor | None] = self._gradients() if left else [None] * len(tensors)
+        decay = self._site.optimizer.thing.settings.get("weight_decay", 0.0) if left else 0.0
+        whole = [torch.zeros_like(t) if g is None else g.clone() for t, g in zip(tensors, found, strict=True)]
+        return [g.add_(t, alpha=decay) if decay else g for t, g in zip(tensors, whole, strict=True)]
+
+    def send(self, tensors: Iterable[Tensor]) -> None:
+        """What the row is to hold of what is trained."""
+        self._sent = list(tensors)
+
+    def _given(self, name: str) -> Any:
+        """What a local algorithm asks for by this name."""
+        if name in {"start", "parameters"}:
+            return self._anchors() if name == "start" else list(self._model.tensors)
+        return {"descend": self.descend, "gradients": self.gradients, "send": self.send}[name]
+
+    def _gradients(self) -> list[Tensor | None]:
+        loss, found = self._model.gradients(self._work.batch(self._next))
+        self._next, self._loss = self._next + 1, self._loss + loss
+        return found
+
+    def _anchors(self) -> list[Tensor]:
+        if self._start is None:
+            self._start = [tensor.clone() for tensor in self._model.tensors]
+        return self._start
