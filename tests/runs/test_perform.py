@@ -1,5 +1,6 @@
 """A run without a terminal: kept, broken off, gone on with, read, verified; never by way of `cli`."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -106,3 +107,17 @@ def test_examples_run(script, tmp_path):
     done = subprocess.run([sys.executable, script], check=False, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout
+
+
+def test_the_notebook_runs_cell_by_cell(tmp_path):
+    """As a kernel would, in a process of its own: each cell in the names that the ones before left."""
+    notebook = json.loads((Path(__file__).parents[2] / "examples" / "own_rule.ipynb").read_text(encoding="utf-8"))
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    text = "\n".join(
+        f"exec(compile({cell!r}, '<cell {place}>', 'exec'), globals())" for place, cell in enumerate(cells)
+    )
+    (tmp_path / "cells.py").write_text(text, encoding="utf-8")
+    done = subprocess.run([sys.executable, "cells.py"], check=False, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(cells) >= 6
+    assert (tmp_path / "runs" / "own_rule" / "summary.json").exists()
