@@ -1,10 +1,11 @@
 """Formulas of whole rows, as slow loops in float64: nothing is shared with what they judge."""
 
+import itertools
 import math
 
 import numpy as np
 
-from tests.oracles import median, squared_distance
+from tests.oracles import median, squared_distance, trimmed_mean
 
 
 def mean_of(rows, chosen):
@@ -180,3 +181,155 @@ def arc(rows, f):
         if length(rows[i]) > limit:
             result[i] *= limit / length(rows[i])
     return result
+
+
+def mda(rows, f):
+    best = None
+    for chosen in itertools.combinations(range(len(rows)), len(rows) - f):
+        pairs = itertools.combinations(chosen, 2)
+        width = max((squared_distance(rows[i], rows[j]) for i, j in pairs), default=0.0)
+        if best is None or width < best[0]:
+            best = width, chosen
+    return best[1]
+
+
+def spread(rows):
+    return np.linalg.eigvalsh(covariance(rows, np.ones(len(rows)))[1])[-1]
+
+
+def smea(rows, f):
+    """The least greatest eigenvalue of the covariance of any n − f rows."""
+    return min(spread(rows[list(chosen)]) for chosen in itertools.combinations(range(len(rows)), len(rows) - f))
+
+
+def clipped_to(rows, bound, kept):
+    """The mean of the kept rows, each no longer than the bound."""
+    return sum(rows[i].astype(float) * min(1.0, bound / (length(rows[i]) or 1.0)) for i in kept) / len(kept)
+
+
+def average_linkage(distances):
+    """Agglomerative clustering by mean distances, until two clusters are left."""
+    clusters = [[i] for i in range(len(distances))]
+    while len(clusters) > 2:
+        pairs = itertools.combinations(range(len(clusters)), 2)
+        a, b = min(
+            pairs, key=lambda pair: np.mean([distances[i][j] for i in clusters[pair[0]] for j in clusters[pair[1]]])
+        )
+        clusters[a] += clusters.pop(b)
+    return clusters
+
+
+def cosine_distances(rows):
+    return np.array([[0.0 if i == j else 1 - cosine(a, b) for j, b in enumerate(rows)] for i, a in enumerate(rows)])
+
+
+def clipped_clustering(rows, past):
+    clusters = average_linkage(cosine_distances(rows))
+    kept = max(clusters, key=len)
+    return clipped_to(rows, np.median([*past, *map(length, rows)]), sorted(kept))
+
+
+def sign_shares(part):
+    counts = np.array([[np.mean(row > 0), np.mean(row == 0), np.mean(row < 0)] for row in part])
+    return counts / np.where(counts.max(axis=0) > 0, counts.max(axis=0), 1)
+
+
+def rank_points(rows):
+    n, d = rows.shape
+    ranks = np.zeros((n, d))
+    for k in range(d):
+        for i in range(n):
+            less = sum(rows[j, k] < rows[i, k] for j in range(n))
+            ranks[i, k] = less + (sum(rows[j, k] == rows[i, k] for j in range(n)) + 1) / 2
+    return np.stack([ranks.mean(axis=1), ranks.std(axis=1)], axis=1)
+
+
+def two_means(points):
+    """The best division in two of all there are."""
+    n, best = len(points), None
+    for size in range(1, n):
+        for chosen in itertools.combinations(range(n), size):
+            others = [i for i in range(n) if i not in chosen]
+            cost = sum(((points[part] - points[part].mean(axis=0)) ** 2).sum() for part in (list(chosen), others))
+            if best is None or cost < best[0] - 1e-12:
+                best = cost, list(chosen), others
+    return best[1], best[2]
+
+
+def foundationfl(rows, f, rule, added):
+    high, low = rows.max(axis=0), rows.min(axis=0)
+    scores = [min(squared_distance(row, high), squared_distance(row, low)) for row in rows]
+    copied = rows[scores.index(max(scores))]
+    everyone = np.concatenate([rows, np.repeat(copied[None], added, axis=0)])
+    return median(everyone) if rule == "median" else trimmed_mean(everyone, f)
+
+
+def deviations(scores):
+    spread = float(np.std(scores))
+    return [abs(score - float(np.median(scores))) / spread if spread > 1e-12 else 0.0 for score in scores]
+
+
+def alignins(rows, counts, parameters, angle=1.0, sign=1.0, share=0.3):
+    n, d = rows.shape
+    main = max(int(share * d), 1)
+    majority = [np.sign(sum(np.sign(value) for value in column)) for column in rows.T]
+    aligned = []
+    for row in rows:
+        order = sorted(range(d), key=lambda k: (-abs(row[k]), k))[:main]
+        aligned.append(sum(np.sign(row[k]) == majority[k] for k in order) / main)
+    first, second = deviations([cosine(row, parameters) for row in rows]), deviations(aligned)
+    kept = [i for i in range(n) if first[i] < angle - 1e-9 and second[i] < sign - 1e-9]
+    if not kept:
+        return np.zeros(d)
+    bound = float(np.median([length(rows[i]) for i in kept]))
+    total = sum(counts[i] for i in kept)
+    return sum(counts[i] * rows[i].astype(float) * min(1.0, bound / (length(rows[i]) or 1.0)) for i in kept) / total
+
+
+def foolsgold(rows, histories, confidence=1.0):
+    n = len(rows)
+    likeness = [[0.0 if i == j else cosine(histories[i], histories[j]) for j in range(n)] for i in range(n)]
+    most = [max(row) for row in likeness]
+    for i in range(n):
+        for j in range(n):
+            if i != j and most[j] > most[i]:
+                likeness[i][j] *= most[i] / most[j]
+    alphas = [min(max(1 - max(row), 0.0), 1.0) for row in likeness]
+    alphas = [alpha / max(alphas) for alpha in alphas]
+    alphas = [0.99 if alpha == 1 else alpha for alpha in alphas]
+    alphas = [confidence * (math.log(alpha / (1 - alpha)) + 0.5) if alpha > 0 else 0.0 for alpha in alphas]
+    alphas = [min(max(alpha, 0.0), 1.0) for alpha in alphas]
+    return sum(alpha * row.astype(float) for alpha, row in zip(alphas, rows, strict=True)) / sum(alphas), alphas
+
+
+def afa(rows, counts, good, bad):
+    """One round: the mean, who was kept, with good and bad verdicts so far."""
+    weight = [a / (a + b) * m for a, b, m in zip(good, bad, counts, strict=True)]
+    kept, slack = list(range(len(rows))), 2.0
+    while True:
+        total = sum(weight[i] for i in kept)
+        mean = sum(weight[i] * rows[i].astype(float) for i in kept) / total
+        scores = {i: cosine(rows[i], mean) for i in kept}
+        values = list(scores.values())
+        middle, width = float(np.median(values)), float(np.std(values))
+        if float(np.mean(values)) < middle:
+            out = [i for i in kept if scores[i] < middle - slack * width]
+        else:
+            out = [i for i in kept if scores[i] > middle + slack * width]
+        if not out or width < 1e-9:
+            return mean, kept
+        kept = [i for i in kept if i not in out]
+        slack += 0.5
+
+
+def hessian_product(steps, changes, direction):
+    """The matrix that L-BFGS builds by its updates, one pair after another, applied to a direction.
+
+    B ← B − Bs(Bs)ᵀ/(sᵀBs) + yyᵀ/(yᵀs), from σ times the identity.
+    """
+    sigma = float(changes[-1] @ steps[-1]) / float(steps[-1] @ steps[-1])
+    matrix = sigma * np.eye(len(direction))
+    for s, y in zip(steps, changes, strict=True):
+        along = matrix @ s
+        matrix = matrix - np.outer(along, along) / (s @ along) + np.outer(y, y) / (y @ s)
+    return matrix @ direction

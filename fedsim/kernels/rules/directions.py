@@ -11,6 +11,7 @@ from fedsim.kernels.rules.measures import distances_to, power_of_two, products_f
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
+Indices = NDArray[np.intp]
 
 PLAIN = 1e-15, 1e15
 """Lengths between these can be multiplied in single precision."""
@@ -44,15 +45,16 @@ def cosines(products: Matrix) -> Matrix:
     return np.asarray(found)
 
 
-def directions(rows: Array) -> Directions:
-    """The products of all rows from one pass."""
+def directions(rows: Array, chosen: Indices | None = None) -> Directions:
+    """The products of all rows, or of the chosen ones, from one pass."""
     zero = np.zeros(rows.shape[1], rows.dtype)
+    chosen = np.arange(len(rows)) if chosen is None else chosen
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        products = products_from(zero, rows)
+        products = products_from(zero, rows, chosen)
     if rows.dtype == np.float32 or _squarable(products.diagonal()):
-        return Directions(products, np.ones(len(rows)))
-    units = row_units(rows)
-    return Directions(products_from(zero, rows, units), units)
+        return Directions(products, np.ones(len(chosen)))
+    units = row_units(rows)[chosen]
+    return Directions(products_from(zero, rows, chosen, units), units)
 
 
 def row_units(rows: Array) -> Vector:

@@ -71,14 +71,13 @@ def products_about(rows: Array, centre: int, chosen: Indices | None = None, unit
     return _multiplied(rows, rows[centre].astype(np.float64), chosen, units)
 
 
-def products_from(point: Array, rows: Array, units: Vector | None = None) -> Matrix:
-    """(d,), (n, d) -> (n, n): ⟨u_i − p, u_j − p⟩, with `units` of rows and points divided by each row's own."""
-    everyone = np.arange(len(rows))
-    if units is None and rows.dtype == np.float32 and _much(rows, len(rows)):
-        found = _multiplied_by_kernel(rows, point, everyone)
+def products_from(point: Array, rows: Array, chosen: Indices, units: Vector | None = None) -> Matrix:
+    """(d,), (n, d) -> (m, m): ⟨u_i − p, u_j − p⟩ over the m chosen rows; with `units` rows and points are divided."""
+    if units is None and rows.dtype == np.float32 and _much(rows, len(chosen)):
+        found = _multiplied_by_kernel(rows, point, chosen)
         if float32_holds(found.diagonal()):
             return found
-    return _multiplied(rows, point.astype(np.float64), everyone, units)
+    return _multiplied(rows, point.astype(np.float64), chosen, units)
 
 
 def longest_gaps(rows: Array, centre: int, chosen: Indices) -> Vector:
