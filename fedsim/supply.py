@@ -146,6 +146,21 @@ UPDATE_ATTACKS = table(
         lambda around: around.rows,
     ),
     Item(
+        "honest_clients",
+        "(h,) identity of the client behind each row of `honest`",
+        ("h",),
+        lambda around: np.arange(len(around.rows)),
+        lambda around: np.arange(len(around.rows)),
+        whole=True,
+    ),
+    Item(
+        "knowledge",
+        "whose rows `honest` holds: all honest clients' (all), those of the colluders (colluders) or one's own (own)",
+        None,
+        lambda _: "all",
+        lambda _: "all",
+    ),
+    Item(
         "own",
         "(count, d) what the attackers would have sent had they trained honestly",
         ("n", "d"),

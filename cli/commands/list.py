@@ -35,8 +35,10 @@ def overview(width: int) -> Iterator[Text]:
 def listing(registry: Registry, width: int) -> Iterator[Text]:
     """One family: what each does, what it needs, its settings and where it comes from."""
     entries = list(registry)
+    column = max([NAME, *(len(entry.name) + 1 for entry in entries)])
+    room = width - column - 3 - (NEEDS if any(map(condition, entries)) else 0)
     for entry in entries:
-        yield from _entry(entry, width)
+        yield from _entry(entry, width, column, room)
     yield Text(f" {len(entries)} {registry.family} · fedsim explain NAME", style="dim")
 
 
@@ -103,7 +105,7 @@ def condition(entry: Entry) -> str:
 def source(entry: Entry) -> str:
     """The first author and the year of the first source: `Blanchard 2017`."""
     found = re.match(
-        r"(?P<author>(?:(?:El|van|von|de) )?[A-Z][\w'’-]+)(?:,| et al| and |\.).*?(?P<year>\b(?:19|20)\d\d)\b",
+        r"(?P<author>(?:(?:El|van|von|de) )?[A-ZÀ-ÖØ-Þ][\w'’-]+)(?:,| et al| and |\.).*?(?P<year>\b(?:19|20)\d\d)\b",
         " ".join(entry.sections.get("Source", "").split()),
     )
     return f"{found['author']} {found['year']}" if found else ""
@@ -115,16 +117,15 @@ def _family(family: str, names: list[str], width: int) -> Iterator[Text]:
     )
 
 
-def _entry(entry: Entry, width: int) -> Iterator[Text]:
+def _entry(entry: Entry, width: int, column: int, room: int) -> Iterator[Text]:
     """The name, what it does and what it needs; below, its settings and where it comes from."""
     needs = condition(entry)
-    room = width - NAME - NEEDS - 3
     head, *others = wrapped(entry.summary, room)
     beside = f"{head:<{room}}  {needs}" if needs else head
-    yield Text.assemble(" ", (f"{entry.name:<{NAME - 1}} ", "bold"), beside)
-    yield from (Text(f" {'':{NAME}}{line}") for line in others)
-    for line in wrapped(" · ".join(_details(entry)), width - NAME - 1):
-        yield Text(f" {'':{NAME}}{line}", style="dim")
+    yield Text.assemble(" ", (f"{entry.name:<{column - 1}} ", "bold"), beside)
+    yield from (Text(f" {'':{column}}{line}") for line in others)
+    for line in wrapped(" · ".join(_details(entry)), width - column - 1):
+        yield Text(f" {'':{column}}{line}", style="dim")
 
 
 def _details(entry: Entry) -> list[str]:

@@ -8,7 +8,7 @@ from annotated_types import Gt
 
 from fedsim.array_types import Array
 from fedsim.attacks.contract import attack
-from fedsim.attacks.moments import honest_mean, shifted_mean
+from fedsim.attacks.moments import honest_mean, repeated, shifted_mean
 
 
 @attack("sign_flip")
@@ -77,7 +77,7 @@ def ipm(
         >>> attack("ipm", honest, count=2).round(2).tolist()
         [[-0.5, -1.0], [-0.5, -1.0]]
     """
-    return _repeat(honest_mean(honest) * -scale, count)
+    return repeated(honest_mean(honest) * -scale, count, honest)
 
 
 @attack("alie")
@@ -112,7 +112,7 @@ def alie(
         [[0.8, 1.8], [0.8, 1.8]]
     """
     shift = paper_z(len(honest), count) if z is None else z
-    return _repeat(shifted_mean(honest, shift), count)
+    return repeated(shifted_mean(honest, shift), count, honest)
 
 
 def paper_z(honest: int, attackers: int) -> float:
@@ -121,7 +121,3 @@ def paper_z(honest: int, attackers: int) -> float:
     margin = 0.5 / max(honest, 1)
     share = min(max(1 - needed / max(honest, 1), margin), 1 - margin)
     return NormalDist().inv_cdf(share)
-
-
-def _repeat(row: Array, count: int) -> Array:
-    return np.repeat(row[np.newaxis], count, axis=0)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from fedsim.array_types import Array, Defence
 from fedsim.attacks.contract import forged_rows
 from fedsim.checked_calls import blamed
+from fedsim.kernels.rules.finite_rows import screen
 from fedsim.scenario.chains import Step, forging, poisoning
 from fedsim.simulation.federation import Federation
 from fedsim.simulation.state import State
@@ -74,8 +75,9 @@ class _Chain:
         self._matrix, self._clients = matrix, np.array(cohort.answering, np.int64)
         self._trained = matrix.copy() if several else matrix  # as the clients left it: the first step overwrites rows
         knowledge, honest = federation.scenario.attacks[index].knowledge, ~_byzantine(cohort)
-        self._alone = knowledge == "own"
-        self._seen = honest if knowledge == "all" and honest.any() else None  # None: those of whoever is asked
+        self._alone, everyone = knowledge == "own", knowledge == "all" and bool(honest.any())
+        self._seen = np.flatnonzero(honest) if everyone else None  # None: those of whoever is asked
+        self._knowledge = knowledge if everyone or knowledge != "all" else "colluders"
 
     def forged(self, place: int, step: Step, rows: list[int]) -> Array:
         """The rows that a step makes of these."""
@@ -95,12 +97,21 @@ class _Chain:
         if "own" in entry.supplied:
             given["own"] = self._matrix[rows]
         if "honest" in entry.supplied:
-            given["honest"] = self._trained[rows if self._seen is None else self._seen]
+            given |= self._known(rows)
         with blamed("attack", entry.name, entry.function, round), np.errstate(over="ignore", invalid="ignore"):
             answer = entry.call(given, step.choice.settings)
             made = forged_rows(entry.name, answer, len(rows), self._matrix.shape[1])
         state.remember(path, made.memory, self._matrix)
         return made.updates
+
+    def _known(self, rows: list[int]) -> dict[str, Any]:
+        """What whoever holds these rows knows of; a row that is not finite tells nothing while another is finite."""
+        seen = np.array(rows) if self._seen is None else self._seen
+        known = self._trained[seen]
+        finite = screen(known)
+        if finite.any() and not finite.all():
+            seen, known = seen[finite], known[finite]
+        return {"honest": known, "honest_clients": self._clients[seen], "knowledge": self._knowledge}
 
 
 def _holder(cohort: Cohort, client: int) -> int | None:

@@ -1,12 +1,15 @@
 """What every attack must do, whoever wrote it: parametrised over the registry, so that none is forgotten."""
 
+from dataclasses import fields
 from typing import get_args
 
 import numpy as np
 import pytest
 
-from fedsim.attacks.contract import attacks
+from fedsim.attacks.contract import Forged, attacks
+from fedsim.attacks.updates import paper_z
 from fedsim.randomness import Stream
+from fedsim.scenario.sections import Attack
 from fedsim.scenario.validation import check_settings
 
 D, CLASSES, EXAMPLES = 257, 10, 60
@@ -55,14 +58,19 @@ def federation(clients=(3, 7, 9), honest=5, dtype=np.float32, seed=0):
         array.flags.writeable = False
     rest = {
         "count": len(clients),
+        "honest_clients": np.arange(20, 20 + honest),
+        "knowledge": "all",
+        "round": 1,
+        "memory": None,
         "stream": Stream.root(seed).at("round", 1),
         "defence": lambda r: r.mean(axis=0),
     }
     return arrays | rest
 
 
-def forge(entry, supplies):
-    return entry.function(*(supplies[name] for name in entry.supplied), **settings_of(entry))
+def forge(entry, supplies, **given):
+    answer = entry.function(*(supplies[name] for name in entry.supplied), **settings_of(entry, **given))
+    return answer.updates if isinstance(answer, Forged) else answer
 
 
 def examples(inputs=np.uint8, seed=0):
@@ -95,6 +103,11 @@ def test_there_are_attacks_of_both_kinds():
 def test_confessions_name_a_law_and_a_reason(entry):
     assert set(entry.breaks) <= LAWS
     assert all(reason.strip() for reason in entry.breaks.values())
+
+
+@named(list(attacks))
+def test_no_setting_has_the_name_of_a_key_of_its_section(entry):
+    assert not set(entry.settings) & {field.name for field in fields(Attack)}
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -157,6 +170,34 @@ def test_without_an_honest_row_the_message_says_so(entry):
         forge(entry, federation(honest=0))
 
 
+@pytest.mark.parametrize("knowledge", ["own", "colluders", "all"])
+@obeying([entry for entry in UPDATE_ATTACKS if "honest" in entry.supplied], "finite")
+def test_whatever_is_known_there_is_an_attack(entry, knowledge):
+    rows = forge(entry, federation(honest=1 if knowledge == "own" else 3) | {"knowledge": knowledge})
+    assert rows.shape == (3, D)
+    assert np.isfinite(rows).all()
+
+
+@named([entry for entry in UPDATE_ATTACKS if "calls" in entry.settings])
+@pytest.mark.parametrize("calls", [4, 5, 32])
+def test_the_defence_is_tried_within_its_budget(entry, calls):
+    asked = []
+
+    def defence(rows):
+        asked.append(rows.shape)
+        return np.median(rows, axis=0)
+
+    forge(entry, federation() | {"defence": defence}, calls=calls)
+    assert set(asked) == {(8, D)}
+    assert len(asked) == calls
+
+
+@named([entry for entry in UPDATE_ATTACKS if "calls" in entry.settings])
+def test_a_defence_that_says_nothing_leaves_a_finite_row(entry):
+    rows = forge(entry, federation() | {"defence": lambda rows: np.full(rows.shape[1], np.nan, rows.dtype)})
+    assert np.isfinite(rows).all()
+
+
 @pytest.mark.parametrize("inputs", [np.uint8, np.float32])
 @named(DATA_ATTACKS)
 def test_poisoned_examples_keep_their_form(entry, inputs):
@@ -178,3 +219,34 @@ def test_poison_changes_something_and_always_the_same(entry):
     np.testing.assert_array_equal(targets, again[1])
     np.testing.assert_array_equal(pixels, again[0])
     np.testing.assert_array_equal(supplies["targets"], before[0])
+
+
+@pytest.mark.parametrize("attackers", [1, 2, 3, 4])
+def test_a_little_is_enough_stays_within_its_deviations(attackers):
+    """What the paper promises: no coordinate lies further from the mean than z standard deviations."""
+    supplies = federation(range(attackers), honest=6, dtype=np.float64)
+    honest, row = supplies["honest"], forge(attacks["alie"], supplies)[0]
+    away = np.abs(row - honest.mean(axis=0)) / honest.std(axis=0, ddof=1)
+    assert away.max() <= abs(paper_z(6, attackers)) + 1e-9
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 5.0])
+def test_inner_product_manipulation_points_against_the_honest_mean(scale):
+    supplies = federation()
+    assert forge(attacks["ipm"], supplies, scale=scale)[0] @ supplies["honest"].mean(axis=0) < 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_mimic_sends_what_an_honest_client_sent(seed):
+    supplies = federation(seed=seed)
+    for row in forge(attacks["mimic"], supplies):
+        assert (supplies["honest"] == row).all(axis=1).any()
+
+
+@pytest.mark.parametrize("direction", ["unit", "std", "sign"])
+@pytest.mark.parametrize("seed", range(3))
+def test_min_max_stays_within_the_greatest_honest_distance_and_no_shorter(direction, seed):
+    supplies = federation(honest=6, dtype=np.float64, seed=seed)
+    honest, row = supplies["honest"], forge(attacks["min_max"], supplies, direction=direction)[0]
+    most = max(np.linalg.norm(left - right) for left in honest for right in honest)
+    assert max(np.linalg.norm(row - other) for other in honest) == pytest.approx(most, rel=1e-9)
