@@ -16,6 +16,7 @@ FAMILIES = (
     "optimizers",
     "partitions",
     "preaggregators",
+    "schedules",
     "scenarios",
 )
 

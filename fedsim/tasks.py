@@ -27,11 +27,11 @@ class Task:
         """(p, classes) outputs and (p,) targets, a row for each answer that was asked for."""
         return (outputs.flatten(0, -2), targets.flatten()) if self.everywhere else (outputs, targets)
 
-    def loss(self, outputs: "Tensor", targets: "Tensor") -> "Tensor":
-        """The mean cross-entropy of all answers."""
+    def loss(self, outputs: "Tensor", targets: "Tensor", smoothing: float = 0.0) -> "Tensor":
+        """The mean cross-entropy of all answers; `smoothing` is the share of a target spread over all classes."""
         from torch.nn.functional import cross_entropy
 
-        return cross_entropy(*self.flat(outputs, targets))
+        return cross_entropy(*self.flat(outputs, targets), label_smoothing=smoothing)
 
 
 CLASSIFICATION = Task("classification", "the class of an example", everywhere=False)

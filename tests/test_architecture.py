@@ -14,7 +14,7 @@ FILES = sorted([*(HOUSE / "fedsim").rglob("*.py"), *(HOUSE / "cli").rglob("*.py"
 TREES = {path.relative_to(HOUSE).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 FAMILIES = [
     "aggregators", "preaggregators", "attacks", "datasets", "partitions", "models", "local_algorithms", "optimizers",
-    "latencies",
+    "schedules", "latencies",
 ]  # fmt: skip
 
 # From the ground up: a floor may import its own rooms and those of the floors it stands on, never one above.
@@ -43,14 +43,15 @@ PEERS = {"byzfl", "byzpy", "fedjax", "jax", "fedlab", "flwr", "pfl"}
 LIBRARIES = {
     "numpy": ["*"],
     "annotated_types": ["fedsim/*"],
-    "typing_extensions": ["fedsim/scenario/validation.py", "fedsim/scenario/sections.py"],
+    "typing_extensions": ["fedsim/scenario/validation.py", "fedsim/scenario/choices.py"],
     "pydantic": [
         "fedsim/scenario/validation.py",
+        "fedsim/scenario/choices.py",
         "fedsim/scenario/sections.py",
         "fedsim/scenario/build.py",
         "fedsim/scenario/json_schema.py",
     ],
-    "pydantic_core": ["fedsim/scenario/validation.py", "fedsim/scenario/sections.py"],
+    "pydantic_core": ["fedsim/scenario/validation.py", "fedsim/scenario/choices.py"],
     "tomli": ["fedsim/scenario/load.py", "fedsim/scenario/overrides.py"],
     "tomli_w": ["fedsim/scenario/load.py"],
     "cloudpickle": ["fedsim/execution/sending.py"],

@@ -52,6 +52,7 @@ class Clients:
     training: Training
     sizes: Sequence[int] = SIZES
     dtype: str = "float32"
+    factor: float = 1.0  # of the optimizer's rate
     site: Site = field(init=False)
     rows: Any = field(init=False)
 
@@ -71,7 +72,7 @@ class Clients:
         """One job a client, each with its own stretch of the examples."""
         edges = np.cumsum([0, *self.sizes])
         return [
-            ClientJob(client, client, np.arange(edges[client], edges[client + 1]), turn_of(client))
+            ClientJob(client, client, np.arange(edges[client], edges[client + 1]), turn_of(client), factor=self.factor)
             for client in range(len(self.sizes))
         ]
 
@@ -82,24 +83,27 @@ class Clients:
         flat = Flat(module)
         start = torch.tensor(site.parameters.open())
         flat.load(start)
-        optimizer, anchors = _optimizer(module, training), [p.detach().clone() for p in module.parameters()]
+        optimizer, anchors = _optimizer(module, training, job.factor), [p.detach().clone() for p in module.parameters()]
         inputs = torch.tensor(site.inputs.open()[job.examples]).to(torch.get_default_dtype()) / 255
         targets, losses, seen = torch.tensor(site.targets.open()[job.examples]), 0.0, 0
         module.train()
         torch.manual_seed(job.turn.stream.at("module").seed)
         for chosen in batches(len(targets), counted(training), job.turn):
             optimizer.zero_grad()
-            loss = cross_entropy(module(inputs[chosen]), targets[chosen])
+            loss = cross_entropy(module(inputs[chosen]), targets[chosen], label_smoothing=training.label_smoothing)
             losses, seen = losses + loss.item() * len(chosen), seen + len(chosen)
             pull = sum(((p - a) ** 2).sum() for p, a in zip(module.parameters(), anchors, strict=True))
             (loss + training.algorithm.settings.get("mu", 0.0) / 2 * pull).backward()
+            if training.clip_norm is not None:
+                torch.nn.utils.clip_grad_norm_(module.parameters(), training.clip_norm)
             optimizer.step()
         row = torch.cat([t.detach().reshape(-1) for t in flat._tensors]) - start
         return row.numpy(), losses / max(seen, 1)
 
 
-def _optimizer(module: torch.nn.Module, training: Training) -> torch.optim.Optimizer:
+def _optimizer(module: torch.nn.Module, training: Training, factor: float) -> torch.optim.Optimizer:
     given = dict(training.optimizer.settings)
+    given["lr"] *= factor
     if training.optimizer.name == "sgd":
         return torch.optim.SGD(module.parameters(), **given)
     betas, epsilon = (given.pop("beta1"), given.pop("beta2")), given.pop("epsilon")

@@ -29,6 +29,7 @@ PLACES = {
     "models": "[model]",
     "local_algorithms": "[training.algorithm]",
     "optimizers": "[training.optimizer]",
+    "schedules": "[training.schedule]",
     "latencies": "[clients.latency]",
 }
 

@@ -12,7 +12,7 @@ from fedsim.local_algorithms.contract import local_algorithms
 from fedsim.scenario.build import DEFAULTS, families
 from fedsim.scenario.dry_run import rows_seen
 from fedsim.scenario.guarantees import guarantees
-from fedsim.scenario.sections import Attack, Choice, Scenario, attackers_wanted
+from fedsim.scenario.sections import Attack, Choice, Scenario, Server, Training, attackers_wanted
 from fedsim.scenario.toml_values import toml
 
 LABEL = 10
@@ -66,7 +66,8 @@ def training(scenario: Scenario) -> str:
     plan = scenario.training
     work = f"{plan.steps} steps" if plan.steps else f"{plan.epochs} epoch{'s' if plan.epochs > 1 else ''}"
     algorithm = described(plan.algorithm, "local_algorithms", ("mu",))
-    extras = [f"worker momentum {plan.worker_momentum:g}"] * bool(plan.worker_momentum)
+    extras = [*_rates(plan), *_loss(plan)]
+    extras += [f"worker momentum {plan.worker_momentum:g}"] * bool(plan.worker_momentum)
     optimizer = described(plan.optimizer, "optimizers", ("lr",))
     if local_algorithms[plan.algorithm.name].traits["one_step"]:
         return ", ".join([algorithm, f"one gradient over {plan.batch_size}", optimizer, *extras])
@@ -92,7 +93,20 @@ def server(scenario: Scenario) -> str:
     """The server's step where it is not the plain one."""
     given = scenario.server
     words = [f"lr {given.lr:g}"] * (given.lr != 1) + [f"momentum {given.momentum:g}"] * (given.momentum != 0)
-    return ", ".join(words)
+    return ", ".join([*words, *_rates(given)])
+
+
+def _rates(part: Training | Server) -> list[str]:
+    """How a learning rate changes from round to round."""
+    words = [f"warm-up of {part.warmup}"] * (part.warmup > 0)
+    if part.schedule.name != DEFAULTS["schedules"]:
+        words.append(f"{described(part.schedule, 'schedules', ('milestones',))} schedule")
+    return words
+
+
+def _loss(plan: Training) -> list[str]:
+    clipped = [f"gradients clipped to {plan.clip_norm:g}"] if plan.clip_norm is not None else []
+    return clipped + [f"label smoothing {plan.label_smoothing:g}"] * (plan.label_smoothing > 0)
 
 
 def _condition(scenario: Scenario) -> str:

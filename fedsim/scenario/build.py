@@ -176,7 +176,7 @@ def _choose(family: str, table: Any, path: Path, problems: list[Problem], beside
 
 DEFAULTS: dict[str, Any] = {
     In_.family: getattr(holder, name).name
-    for holder in (Scenario(), Scenario().clients, Scenario().training)
+    for holder in (Scenario(), Scenario().clients, Scenario().training, Scenario().server)
     for name, hint in get_type_hints(type(holder), include_extras=True).items()
     if (In_ := next((m for m in get_args(hint)[1:] if isinstance(m, In)), None)) is not None
 }

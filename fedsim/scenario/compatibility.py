@@ -7,13 +7,12 @@ from typing import Any
 from fedsim.attacks.contract import attacks
 from fedsim.datasets.contract import datasets
 from fedsim.errors import Problem
-from fedsim.local_algorithms.contract import local_algorithms
 from fedsim.models.contract import models
-from fedsim.optimizers.contract import optimizers
 from fedsim.partitions.contract import partitions
 from fedsim.registry import Entry
 from fedsim.scenario.chains import placed
 from fedsim.scenario.sections import Scenario
+from fedsim.scenario.training_checks import wrong_training
 from fedsim.tasks import TASKS
 
 MOST_STEPS = 64
@@ -25,7 +24,7 @@ MOST_BYTES = 2**36
 
 def unfit(scenario: Scenario, sound: Callable[..., bool]) -> list[Problem]:
     """What does not go together; `sound` tells whether places are known to be right so far."""
-    found = _one_step(scenario) if sound(("training",)) else []
+    found = wrong_training(scenario, sound)
     if sound(("data",)):
         found += [*_much(scenario), *(_held_out(scenario) if sound(("root",), ("evaluation",)) else [])]
     if sound(("data",), ("model",), ("partition",), ("attacks",)):
@@ -96,22 +95,6 @@ def _by_class(partition: Entry, settings: Mapping[str, Any]) -> bool:
 
 def _defaults(entry: Entry) -> dict[str, Any]:
     return {setting.name: setting.default for setting in entry.settings.values()}
-
-
-def _one_step(scenario: Scenario) -> list[Problem]:
-    training, algorithm = scenario.training, scenario.training.algorithm.name
-    if not local_algorithms[algorithm].traits["one_step"]:
-        return []
-    found = []
-    name = training.optimizer.name
-    if not optimizers[name].traits.get("first_is_gradient"):
-        message = f"{algorithm} sends one plain step along the gradient, which is not what {name} makes of it: use sgd"
-        found.append(Problem(("training", "optimizer"), message, name))
-    for key, value, default in (("epochs", training.epochs, 1), ("steps", training.steps, None)):
-        if value != default:
-            message = f"{algorithm} makes one step in a round: leave this out, or use fedavg"
-            found.append(Problem(("training", key), message, value))
-    return found
 
 
 def _much(scenario: Scenario) -> list[Problem]:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from fedsim.registry import Entry
 from fedsim.scenario.adversary_checks import HOLDING
 from fedsim.scenario.build import CHAIN, DEFAULTS, NAMELESS, families
-from fedsim.scenario.sections import Attack, Clients, In, Scenario, Training
+from fedsim.scenario.sections import Attack, Clients, In, Scenario, Server, Training
 from fedsim.scenario.validation import settings_adapter
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -31,8 +31,9 @@ def scenario_schema() -> Node:
     raw = TypeAdapter(Scenario).json_schema(ref_template="#/$defs/{model}")
     sections = {name: _plain(node) for name, node in raw.pop("$defs").items()}
     scenario = _plain(raw)
-    for cls, node in ((Scenario, scenario), (Clients, sections["Clients"]), (Training, sections["Training"])):
-        _point_at_families(cls, node)
+    _point_at_families(Scenario, scenario)
+    for cls in (Clients, Training, Server):
+        _point_at_families(cls, sections[cls.__name__])
     sections["Attack"] = _attack(sections["Attack"])
     chosen = {family: _family(list(families()[family])) for family in families() if family != "attacks"}
     chosen |= {_chained(kind): _family(_attacks(kind)) for kind in CHAIN}

@@ -4,49 +4,33 @@
 in the file, and rehearses the rule and the attacks on a tiny matrix, so that a scenario it returns can run.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen
-from pydantic import GetCoreSchemaHandler, StringConstraints
-from pydantic.dataclasses import dataclass as pydantic_dataclass
-from pydantic_core import CoreSchema, core_schema
-from typing_extensions import dataclass_transform
+from pydantic import StringConstraints
 
 from fedsim.exact_fractions import portion
-from fedsim.scenario.validation import PLAIN_PATH, PLAIN_WORD, STRICT
+from fedsim.scenario.choices import Choice, In, section
+from fedsim.scenario.learning import Server, Training
+from fedsim.scenario.validation import PLAIN_PATH, PLAIN_WORD
 
-
-@dataclass(frozen=True)
-class Choice:
-    """An algorithm chosen by name, with all its settings."""
-
-    name: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class In:
-    """Marks a field as a choice from a family; `flat` lets its settings stand beside the section's own keys."""
-
-    family: str
-    flat: bool = False
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """The composer has already turned tables into choices."""
-        return core_schema.is_instance_schema(Choice)
-
-    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
-        """Any table: `fedsim.scenario.json_schema` writes the family's own tables in its place."""
-        return {"type": "object"}
-
-
-@dataclass_transform(frozen_default=True, kw_only_default=True)
-def section(cls: type) -> Any:
-    """A part of a scenario: frozen, strict, keys documented by the sentence under them."""
-    return pydantic_dataclass(frozen=True, kw_only=True, config=STRICT)(cls)
-
+__all__ = [
+    "Attack",
+    "Choice",
+    "Clients",
+    "Evaluation",
+    "Execution",
+    "In",
+    "Output",
+    "Root",
+    "Scenario",
+    "Server",
+    "Training",
+    "attackers",
+    "attackers_wanted",
+    "section",
+]
 
 Count = Annotated[int, Ge(1), Le(10**9)]
 Seconds = Annotated[float, Gt(0), Le(1e12)]
@@ -73,28 +57,6 @@ class Clients:
     """Updates after which a round closes early; when not given it waits for everyone or the deadline."""
     late: Literal["discard", "keep"] = "discard"
     """What becomes of an update that misses its round: thrown away, or used in the round in which it arrives."""
-
-
-@section
-class Training:
-    """The work of one client in one round."""
-
-    algorithm: Annotated[Choice, In("local_algorithms")] = Choice("fedavg")
-    """What a client does between receiving and sending."""
-    epochs: Annotated[int, Ge(1), Le(10**6)] = 1
-    """Passes over the client's own examples; ignored when steps is given."""
-    steps: Annotated[int, Ge(1), Le(10**9)] | None = None
-    """Optimizer steps in place of whole epochs; passes over the examples go on from round to round."""
-    batch_size: Annotated[int, Ge(1), Le(10**7)] = 32
-    """Examples a step; fedsgd takes the client's whole data when this is larger."""
-    drop_last: bool = False
-    """Whether a last batch that is short is left out; a client with less than one batch keeps it all the same."""
-    optimizer: Annotated[Choice, In("optimizers")] = Choice("sgd")
-    """The local optimizer; its memory starts empty in each round."""
-    worker_momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
-    """β of the momentum each client keeps between rounds over what it sends, m ← βm + (1−β)·update; 0 means none."""
-    kernel: Literal["auto", "loop"] = "auto"
-    """auto: the fastest exact way for the model at hand; loop: one client at a time in torch's default layout."""
 
 
 @section
@@ -138,16 +100,6 @@ class Attack:
         """Whether it acts in this round."""
         started = round >= self.start and (round - self.start) % self.every == 0
         return started and (self.stop is None or round <= self.stop)
-
-
-@section
-class Server:
-    """What the server does with the aggregate."""
-
-    lr: Annotated[float, Gt(0), Le(1e6)] = 1.0
-    """Server learning rate: parameters += lr × (aggregate, or its momentum)."""
-    momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
-    """β of server momentum v ← βv + aggregate; 0 means none."""
 
 
 @section

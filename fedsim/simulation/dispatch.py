@@ -16,6 +16,7 @@ from fedsim.execution.sending import Sent
 from fedsim.execution.shared_memory import Arena
 from fedsim.partitions.contract import Split
 from fedsim.scenario.chains import poisoning
+from fedsim.schedules.contract import factor_of
 from fedsim.simulation.adversaries import Held
 from fedsim.simulation.federation import Federation
 from fedsim.training.batch import BatchResult, ClientBatch, train_batch
@@ -64,9 +65,15 @@ class Dispatcher:
 
     def train(self, round: int, work: Sequence[tuple[int, int, Held | None]]) -> Iterator[BatchResult]:
         """Local work of (client, its row, who holds it in this round), in fixed batches and in order."""
+        factor = self._factor(round)
         jobs = [
             ClientJob(
-                client, row, self._own(client), self.turn(round, "client", client), self._poisoned(round, client, held)
+                client,
+                row,
+                self._own(client),
+                self.turn(round, "client", client),
+                self._poisoned(round, client, held),
+                factor,
             )
             for client, row, held in work
         ]
@@ -81,10 +88,17 @@ class Dispatcher:
         """The server's own update, (d,): the same local work on the root data."""
         if self._trusted is None or self._trusted[0] != round:
             row = len(self.rows) - 1
-            for _ in self._sent(round, [ClientJob(-1, row, self._federation.root, self.turn(round, "server"))]):
+            own, turn = self._federation.root, self.turn(round, "server")
+            for _ in self._sent(round, [ClientJob(-1, row, own, turn, (), self._factor(round))]):
                 pass
             self._trusted = round, self.rows[row].copy()
         return self._trusted[1]
+
+    def _factor(self, round: int) -> float:
+        """Of the local optimizer's rate in this round."""
+        scenario = self._federation.scenario
+        plan = scenario.training.schedule
+        return factor_of(plan.name, plan.settings, round, scenario.rounds, scenario.training.warmup)
 
     def root_logits(self, matrix: Array) -> Array:
         """(n, r, classes) outputs of the model with each row applied, on the root examples."""

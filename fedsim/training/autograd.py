@@ -19,8 +19,8 @@ ALONE = (
 class AutogradModel:
     """A module whose tensors are views of one vector."""
 
-    def __init__(self, kind: ModelKind, *, channels_last: bool) -> None:
-        self._kind, self._flat = kind, flat_model(kind, channels_last=channels_last)
+    def __init__(self, kind: ModelKind, *, channels_last: bool, smoothing: float = 0.0) -> None:
+        self._kind, self._flat, self._smoothing = kind, flat_model(kind, channels_last=channels_last), smoothing
         self.tensors: Sequence[Tensor] = [parameter.data for parameter in self._flat.parameters]
 
     def load(self, vector: Tensor, work: Work, turn: Turn) -> None:  # noqa: ARG002 - as in the other backends
@@ -36,7 +36,7 @@ class AutogradModel:
         with torch.enable_grad():
             with self._draws:
                 logits = outputs_of(self._flat.module, given)
-            loss = self._kind.task.loss(logits, labels)
+            loss = self._kind.task.loss(logits, labels, self._smoothing)
             found = _gradients(loss, self._flat.parameters)
         return loss.item() * len(targets), found
 

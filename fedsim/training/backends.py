@@ -27,9 +27,9 @@ def local_model(site: Site) -> LocalModel:
     plan = plan_of(site.kind) if _compiled(training) and training.batch_size <= WIDEST else None
     if plan is not None:
         return ConvolutionalModel(site.kind, plan)
-    return AutogradModel(site.kind, channels_last=training.kernel == "auto")
+    return AutogradModel(site.kind, channels_last=training.kernel == "auto", smoothing=training.label_smoothing)
 
 
 def _compiled(training: Training) -> bool:
-    """Whether compiled arithmetic may be used."""
-    return training.kernel == "auto"
+    """Whether compiled arithmetic may be used: its loss is the plain cross-entropy."""
+    return training.kernel == "auto" and not training.label_smoothing

@@ -40,7 +40,8 @@ class Site:
         object.__setattr__(self, "training", counted(self.training))
         object.__setattr__(self, "algorithm", Sent(local_algorithms[algorithm.name].bound(algorithm.settings)))
         object.__setattr__(self, "optimizer", Sent(entry.bound(optimizer.settings)))
-        object.__setattr__(self, "plain", bool(entry.traits["plain"](optimizer.settings)))
+        plain = entry.traits["plain"](optimizer.settings) and self.training.clip_norm is None
+        object.__setattr__(self, "plain", bool(plain))
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,16 @@ class ClientJob:
     examples: Integers | Stretch  # which of `Site.inputs` are its own
     turn: Turn
     poisons: tuple[Poison, ...] = ()
+    factor: float = 1.0  # of the optimizer's rate in this round
 
 
 class Stepper:
     """An optimizer with one memory for each tensor; the memory lives as long as this object."""
 
-    def __init__(self, optimizer: Sent[Bound], tensors: int) -> None:
-        self._function, self._settings = optimizer.thing.function, optimizer.thing.settings
+    def __init__(self, optimizer: Sent[Bound], tensors: int, factor: float = 1.0) -> None:
+        settings = optimizer.thing.settings
+        self._function = optimizer.thing.function
+        self._settings = settings if factor == 1.0 else {**settings, "lr": settings["lr"] * factor}
         self._states: list[dict[str, Any]] = [{} for _ in range(tensors)]
 
     def __call__(self, parameters: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:

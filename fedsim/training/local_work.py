@@ -4,7 +4,7 @@ A local algorithm is given this loop as functions to call (`fedsim/local_algorit
 gradients (`fedsim/training/backends.py`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -24,7 +24,7 @@ class _Loop:
     """One client's steps, as the functions and tensors that a local algorithm may ask for."""
 
     def __init__(self, model: LocalModel, site: Site, job: ClientJob) -> None:
-        self._model, self._site, self._work = model, site, Work.of(site, job)
+        self._model, self._site, self._work, self._factor = model, site, Work.of(site, job), job.factor
         self._begin, self._row = torch.from_numpy(site.parameters.open()), torch.from_numpy(site.rows.open()[job.row])
         model.load(self._begin, self._work, job.turn)
         self._next, self._loss = 0, 0.0  # batches done, and the losses of their examples
@@ -45,18 +45,19 @@ class _Loop:
         """Take the steps that are left; all at once where they are plain and the backend can."""
         site, model = self._site, self._model
         if site.plain and correct is None and self._next == 0:
-            loss = model.descend(self._work, site.optimizer.thing.settings["lr"])
+            loss = model.descend(self._work, self._factor * site.optimizer.thing.settings["lr"])
             if loss is not None:
                 self._next, self._loss = len(self._work.bounds) - 1, loss
                 return
         start = self._anchors() if correct else []
-        step, tensors = Stepper(site.optimizer, len(model.tensors)), list(model.tensors)
+        step, tensors = Stepper(site.optimizer, len(model.tensors), self._factor), list(model.tensors)
         while self._next < len(self._work.bounds) - 1:
             gradients = self._gradients()
             if correct:
                 whole = [torch.zeros_like(t) if g is None else g for t, g in zip(tensors, gradients, strict=True)]
                 correct(tensors, start, whole)
                 gradients = [*whole]
+            clip(gradients, site.training.clip_norm)
             step(tensors, gradients)
 
     def gradients(self) -> list[Tensor]:
@@ -64,6 +65,7 @@ class _Loop:
         tensors = list(self._model.tensors)
         left = self._next < len(self._work.bounds) - 1
         found: list[Tensor | None] = self._gradients() if left else [None] * len(tensors)
+        clip(found, self._site.training.clip_norm)
         decay = self._site.optimizer.thing.settings.get("weight_decay", 0.0) if left else 0.0
         whole = [torch.zeros_like(t) if g is None else g.clone() for t, g in zip(tensors, found, strict=True)]
         return [g.add_(t, alpha=decay) if decay else g for t, g in zip(tensors, whole, strict=True)]
@@ -87,3 +89,14 @@ class _Loop:
         if self._start is None:
             self._start = [tensor.clone() for tensor in self._model.tensors]
         return self._start
+
+
+def clip(gradients: Sequence[Tensor | None], longest: float | None) -> None:
+    """Shorten the gradients together to this Euclidean norm where they are longer, as clip_grad_norm_ does."""
+    known = [gradient for gradient in gradients if gradient is not None]
+    if longest is None or not known:
+        return
+    length = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in known]))
+    share = (longest / (length + 1e-6)).clamp(max=1.0)
+    for gradient in known:
+        gradient.mul_(share)

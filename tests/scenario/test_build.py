@@ -124,6 +124,7 @@ def test_every_algorithm_composes_and_decomposes(family, data):
         "partitions": {"partition": table},
         "models": {"model": table},
         "local_algorithms": {"training": {"algorithm": table}},
+        "schedules": {"server": {"schedule": table}},
         "optimizers": {"training": {"optimizer": table}},
         "latencies": {"clients": {"latency": table}},
     }[family]

@@ -10,6 +10,8 @@ from fedsim.execution.arithmetic import repeatable
 from fedsim.execution.shared_memory import Arena
 from fedsim.models.contract import model, models
 from fedsim.scenario.sections import Choice, Training
+from fedsim.training.autograd import AutogradModel
+from fedsim.training.backends import local_model
 from fedsim.training.batch import ClientBatch, train_batch
 from fedsim.training.minibatches import batches, counted
 from tests.small_runs import registered
@@ -23,6 +25,9 @@ WORK = {
     "adam": Training(optimizer=choice("adam", weight_decay=0.01), batch_size=16, epochs=2),
     "fedprox": Training(optimizer=choice("sgd", momentum=0.5), batch_size=16, algorithm=prox(0.3), epochs=2),
     "fedprox adam": Training(optimizer=choice("adam"), batch_size=16, algorithm=prox(0.3)),
+    "clipped": Training(optimizer=choice("sgd", momentum=0.9, weight_decay=0.1), batch_size=8, steps=9, clip_norm=0.7),
+    "clipped fedprox": Training(optimizer=choice("adam"), batch_size=8, steps=9, clip_norm=1e-3, algorithm=prox(0.3)),
+    "smoothed": Training(optimizer=choice("sgd"), batch_size=16, epochs=2, label_smoothing=0.2),
     "fedsgd": Training(algorithm=Choice("fedsgd"), optimizer=choice("sgd"), batch_size=10_000),
 }
 KINDS = {
@@ -79,8 +84,43 @@ def test_in_single_precision_too_up_to_rounding(kind, work, arena):
         np.testing.assert_allclose(clients.rows[job.row], row, atol=loose * 2e-6 * max(1, abs(row).max()))
 
 
-def test_plain_descent_is_the_loop_to_the_bit(arena):
-    clients = Clients(arena, KINDS["lenet5"], dataclasses.replace(WORK["epochs"], kernel="loop"))
+@pytest.mark.parametrize("kernel", ["auto", "loop"])
+@pytest.mark.parametrize("work", ["plain", "adam", "fedprox"])
+def test_a_rate_may_be_a_share_of_the_optimizers(work, kernel, arena, doubles):
+    changed = dataclasses.replace(WORK[work], kernel=kernel)
+    clients = Clients(arena, KINDS["mlp"], changed, dtype="float64", factor=0.3)
+    train_batch(ClientBatch(clients.site, tuple(clients.jobs)))
+    for job in clients.jobs:
+        np.testing.assert_allclose(clients.rows[job.row], clients.expected(job)[0], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "lenet5"])
+def test_compiled_arithmetic_takes_the_same_share(kind, arena):
+    clients = Clients(arena, KINDS[kind], WORK["plain"], factor=0.3)
+    train_batch(ClientBatch(clients.site, tuple(clients.jobs)))
+    for job in clients.jobs:
+        row, _ = clients.expected(job)
+        np.testing.assert_allclose(clients.rows[job.row], row, atol=2e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_loss_that_kernels_do_not_know_is_left_to_autograd(kind, arena):
+    for work, compiled in ((WORK["smoothed"], False), (WORK["clipped"], True), (WORK["plain"], True)):
+        model = local_model(Clients(arena, KINDS[kind], work).site)
+        assert isinstance(model, AutogradModel) != compiled
+
+
+def test_a_clipped_step_is_torchs_to_the_bit(arena):
+    clients = Clients(arena, KINDS["lenet5"], dataclasses.replace(WORK["clipped"], kernel="loop"))
+    with repeatable():
+        for job in clients.jobs:
+            train_batch(ClientBatch(clients.site, (job,)))
+            np.testing.assert_array_equal(clients.rows[job.row], clients.expected(job)[0])
+
+
+@pytest.mark.parametrize("work", ["epochs", "smoothed"])
+def test_descent_is_the_loop_to_the_bit(work, arena):
+    clients = Clients(arena, KINDS["lenet5"], dataclasses.replace(WORK[work], kernel="loop"))
     with repeatable():
         for job in clients.jobs:
             train_batch(ClientBatch(clients.site, (job,)))

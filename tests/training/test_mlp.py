@@ -152,7 +152,7 @@ def test_an_attack_that_changes_the_shape_of_the_data_is_refused(arena, left):
         jobs = [
             dataclasses.replace(job, poisons=(Poison(Sent(attacks["crop"].bound({})), STREAM),)) for job in clients.jobs
         ]
-        with pytest.raises(ValueError, match="crop must leave inputs and targets their shapes: got"):
+        with pytest.raises(ValueError, match=r"crop.* must (leave inputs and targets their shapes|have shape)"):
             train_linears(clients.site, jobs)
 
 

@@ -1,0 +1,76 @@
+"""Whether local work, its learning rates and the server's step suit each other, as far as the scenario alone tells."""
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from fedsim.checked_calls import refusal
+from fedsim.errors import Problem
+from fedsim.local_algorithms.contract import local_algorithms
+from fedsim.optimizers.contract import optimizers
+from fedsim.scenario.learning import Server, Training
+from fedsim.scenario.sections import Scenario
+from fedsim.schedules.contract import factor_of, schedules
+
+MOST_ROUNDS = 10_000
+"""Rounds whose rate is looked at one by one; of longer runs as many, evenly spread, the last one among them."""
+
+
+def wrong_training(scenario: Scenario, sound: Callable[..., bool]) -> list[Problem]:
+    """What does not go together; `sound` tells whether places are known to be right so far."""
+    found = [*_one_step(scenario.training), *_unscheduled(scenario.training)] if sound(("training",)) else []
+    for key, part in (("training", scenario.training), ("server", scenario.server)):
+        if sound((key,), ("rounds",)):
+            found += _schedule(key, part, scenario.rounds)
+    return found
+
+
+def _one_step(training: Training) -> list[Problem]:
+    algorithm = training.algorithm.name
+    if not local_algorithms[algorithm].traits["one_step"]:
+        return []
+    found = []
+    name = training.optimizer.name
+    if not optimizers[name].traits.get("first_is_gradient"):
+        message = f"{algorithm} sends one plain step along the gradient, which is not what {name} makes of it: use sgd"
+        found.append(Problem(("training", "optimizer"), message, name))
+    for key, value, default in (("epochs", training.epochs, 1), ("steps", training.steps, None)):
+        if value != default:
+            message = f"{algorithm} makes one step in a round: leave this out, or use fedavg"
+            found.append(Problem(("training", key), message, value))
+    return found
+
+
+def scheduled(part: Training | Server) -> bool:
+    """Whether a rate changes from round to round."""
+    return part.schedule.name != "constant" or part.warmup > 0
+
+
+def _unscheduled(training: Training) -> list[Problem]:
+    """An optimizer without a rate has nothing to schedule."""
+    name = training.optimizer.name
+    if not scheduled(training) or "lr" in optimizers[name].settings:
+        return []
+    return [Problem(("training", "schedule"), f"{name} has no lr that it could change", training.schedule.name)]
+
+
+def _schedule(key: str, part: Training | Server, rounds: int) -> list[Problem]:
+    """A schedule that refuses the run, or whose rate is nothing to learn with in some round."""
+    name, settings = part.schedule.name, part.schedule.settings
+    if part.warmup >= rounds:
+        return [Problem((key, "warmup"), f"leaves none of {rounds:,} rounds at the full rate", part.warmup)]
+    for round in _asked(rounds):
+        try:
+            factor = factor_of(name, settings, round, rounds, part.warmup)
+        except Exception as error:
+            return [Problem((key, "schedule"), refusal(error, name, schedules[name].function), name)]
+        if not 0 < factor < math.inf:
+            what = "reaches a rate of 0" if factor == 0 else f"multiplies the rate by {factor:g}"
+            message = f"{name} {what} in round {round:,} of {rounds:,}: every round must learn"
+            return [Problem((key, "schedule"), message, name)]
+    return []
+
+
+def _asked(rounds: int) -> Iterator[int]:
+    return map(int, np.unique(np.linspace(1, rounds, min(rounds, MOST_ROUNDS)).astype(np.int64)))
