@@ -11,7 +11,8 @@
     └── ResultsConflict      a results folder that is taken, locked or broken      exit code 1
 
 The terminal catches `FedsimError` and nothing wider. `RowsDoNotSuffice` is no failure and no member of the tree: a rule
-raises it where this round's rows are too few for it, and the round is skipped. `NotRegistrable` is a TypeError that a
+raises it where this round's rows are too few for it, and the round is skipped. `WrongSetting` is what a dataset raises
+where a setting does not suit its files: it becomes a `ScenarioError`. `NotRegistrable` is a TypeError that a
 decorator raises where it stands.
 """
 
@@ -99,6 +100,17 @@ class NotRegistrable(TypeError):
 
 class DataUnavailable(FedsimError):
     """Data that is missing, damaged or out of reach; the message names the folder to fill."""
+
+
+class WrongSetting(ValueError):
+    """A setting of a dataset does not suit its files; it is told as a problem of the scenario."""
+
+    def __init__(self, key: str, message: str) -> None:
+        self.key = key
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.key, str(self))
 
 
 class RunFailed(FedsimError):

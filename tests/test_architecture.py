@@ -65,13 +65,14 @@ LIBRARIES = {
     "matplotlib": ["fedsim/report/figures.py"],
     "PIL": ["fedsim/datasets/*"],
     "pandas": ["fedsim/runs/load.py"],
+    "pyarrow": ["fedsim/datasets/parquet.py"],
     "sklearn": ["fedsim/datasets/*", "fedsim/aggregators/*"],
     "scipy": ["fedsim/aggregators/*", "fedsim/attacks/*", "fedsim/partitions/*"],
     "torchvision": ["fedsim/datasets/*"],
     "torch": ["fedsim/*", "cli/bench/*", "benchmarks/*"],
     **{peer: ["benchmarks/*"] for peer in PEERS},
 }
-LAZY = {"torch", "torchvision", "scipy", "sklearn", "matplotlib", "PIL", "pandas", *PEERS}
+LAZY = {"torch", "torchvision", "scipy", "sklearn", "matplotlib", "PIL", "pandas", "pyarrow", *PEERS}
 EAGER = {
     file: {"torch"}
     for file in TREES

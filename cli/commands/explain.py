@@ -13,6 +13,7 @@ from fedsim.aggregators.contract import Condition
 from fedsim.errors import UnknownName
 from fedsim.plugins.named import is_address, named_anywhere
 from fedsim.registry import BYZANTINE, Entry, Registry, registries
+from fedsim.scenario.compatibility import suiting
 from fedsim.scenario.json_schema import setting_schemas
 from fedsim.scenario.sections import Clients, Scenario
 from fedsim.scenario.toml_values import toml
@@ -84,6 +85,7 @@ def example(entry: Entry) -> str:
     lines = [PLACES[entry.family], f"name = {toml(entry.name)}"]
     lines += [f"{name} = {_byzantine(entry) if name == BYZANTINE else sample(schemas[name])}" for name in required]
     lines += ["fraction = 0.2"] * (entry.family == "attacks")
+    lines += [line for section, name in suiting(entry) for line in (f"[{section}]", f"name = {toml(name)}")]
     return "\n".join(lines + (_few(entry) if entry.family == "datasets" else []))
 
 

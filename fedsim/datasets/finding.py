@@ -42,7 +42,7 @@ class Found:
         if not self.member:
             return read_idx(self.path, sides, count)
         try:
-            with _archive(self.path) as archive, archive.open(self.member) as file:
+            with opened_archive(self.path) as archive, archive.open(self.member) as file:
                 info = archive.getinfo(self.member)
                 if info.compress_type not in PACKINGS:
                     raise DataUnavailable(f"{self.name}: neither stored nor deflated")
@@ -60,7 +60,7 @@ class Found:
 
 
 @contextmanager
-def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
+def opened_archive(path: Path) -> Iterator[zipfile.ZipFile]:
     """A zip archive with a list of members of ordinary length."""
     with open_file(path, LARGEST) as file:
         file.seek(max(0, path.stat().st_size - END))
@@ -100,7 +100,7 @@ def find_members(names: Sequence[str], archive: str, where: Sequence[Path]) -> l
         if not path.is_file():
             continue
         try:
-            with _archive(path) as opened:
+            with opened_archive(path) as opened:
                 members = {Path(member).name.removesuffix(".gz"): member for member in opened.namelist()}
         except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise DataUnavailable(f"{path}: not a readable zip archive ({error}); fetch it again") from error

@@ -55,3 +55,15 @@ def _nearest(path: Path) -> str:
             return did_you_mean(path.name, _at_most((each.name for each in entries), MOST_LISTED))
     except OSError:
         return ""
+
+
+def folders(folder: Path, most: int) -> list[str]:
+    """The names of the folders in a folder, in no order; hidden ones are left out."""
+    try:
+        with os.scandir(folder) as entries:
+            found = _at_most((each.name for each in entries if each.is_dir() and not each.name.startswith(".")), most)
+    except OSError as error:
+        raise DataUnavailable(f"{folder}: cannot be read: {error.strerror or error}") from error
+    if len(found) > most:
+        raise DataUnavailable(f"{folder}: holds more than {most:,} folders")
+    return found

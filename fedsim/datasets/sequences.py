@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fedsim.array_types import Integers
 from fedsim.datasets.contract import Dataset, Examples
+from fedsim.datasets.splitting import kept_owners, owners_held_out
 from fedsim.exact_fractions import portion
 from fedsim.randomness import Stream
 
@@ -67,7 +68,7 @@ class Stretch:
 
 def taught(owners: int, held: str, fraction: float) -> int:
     """How many owners there are texts of to train on: where whole owners are held out, at least one is, never all."""
-    return owners if held == "ends" else owners - min(max(round(portion(fraction, owners)), 1), owners - 1)
+    return owners if held == "ends" else kept_owners(owners, fraction)
 
 
 def _ends(corpus: Corpus, fraction: float) -> tuple[list[Stretch], list[Stretch]]:
@@ -86,8 +87,7 @@ def _owners(corpus: Corpus, fraction: float, stream: Stream) -> tuple[list[Stret
     count = len(corpus.texts)
     if count < 2:  # noqa: PLR2004 - one to train on and one to test on
         raise ValueError("whole owners can be held out where there are two or more: there is one")
-    drawn = stream.at("test owners").numpy().permutation(count)
-    tested = set(drawn[taught(count, "owners", fraction) :].tolist())
+    tested = set(owners_held_out(np.arange(count), fraction, stream).tolist())
     whole = [Stretch(owner, 0, corpus.samples(text) * corpus.length + 1) for owner, text in enumerate(corpus.texts)]
     return [each for each in whole if each.owner not in tested], [each for each in whole if each.owner in tested]
 

@@ -1,4 +1,4 @@
-"""Which examples are held out for the test."""
+"""Which examples are held out for the test, and which owners."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,3 +16,14 @@ def held_out(labels: Integers, fraction: float, stream: Stream) -> NDArray[np.bo
         count = min(max(round(portion(fraction, len(members))), 1), len(members) - 1)
         held[members[:count]] = True
     return held
+
+
+def owners_held_out(owners: Integers, fraction: float, stream: Stream) -> Integers:
+    """The owners, drawn at random, all of whose examples are held out: at least one, never all."""
+    drawn = stream.at("test owners").numpy().permutation(owners)
+    return drawn[kept_owners(len(owners), fraction) :]
+
+
+def kept_owners(owners: int, fraction: float) -> int:
+    """How many are left to train on."""
+    return owners - min(max(round(portion(fraction, owners)), 1), owners - 1)

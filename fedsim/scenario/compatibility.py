@@ -69,15 +69,29 @@ def unsuited(scenario: Scenario, kind: str | None, task: str | None, whose: str)
 
 def _takes(model: Entry, kind: str) -> str:
     """Nothing where a model takes inputs of this kind; else what it takes, and who would take them."""
-    kinds = _kinds(model)
+    kinds = kinds_taken(model)
     if kinds is None or kind in kinds:
         return ""
-    others = [each.name for each in models if kind in (_kinds(each) or ())]
+    others = [each.name for each in models if kind in (kinds_taken(each) or ())]
     would = f": {' and '.join(others)} take{'s' * (len(others) == 1)} {kind}" if others else ""
     return f"{model.name} takes {' and '.join(kinds)} only{would}"
 
 
-def _kinds(model: Entry) -> tuple[str, ...] | None:
+def suiting(entry: Entry) -> list[tuple[str, str]]:
+    """What has to stand beside a data set or a model, where a scenario's usual model or data do not suit it."""
+    usual = Scenario()
+    if entry.family == "datasets":
+        kind = entry.traits["kind"] and entry.traits["kind"](_defaults(entry))
+        others = [each.name for each in models if kind in (kinds_taken(each) or ())]
+        return [("model", others[0])] if kind and others and usual.model.name not in others else []
+    kinds = kinds_taken(entry) if entry.family == "models" else None
+    made = [each for each in datasets if each.traits.get("offline") and each.traits["kind"]]
+    fit = [each.name for each in made if each.traits["kind"](_defaults(each)) in (kinds or ())]
+    return [("data", fit[0])] if fit and usual.data.name not in fit else []
+
+
+def kinds_taken(model: Entry) -> tuple[str, ...] | None:
+    """The kinds of inputs that a model takes; None where only building it tells."""
     kinds: tuple[str, ...] | None = model.traits.get("kinds")
     return ("tokens",) if kinds is None and "vocabulary" in model.supplied else kinds
 

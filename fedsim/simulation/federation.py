@@ -14,7 +14,7 @@ from fedsim.array_types import Array, Integers, Progress, silent
 from fedsim.blame import told
 from fedsim.checked_calls import refusal
 from fedsim.datasets.contract import Dataset, Examples, check_dataset, datasets
-from fedsim.errors import FedsimError, Problem, ScenarioError
+from fedsim.errors import FedsimError, Problem, ScenarioError, WrongSetting
 from fedsim.partitions.contract import Shares, check_shares, partitions
 from fedsim.randomness import Stream
 from fedsim.registry import Entry
@@ -79,6 +79,8 @@ def _dataset(scenario: Scenario, stream: Stream, progress: Progress) -> Dataset:
         data = check_dataset(entry.call(given, scenario.data.settings))
     except FedsimError:
         raise
+    except WrongSetting as error:
+        raise ScenarioError([Problem(("data", error.key), str(error))], scenario.name) from error
     except Exception as error:  # whatever somebody's own data set raises
         words = _words(error, entry)
         raise ScenarioError([Problem(("data",), words)], scenario.name) from error
