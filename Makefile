@@ -19,8 +19,10 @@ install: .venv/.run ## Make .venv and install fedsim in it
 run: .venv/.run ## Install, then run the main scenario: does Krum survive Gaussian noise?
 	$(BIN)/fedsim run scenarios/krum_noise.toml
 
-test: .venv/.test ## Install, then run the whole test suite
-	$(BIN)/python -m pytest
+# One arithmetic thread for each of the processes: more would wait for each other.
+test: .venv/.test ## Install, then run the whole test suite, a process for each core
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not alone" -n auto --maxprocesses 8 --dist worksteal
+	$(BIN)/python -m pytest -m alone
 
 .venv/.bench: pyproject.toml .venv/.run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'

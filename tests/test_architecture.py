@@ -81,7 +81,27 @@ EAGER = {
     )
 }
 
-every_file = pytest.mark.parametrize("file", TREES)
+
+def over(files):
+    """Ask the same of every file, and tell of all that fail."""
+
+    def asking(test):
+        def ask_all():
+            breaches = []
+            for file in files:
+                try:
+                    test(file)
+                except AssertionError as error:
+                    breaches.append(f"{file}: {error}")
+            assert breaches == [], "\n".join(breaches)
+
+        return ask_all
+
+    return asking
+
+
+every_file = over(TREES)
+in_fedsim = over([file for file in TREES if file.startswith("fedsim/")])
 
 
 def imported(tree, *, at_start_up=False):
@@ -120,11 +140,7 @@ def calls(tree):
     return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
 
 
-def in_fedsim():
-    return pytest.mark.parametrize("file", [file for file in TREES if file.startswith("fedsim/")])
-
-
-@in_fedsim()
+@in_fedsim
 def test_a_room_knows_only_the_floors_it_stands_on(file):
     room = room_of(module_of(file))
     floor = floor_of(room)
@@ -136,7 +152,7 @@ def test_a_room_knows_only_the_floors_it_stands_on(file):
         assert below in (floor, *FLOORS[floor][0]), f"{room} ({floor}) imports {room_of(module)} ({below})"
 
 
-@in_fedsim()
+@in_fedsim
 def test_families_do_not_know_each_other(file):
     family = room_of(module_of(file)).split(".")[0]
     if family not in FAMILIES:
@@ -214,7 +230,7 @@ def test_a_name_says_what_is_inside(file):
     assert Path(file).stem not in {"utils", "util", "common", "helpers", "helper", "base", "misc", "core", "tools"}
 
 
-@in_fedsim()
+@in_fedsim
 def test_nothing_is_printed_or_unpickled_or_seeded_for_all(file):
     modules = set(imported(TREES[file]))
     banned = {"pickle", "cloudpickle", "dill", "shelve", "marshal", "random", "secrets"}
@@ -227,7 +243,7 @@ def test_nothing_is_printed_or_unpickled_or_seeded_for_all(file):
         assert name.rpartition(".")[2] not in {"set_state", "set_rng_state"}
 
 
-@in_fedsim()
+@in_fedsim
 def test_numpy_draws_come_from_a_stream(file):
     types = {"Generator", "Philox"} if file == "fedsim/randomness.py" else {"Generator"}
     for node in ast.walk(TREES[file]):
@@ -236,7 +252,7 @@ def test_numpy_draws_come_from_a_stream(file):
     assert not any(module.startswith("numpy.random") for module in imported(TREES[file]))
 
 
-@in_fedsim()
+@in_fedsim
 def test_torchs_global_generator_is_seeded_only_where_it_is_given_back(file):
     seedings = {id(call) for call in calls(TREES[file]) if seeds_globally(call)}
     forked = {

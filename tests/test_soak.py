@@ -7,5 +7,5 @@ from tests.soak import soak
 
 @pytest.mark.slow
 def test_runs_survive_what_may_happen_to_them(tmp_path):
-    survived = soak(12, 4, tmp_path)
+    survived = soak(6, 4, tmp_path)
     assert sum(survived.values()) >= 2

@@ -41,6 +41,7 @@ def test_looking_things_up_costs_no_torch(arguments):
     assert imported(*arguments).isdisjoint({"torch", "matplotlib", "joblib", "sklearn"})
 
 
+@pytest.mark.alone
 def test_help_is_there_at_once():
     command, taken = [sys.executable, "-c", "from cli.app import main; main(['--help'])"], []
     for _ in range(3):

@@ -132,7 +132,7 @@ def accuracy(torch, network, data, rate):
         bound = parameter[0].numel() ** -0.5
         torch.nn.init.uniform_(parameter, -bound, bound, generator=generator) if parameter.dim() > 1 else None
     optimizer = torch.optim.SGD(network.parameters(), lr=rate, momentum=0.9)
-    for _ in range(9):
+    for _ in range(4):
         for rows in torch.randperm(len(images), generator=generator).split(64):
             optimizer.zero_grad()
             torch.nn.functional.cross_entropy(network(images[rows]), labels[rows]).backward()

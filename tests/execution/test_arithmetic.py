@@ -34,7 +34,6 @@ if __name__ == "__main__":
 """
 ENVIRONMENTS = [
     {"OMP_NUM_THREADS": "1"},
-    {"MKL_NUM_THREADS": "2"},
     {"MKL_NUM_THREADS": "5", "OPENBLAS_NUM_THREADS": "3"},
     {"OMP_NUM_THREADS": "3", "PYTHONHASHSEED": "7", "LC_ALL": "C"},
 ]

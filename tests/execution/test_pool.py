@@ -60,8 +60,20 @@ def children():
     }
 
 
+def nothing():
+    """What a worker here has to do first: these jobs need no torch, whose import takes longer than all of them."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _workers_that_start_at_once():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fedsim.execution.pool.begin_worker", nothing)
+        patch.setattr("fedsim.execution.pool.warm", nothing)
+        yield
+
+
 @pytest.fixture(scope="module")
-def processes():
+def processes(_workers_that_start_at_once):
     with Pool(2, "loky") as pool:
         yield pool
 
@@ -89,6 +101,7 @@ def test_a_job_that_raises_is_named(pool):
     assert list(pool.map(choosy, [1, 2])) == [1, 2]  # the pool goes on
 
 
+@pytest.mark.alone
 def test_workers_are_other_processes_and_share_the_work(processes):
     found = set(processes.map(process, range(8)))
     assert len(found) == 2
@@ -224,9 +237,10 @@ def test_where_the_system_does_not_tell_a_worker_notices_that_its_parent_is_gone
     text = """
 from fedsim.execution import workers
 workers.SYSTEM_TELLS = False
-from fedsim.execution.pool import Pool
-from tests.execution.test_pool import process
-pool = Pool(2)
+from fedsim.execution import pool as module
+from tests.execution.test_pool import nothing, process
+module.begin_worker = module.warm = nothing
+pool = module.Pool(2)
 print(*set(pool.map(process, range(8))), flush=True)
 import os
 os.kill(os.getpid(), 9)

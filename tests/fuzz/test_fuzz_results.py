@@ -74,7 +74,7 @@ def refused(function, *arguments):
 
 def test_reading_folders_that_were_mistreated(finished, victim):
     draw = seeded(1)
-    for _ in range(1_500):
+    for _ in range(700):
         name, changed = mistreated(victim, finished, draw)
         with watched((name, changed)):
             read_everything(victim)

@@ -98,6 +98,7 @@ def test_a_worker_killed_during_the_run_changes_nothing(processes):
     assert same(events) == expected
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", [RoundEnded, BatchTrained], ids=["between rounds", "in a round"])
 def test_a_run_left_early_gives_everything_back(kind):
     gc.collect()  # what earlier tests left to the collector is not this one's
@@ -173,6 +174,7 @@ def test_workers_go_with_a_parent_that_is_killed(child):
     assert gone(child, 5)
 
 
+@pytest.mark.alone
 def test_ctrl_c_ends_everything_at_once_and_workers_say_nothing(child):
     begin = time.monotonic()
     os.killpg(child.pid, signal.SIGINT)
