@@ -137,6 +137,10 @@ def _called(entry: Entry, rows: Array, nonfinite: str, stream: Stream, given: Ma
     own = {"updates": rows, "stream": stream}
     settings = _settings(entry, own, given)
     items = _items(entry, own, given, len(rows), rows)
+    if nonfinite not in ("screen", "raise"):
+        raise ValueError(f"nonfinite must be 'screen' or 'raise': got {nonfinite!r}")
+    if entry.traits.get("screens") and (verdict := _of_finite_rows(entry, items, settings)):
+        return verdict
     finite = _finite(rows, nonfinite)
     if not finite.all():
         asked = (_table(entry)[name] for name in entry.supplied)
@@ -145,9 +149,17 @@ def _called(entry: Entry, rows: Array, nonfinite: str, stream: Stream, given: Ma
     return entry.function(*items, **settings)
 
 
+def _of_finite_rows(entry: Entry, items: Iterable[Any], settings: Mapping[str, Any]) -> Any:
+    """The verdict of a rule that screens, if it saw that all rows are finite: then the matrix was read once."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            verdict = entry.function(*items, **settings)
+    except ValueError:  # there may be fewer rows afterwards; what is wrong otherwise is met there again
+        return None
+    return verdict if verdict.finite else None
+
+
 def _finite(rows: Array, nonfinite: str) -> NDArray[np.bool_]:
-    if nonfinite not in ("screen", "raise"):
-        raise ValueError(f"nonfinite must be 'screen' or 'raise': got {nonfinite!r}")
     finite = screen(rows)
     if nonfinite == "raise" and not finite.all():
         raise ValueError(f"updates hold NaN or infinity in rows {', '.join(map(str, np.flatnonzero(~finite)))}")

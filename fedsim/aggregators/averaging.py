@@ -5,9 +5,10 @@ import numpy as np
 from fedsim.aggregators.contract import Aggregate, aggregator
 from fedsim.array_types import Array, Integers
 from fedsim.kernels import weighted_sum
+from fedsim.kernels.rules.finite_rows import shows_finite
 
 
-@aggregator("fedavg")
+@aggregator("fedavg", screens=True)
 def fedavg(updates: Array, counts: Integers) -> Aggregate:
     """Mean of the updates weighted by each client's number of examples.
 
@@ -34,10 +35,11 @@ def fedavg(updates: Array, counts: Integers) -> Aggregate:
     if (amounts < 0).any() or not amounts.sum() > 0:
         raise ValueError("fedavg needs counts that are not negative, at least one of them positive")
     weights = amounts / amounts.sum()
-    return Aggregate(weighted_sum(weights, updates), weights)
+    update = weighted_sum(weights, updates)
+    return Aggregate(update, weights, finite=shows_finite(update, weights))
 
 
-@aggregator("mean")
+@aggregator("mean", screens=True)
 def mean(updates: Array) -> Aggregate:
     """Plain mean of the updates: every client counts the same.
 
@@ -55,4 +57,5 @@ def mean(updates: Array) -> Aggregate:
         [2.64]
     """
     weights = np.full(len(updates), 1 / len(updates))
-    return Aggregate(weighted_sum(weights, updates), weights)
+    update = weighted_sum(weights, updates)
+    return Aggregate(update, weights, finite=shows_finite(update, weights))

@@ -5,7 +5,8 @@
 
 `needs` is checked before the rule is called, so a rule's body is its formula. A rule cannot write to its inputs,
 breaks exact ties by the lowest index, and returns the dtype it was given. Where only the rows at hand show that they do
-not suffice it raises RowsDoNotSuffice, and the round is skipped; any other exception ends the run.
+not suffice it raises RowsDoNotSuffice, and the round is skipped; any other exception ends the run. A rule that
+`screens` says in its verdict whether all rows are `finite`, which spares whoever has not looked a pass over the matrix.
 """
 
 import functools
@@ -36,6 +37,7 @@ class Aggregate(NamedTuple):
         Array  # (n,) how much each row counted, sums to 1; per-coordinate rules: share of coordinates it survived in
     )
     memory: Mapping[str, Array] | None = None  # what a rule with a past carries to the next round
+    finite: bool = False  # whether the rule's own pass over the rows has shown that all their numbers are finite
 
 
 class Condition(NamedTuple):
@@ -69,6 +71,7 @@ def aggregator(
     needs: str = "n ≥ 1",
     aliases: tuple[str, ...] = (),
     breaks: Mapping[str, str] | None = None,
+    screens: bool = False,
 ) -> Callable[[Rule], Rule]:
     """Register a rule; `breaks` maps the laws it confesses to break to the reason (see tests/test_laws.py)."""
     condition = Condition.parse(needs)
@@ -82,7 +85,7 @@ def aggregator(
             return _checked(name, rule(**{item: guarded(value) for item, value in given.items()}, **settings), rows)
 
         require_item(aggregators, name, rule, "updates")
-        entry = aggregators.register(name, checked, aliases=aliases, needs=needs, breaks=breaks)
+        entry = aggregators.register(name, checked, aliases=aliases, needs=needs, breaks=breaks, screens=screens)
         return checked  # type: ignore[return-value]
 
     return decorate

@@ -2,11 +2,11 @@
 
 from fedsim.aggregators.contract import Aggregate, F, aggregator
 from fedsim.array_types import Array
-from fedsim.kernels import mean_of_ranks, survival
+from fedsim.kernels import mean_of_ranks_screened, survival
 from fedsim.kernels.rules.nearest import mean_of_nearest
 
 
-@aggregator("median")
+@aggregator("median", screens=True)
 def median(updates: Array) -> Aggregate:
     """Median of each coordinate.
 
@@ -32,10 +32,11 @@ def median(updates: Array) -> Aggregate:
     """
     n = len(updates)
     low, high = (n - 1) // 2, n // 2 + 1
-    return Aggregate(mean_of_ranks(updates, low, high), survival(updates, low, high))
+    update, finite = mean_of_ranks_screened(updates, low, high)
+    return Aggregate(update, survival(updates, low, high), finite=finite)
 
 
-@aggregator("trimmed_mean", needs="n > 2f")
+@aggregator("trimmed_mean", needs="n > 2f", screens=True)
 def trimmed_mean(updates: Array, *, f: F) -> Aggregate:
     """Mean of each coordinate without its f lowest and f highest values.
 
@@ -60,7 +61,8 @@ def trimmed_mean(updates: Array, *, f: F) -> Aggregate:
         [1.1]
     """
     n = len(updates)
-    return Aggregate(mean_of_ranks(updates, f, n - f), survival(updates, f, n - f))
+    update, finite = mean_of_ranks_screened(updates, f, n - f)
+    return Aggregate(update, survival(updates, f, n - f), finite=finite)
 
 
 @aggregator("meamed", needs="n > 2f")

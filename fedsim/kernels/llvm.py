@@ -42,6 +42,11 @@ class Lanes(NamedTuple):
         return f"<{self.width} x i1>"
 
     @property
+    def suffix(self) -> str:
+        """The type in the name of an intrinsic function."""
+        return f"v{self.width}{'f32' if self.kind == 'float' else 'f64'}"
+
+    @property
     def half(self) -> "Lanes":
         """A vector of half as many numbers."""
         return Lanes(self.kind, self.width // 2)

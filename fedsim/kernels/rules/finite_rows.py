@@ -21,3 +21,12 @@ def screen(rows: Array) -> NDArray[np.bool_]:
             block = rows[:, start : start + COLUMNS]
             doubt += block @ zeros[: block.shape[1]]
     return np.equal(doubt, 0, dtype=np.bool_)
+
+
+def shows_finite(update: Array, weights: Array) -> bool:
+    """Whether a weighted sum of rows shows that all their numbers are finite.
+
+    Nothing makes a finite number of an infinity or a NaN that is weighted and added: not even a weight so small
+    that it is zero in the rows' precision. A row of weight zero is not in the sum and is not seen.
+    """
+    return bool(np.all(weights)) and bool(np.isfinite(update).all())

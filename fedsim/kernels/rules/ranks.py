@@ -22,16 +22,21 @@ SURVIVAL_COLUMNS = 4096
 
 def mean_of_ranks(rows: Array, first: int, last: int) -> Array:
     """(n, d) -> (d,): in each column, the mean of the sorted values of ranks first … last − 1."""
+    return mean_of_ranks_screened(rows, first, last)[0]
+
+
+def mean_of_ranks_screened(rows: Array, first: int, last: int) -> tuple[Array, bool]:
+    """The same, and whether it saw that all numbers of the rows are finite; where a sum overflowed it cannot tell."""
     update = np.empty(rows.shape[1], rows.dtype)
     done, fit = _by_kernel(rows, first, last, update)
     fit &= by_sorting(rows[:, done:], first, last, update[done:])
     if not fit:
         _rescue(rows, first, last, update)
-    return update
+    return update, fit
 
 
 def _by_kernel(rows: Array, first: int, last: int, update: Array) -> tuple[int, bool]:
-    """Fill as many columns as a compiled kernel handles: how many, and whether all answers are finite."""
+    """Fill as many columns as a compiled kernel handles: how many, and whether all rows and answers are finite."""
     found = kernel(len(rows), first, last, rows.dtype, rows.shape[1]) if llvm.readable(rows) else None
     if found is None:
         return 0, True
@@ -41,10 +46,11 @@ def _by_kernel(rows: Array, first: int, last: int, update: Array) -> tuple[int, 
 
 
 def by_sorting(rows: Array, first: int, last: int, update: Array) -> bool:
-    """Fill `update` with numpy's sort; False if an answer is not finite."""
+    """Fill `update` with numpy's sort; False if a number of the rows or an answer is not finite."""
     fit = True
     for block in column_blocks(*rows.shape):
         ranks = np.sort(rows[:, block], axis=0)
+        fit &= bool(np.isfinite(ranks[0]).all() and np.isfinite(ranks[-1]).all())  # infinities and NaN come last
         with np.errstate(over="ignore", invalid="ignore"):
             for into, addend in halvings(first, last):
                 ranks[into] += ranks[addend]

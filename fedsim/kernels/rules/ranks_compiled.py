@@ -13,7 +13,7 @@ from fedsim.kernels.rules.ranks_source import GROUP, interpreted, unrolled
 from fedsim.kernels.rules.sorting_network import halvings, selection
 
 Kernel = Callable[[Array, Array], bool]
-"""Fills `out` from as many columns; False if an answer is not finite."""
+"""Fills `out` from as many columns; False if a number of the rows or an answer is not finite."""
 
 TALLEST = 1024
 """Beyond this height numpy's sort does fewer steps than a network."""

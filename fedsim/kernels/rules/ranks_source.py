@@ -1,13 +1,15 @@
 """LLVM source of the order-statistic kernels, with the vectors written out: nothing is left to a vectoriser.
 
 Both compute, for a whole number of vectors of columns, the mean over ranks first … last − 1, and return 0, or NaN if an
-answer is not finite. A compare-exchange is one comparison and two selections, which the code generator turns into a
-minimum and a maximum.
+answer or a number of the rows is not finite: zero times such a number is NaN, and so are all sums it is part of. A
+compare-exchange is one comparison and two selections, which the code generator turns into a minimum and a maximum.
 """
 
 from fedsim.kernels.llvm import ATTRIBUTES, Lanes, address, fetched, loop
 from fedsim.kernels.rules.sorting_network import halvings, selection
 
+CHAINS = 4
+"""Sums of zeros side by side, since each addition waits for the one before it."""
 GROUP = 16
 """Rows that the interpreted kernel sorts in registers before it reads its network."""
 
@@ -20,7 +22,7 @@ def exchange(lanes: Lanes, tag: str, left: str, right: str) -> str:
   %h{tag} = select {lanes.mask} %c{tag}, {lanes.vector} {right}, {lanes.vector} {left}"""
 
 
-def closing(lanes: Lanes, total: str, block: str) -> str:
+def closing(lanes: Lanes, total: str, doubt: str, block: str) -> str:
     """Lines that store total / divisor as a positive zero or itself, note what is not finite, and loop."""
     kind, vector = lanes.kind, lanes.vector
     return f"""
@@ -29,7 +31,8 @@ def closing(lanes: Lanes, total: str, block: str) -> str:
   %target = getelementptr {kind}, ptr %out, i64 %column
   store {vector} %mean, ptr %target, align 4
   %nothing = fsub {vector} %mean, %mean
-  %unfit.next = fadd {vector} %unfit, %nothing
+  %doubtful = fadd {vector} {doubt}, %nothing
+  %unfit.next = fadd {vector} %unfit, %doubtful
   %column.next = add i64 %column, {lanes.width}
   %more = icmp ult i64 %column.next, %columns
   br i1 %more, label %{block}, label %done
@@ -38,6 +41,7 @@ done:
   ret {kind} %verdict
 }}
 declare {kind} @llvm.vector.reduce.fadd({kind}, {vector})
+declare {vector} @llvm.fmuladd.{lanes.suffix}({vector}, {vector}, {vector})
 {ATTRIBUTES}
 """
 
@@ -54,22 +58,35 @@ def opening(lanes: Lanes, block: str, final: str) -> str:
   %unfit = phi {lanes.vector} [zeroinitializer, %entry], [%unfit.next, %{final}]"""
 
 
+def doubted(lanes: Lanes, name: str, value: str, before: str) -> str:
+    """The line that adds zero times a vector: NaN from the first number on that is not finite."""
+    return f"""
+  %{name} = call {lanes.vector} @llvm.fmuladd.{lanes.suffix}({lanes.vector} {value}, {lanes.vector} zeroinitializer,
+    {lanes.vector} {before})"""
+
+
 def unrolled(n: int, first: int, last: int, lanes: Lanes) -> str:
     """A kernel for one height and one span of ranks: the whole network, straight, in registers."""
     lines = [
         f"define {lanes.kind} @kernel(ptr noalias %rows, i64 %stride, ptr noalias %out, i64 %columns, "
         f"{lanes.kind} %divisor) #0 {{\nentry:",
         opening(lanes, "block", "block"),
-        *(_loaded(lanes, row) for row in range(n)),
     ]
-    values = [f"%v{row}" for row in range(n)]
+    values, doubts = [f"%v{row}" for row in range(n)], ["zeroinitializer"] * CHAINS
+    for row in range(n):
+        lines.append(_loaded(lanes, row))
+        lines.append(doubted(lanes, f"d{row}", values[row], doubts[row % CHAINS]))
+        doubts[row % CHAINS] = f"%d{row}"
+    for tag, doubt in enumerate(doubts[1:]):
+        lines.append(f"\n  %doubt{tag} = fadd {lanes.vector} {doubts[0]}, {doubt}")
+        doubts[0] = f"%doubt{tag}"
     for tag, (low, high, _, _) in enumerate(selection(n, first, last)):
         lines.append(exchange(lanes, str(tag), values[low], values[high]))
         values[low], values[high] = f"%l{tag}", f"%h{tag}"
     for tag, (into, addend) in enumerate(halvings(first, last)):
         lines.append(f"\n  %s{tag} = fadd {lanes.vector} {values[into]}, {values[addend]}")
         values[into] = f"%s{tag}"
-    return "".join([*lines, closing(lanes, values[first], "block")])
+    return "".join([*lines, closing(lanes, values[first], doubts[0], "block")])
 
 
 def _loaded(lanes: Lanes, row: int) -> str:
@@ -96,9 +113,10 @@ entry:{opening(lanes, "block", "finish")}
   br label %copy
 copy:
   %row = phi i64 [0, %block], [%row.next, %copy]
+  %doubt = phi {vector} [zeroinitializer, %block], [%doubt.next, %copy]
   %from = mul i64 %row, %stride
   %from.at = getelementptr {kind}, ptr %source, i64 %from
-  %value = load {vector}, ptr %from.at, align 4{_next_block(lanes)}
+  %value = load {vector}, ptr %from.at, align 4{_next_block(lanes)}{doubted(lanes, "doubt.next", "%value", "%doubt")}
   %to = mul i64 %row, {width}
   %to.at = getelementptr {kind}, ptr %scratch, i64 %to
   store {vector} %value, ptr %to.at, align 64
@@ -110,7 +128,7 @@ groups:{_sorted_groups(lanes, part)}
 {_walk(lanes, "sort", "network", "exchanges", "add", exchange(lanes, "x", "%sort.a", "%sort.b"), ("%lx", "%hx"))}
 {_walk(lanes, "add", "sums", "additions", "finish", addition(lanes), ("%total", None))}
 finish:
-  %answers = load {vector}, ptr %answer, align 64{closing(lanes, "%answers", "block")}"""
+  %answers = load {vector}, ptr %answer, align 64{closing(lanes, "%answers", "%doubt.next", "block")}"""
 
 
 def _sorted_groups(lanes: Lanes, part: Lanes) -> str:
