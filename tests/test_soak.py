@@ -5,6 +5,7 @@ import pytest
 from tests.soak import soak
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_runs_survive_what_may_happen_to_them(tmp_path):
     survived = soak(6, 4, tmp_path)

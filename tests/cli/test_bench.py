@@ -25,6 +25,8 @@ from cli.bench.pairs import Peer, in_turn, ratio
 from cli.bench.processes import answered
 from cli.bench.tables import Column, Table, markdown, milliseconds, plain, record, screen, share, times
 from cli.bench.workloads import WORKLOADS
+from fedsim.datasets.contract import datasets
+from fedsim.models.contract import models
 
 TABLE = Table(
     "training",
@@ -37,6 +39,14 @@ MACHINE = {
     "processor": "A processor", "cores": 2, "gigaflops": 93.6, "gigabytes_a_second": 21.04,
     "versions": {"python": "3.11.7", "byzfl": "not installed"},
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _forgotten_afterwards(monkeypatch):
+    """What the benchmarks register exists while one of their tests runs and in no other."""
+    for registry in (datasets, models):
+        registry.names()
+        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
 
 
 def shown(table):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-MOST_SECONDS = 5.0
+MOST_SECONDS = 30.0
 """For one case; a slow machine needs a hundredth of it."""
 
 ODD = [
