@@ -123,7 +123,8 @@ def test_runs_one_after_another_leave_no_memory():
 
 
 CHILD = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts the tests in the background ignores it
 from fedsim.engine import simulate
 from fedsim.scenario.load import parse_scenario
 from fedsim.execution.pool import Pool
