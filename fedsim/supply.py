@@ -25,6 +25,9 @@ class Sample:
     stream: "Stream"
     root: tuple[int, int] = (4, 3)  # root examples and classes
     count: int = 2  # rows that an attack is to forge
+    shape: tuple[int, ...] = (1, 8, 8)  # of an example's inputs
+    dtype: str = "uint8"  # of them as stored
+    classes: int = 62
 
     def draw(self, name: str) -> "np.random.Generator":
         """Randomness of an item's own."""
@@ -199,13 +202,13 @@ DATA_ATTACKS = table(
         "inputs",
         "(m, *shape) the client's inputs as stored: (m, channels, height, width) of images",
         ("m", "channels", "height", "width"),
-        lambda _: np.zeros((4, 1, 8, 8), np.uint8),
+        lambda around: np.zeros((4, *around.shape), around.dtype),
     ),
     Item(
         "targets",
         "(m,) the client's targets; (m, length) where each place has one",
         ("m",),
-        lambda _: np.arange(4),
+        lambda around: np.arange(4) % around.classes,
     ),
     Item(
         "places",
@@ -213,7 +216,7 @@ DATA_ATTACKS = table(
         ("m",),
         lambda _: np.arange(4),
     ),
-    Item("classes", "number of classes", None, lambda _: 62),
+    Item("classes", "number of classes", None, lambda around: around.classes),
     ROUND,
     Item("index", "the client's number among the clients of its adversary, from 0", None, lambda _: 1),
     Item("colluders", "number of clients that its adversary holds", None, lambda _: 4),

@@ -3,6 +3,7 @@
 from fedsim.attacks.contract import (
     Forged,
     Function,
+    Triggered,
     attack,
     attacks,
     data_attack,
@@ -12,6 +13,7 @@ from fedsim.attacks.contract import (
 __all__ = [
     "Forged",
     "Function",
+    "Triggered",
     "attack",
     "attacks",
     "data_attack",

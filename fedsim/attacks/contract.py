@@ -17,6 +17,9 @@ With `@data_attack(..., apart=True)` it says that what becomes of an example dep
 the client's own and on the stream alone, never on which others are asked about with it. Then only the examples that
 a round's steps draw are read and poisoned; otherwise the client's whole data are, in every round.
 
+A backdoor names with `@data_attack(..., trigger=shown)` a function of (inputs, targets, settings) that makes of test
+examples what the attack is judged by, Triggered(places, inputs, target).
+
 Neither can write to its inputs. An attack that asks for `honest` is called with at least one row of it.
 """
 
@@ -26,8 +29,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fedsim.array_types import Array
+from fedsim.array_types import Array, Integers
 from fedsim.checked_calls import floats, guarded, memory
 from fedsim.errors import NotRegistrable
 from fedsim.registry import Registry
@@ -43,6 +47,16 @@ class Forged(NamedTuple):
     updates: Array  # (count, d)
     memory: Mapping[str, Array] | None = None
 
+
+class Triggered(NamedTuple):
+    """What a backdoor is judged by."""
+
+    places: Integers  # (k,) of the examples that the model is asked about
+    inputs: NDArray[Any]  # (k, *shape) of these, as the attack shows them
+    target: int  # class that the attack wants for them
+
+
+Trigger = Callable[[NDArray[Any], Integers, Mapping[str, Any]], Triggered]
 
 attacks = Registry("attacks", "attack", "fedsim.attacks", UPDATE_ATTACKS | DATA_ATTACKS)
 
@@ -68,13 +82,15 @@ def data_attack(
     breaks: Mapping[str, str] | None = None,
     apart: bool = False,
     kinds: tuple[str, ...] | None = None,
+    trigger: Trigger | None = None,
 ) -> Callable[[Function], Function]:
     """Register an attack on the training data; it returns new targets, or (inputs, targets) if it takes `inputs`.
 
     `apart` says that each example is treated by itself, so that only the drawn ones need be. `kinds` are the inputs
     that it knows how to change, such as ("images",); None where it leaves them alone or takes any.
+    `trigger` makes of test examples what a backdoor is judged by.
     """
-    return _decorator(name, "data", DATA_ATTACKS, aliases, breaks, apart=apart, kinds=kinds)
+    return _decorator(name, "data", DATA_ATTACKS, aliases, breaks, apart=apart, kinds=kinds, trigger=trigger)
 
 
 def _decorator(

@@ -35,7 +35,7 @@ ARCHIVE = Remote(
 )
 
 
-@dataset("cifar10", kind="images", shape=(3, 32, 32), examples=60_000)
+@dataset("cifar10", kind="images", shape=(3, 32, 32), examples=60_000, classes=CLASSES)
 def cifar10(progress: Progress, *, folder: Folder = None) -> Dataset:
     """60,000 colour photographs of 32 × 32 pixels in 10 classes, 50,000 of them to train on.
 

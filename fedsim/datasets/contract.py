@@ -198,15 +198,17 @@ def dataset(
     aliases: tuple[str, ...] = (),
     shape: tuple[int, ...] | Shape | None = None,
     examples: int | Count | None = None,
+    classes: int | Count | None = None,
     owners: int | Count | None = None,
 ) -> Callable[[Function], Function]:
     """Register a dataset; `offline` says that it needs no download.
 
     The others let a scenario that cannot run be refused before any data are read: the `kind` of the inputs, the `task`,
-    the `shape` of an input, how many `examples` there are in all and how many `owners` are trained on. Each is a value
-    or a function of the settings; None where only the data can tell.
+    the `shape` of an input, how many `examples` and `classes` there are in all and how many `owners` are trained on.
+    Each is a value or a function of the settings; None where only the data can tell.
     """
-    given = {"kind": kind, "task": task, "shape": shape, "examples": examples, "owners": owners}
+    given = {"kind": kind, "task": task, "shape": shape, "examples": examples, "classes": classes}
+    given |= {"owners": owners}
     told: dict[str, Any] = {trait: _told(value) for trait, value in given.items()}
 
     def decorate(function: Function) -> Function:

@@ -12,7 +12,7 @@ from fedsim.randomness import Stream
 DEPTH = 16  # grey levels of the originals above black
 
 
-@dataset("digits", kind="images", offline=True, shape=(1, 8, 8), examples=1797)
+@dataset("digits", kind="images", offline=True, shape=(1, 8, 8), examples=1797, classes=10)
 def digits(
     stream: Stream,
     *,

@@ -20,6 +20,7 @@ EDITION = 2  # of the drawing: to be raised whenever the same stream draws somet
     kind="images",
     offline=True,
     shape=(1, SIDE, SIDE),
+    classes=len(CHARACTERS),
     examples=lambda settings: settings["samples"] * (settings["writers"] + settings["test_writers"]),
     owners=lambda settings: settings["writers"],
 )

@@ -29,7 +29,7 @@ Folder = Annotated[
 ]
 
 
-@dataset("mnist", kind="images", shape=(1, 28, 28), examples=70_000)
+@dataset("mnist", kind="images", shape=(1, 28, 28), examples=70_000, classes=10)
 def mnist(progress: Progress, *, folder: Folder = None) -> Dataset:
     """70,000 handwritten digits, 60,000 of them to train on.
 
@@ -46,7 +46,7 @@ def mnist(progress: Progress, *, folder: Folder = None) -> Dataset:
     return _load("mnist", places("MNIST", folder), _remotes(sums, mirrors), progress)
 
 
-@dataset("fashion_mnist", kind="images", shape=(1, 28, 28), examples=70_000)
+@dataset("fashion_mnist", kind="images", shape=(1, 28, 28), examples=70_000, classes=10)
 def fashion_mnist(progress: Progress, *, folder: Folder = None) -> Dataset:
     """70,000 pictures of clothes in 10 classes, 60,000 of them to train on.
 
@@ -63,7 +63,7 @@ def fashion_mnist(progress: Progress, *, folder: Folder = None) -> Dataset:
     return _load("fashion_mnist", places("FashionMNIST", folder, DEBIAN_FASHION), _remotes(sums, mirrors), progress)
 
 
-@dataset("kmnist", kind="images", shape=(1, 28, 28), examples=70_000)
+@dataset("kmnist", kind="images", shape=(1, 28, 28), examples=70_000, classes=10)
 def kmnist(progress: Progress, *, folder: Folder = None) -> Dataset:
     """70,000 cursive Japanese characters in 10 classes, 60,000 of them to train on.
 
@@ -78,7 +78,7 @@ def kmnist(progress: Progress, *, folder: Folder = None) -> Dataset:
     return _load("kmnist", places("KMNIST", folder), _remotes(sums, mirrors), progress)
 
 
-@dataset("emnist", kind="images", shape=(1, 28, 28))
+@dataset("emnist", kind="images", shape=(1, 28, 28), classes=lambda settings: EMNIST_CLASSES[settings["split"]])
 def emnist(
     progress: Progress,
     *,

@@ -13,7 +13,7 @@ from fedsim.randomness import Stream
 TestFraction = Annotated[float, Gt(0), Lt(1), "share of every class held out for the test"]
 
 
-@dataset("breast_cancer", kind="features", offline=True, shape=(30,), examples=569)
+@dataset("breast_cancer", kind="features", offline=True, shape=(30,), examples=569, classes=2)
 def breast_cancer(stream: Stream, *, test_fraction: TestFraction = 0.2) -> Dataset:
     """569 tumours in two classes by 30 measurements of cell nuclei; needs no download.
 
@@ -30,7 +30,7 @@ def breast_cancer(stream: Stream, *, test_fraction: TestFraction = 0.2) -> Datas
     return _table(load_breast_cancer(), test_fraction, stream)
 
 
-@dataset("wine", kind="features", offline=True, shape=(13,), examples=178)
+@dataset("wine", kind="features", offline=True, shape=(13,), examples=178, classes=3)
 def wine(stream: Stream, *, test_fraction: TestFraction = 0.2) -> Dataset:
     """178 wines of three growers by 13 chemical measurements; needs no download.
 

@@ -11,6 +11,7 @@ from fedsim.errors import Problem
 from fedsim.randomness import Stream
 from fedsim.registry import Entry
 from fedsim.scenario.build import CHAIN
+from fedsim.scenario.chains import placed
 from fedsim.scenario.sections import Attack, Choice, Scenario, attackers_wanted
 from fedsim.supply import DATA_ATTACKS, UPDATE_ATTACKS, Sample, samples
 
@@ -27,10 +28,21 @@ def wrong_together(scenario: Scenario) -> list[Problem]:
     return [*_too_many(scenario), *_shared_ids(scenario)]
 
 
-def wrong_adversary(plan: Attack, place: int, scenario: Scenario) -> list[Problem]:
-    """What is wrong with an adversary by itself."""
+def wrong_adversary(plan: Attack, place: int, scenario: Scenario, told: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with an adversary by itself; of the data is `told` what is known of their inputs and classes."""
     path = ("attacks", place)
-    return [*_held(plan, path, scenario), *_times(plan, path), *_steps(plan, path)]
+    return [*_held(plan, path, scenario), *_times(plan, path), *_steps(plan, path, told)]
+
+
+def wrong_on_data(scenario: Scenario, told: Mapping[str, Any]) -> list[Problem]:
+    """What attacks on the data have against the data as they turned out to be."""
+    found = []
+    for place, plan in enumerate(scenario.attacks):
+        for below, choice in placed(plan):
+            on_data = attacks[choice.name].traits["poisons"] == "data"
+            if on_data and (message := _try_attack(choice, told)):
+                found.append(Problem(("attacks", place, *below), message, choice.name))
+    return found
 
 
 def _held(plan: Attack, path: Path, scenario: Scenario) -> list[Problem]:
@@ -56,19 +68,19 @@ def _times(plan: Attack, path: Path) -> list[Problem]:
     return [Problem((*path, "stop"), f"is before start = {plan.start}", plan.stop)]
 
 
-def _steps(plan: Attack, path: Path) -> Iterator[Problem]:
+def _steps(plan: Attack, path: Path, told: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong with an adversary's name, or with its chain."""
     chains = {kind: chosen for kind in CHAIN if (chosen := getattr(plan, kind)) is not None}
     if plan.attack is not None:
         if chains:
             yield Problem((*path, next(iter(chains))), "give a name, or a chain in its place, and not both")
-        if message := _try_attack(plan.attack):
+        if message := _try_attack(plan.attack, told):
             yield Problem((*path, "name"), message, plan.attack.name)
     elif not plan.steps:
         yield Problem(path, "does nothing: give it a name, or steps in data or updates")
     for kind, chosen in chains.items():
         for place, choice in enumerate(chosen):
-            if message := _misplaced(choice, kind) or _try_attack(choice):
+            if message := _misplaced(choice, kind) or _try_attack(choice, told):
                 yield Problem((*path, kind, place), message, choice.name)
 
 
@@ -78,11 +90,16 @@ def _misplaced(choice: Choice, kind: str) -> str:
     return "" if poisons == kind else f"{choice.name} {what[poisons]}: it belongs to {poisons}, not to {kind}"
 
 
-def _try_attack(choice: Choice) -> str:
+def _try_attack(choice: Choice, told: Mapping[str, Any]) -> str:
+    """What the attack says against its settings; one that needs inputs of which nothing is known is not asked."""
     rows = Stream.root(0).at("rows").numpy().standard_normal((4, WIDTH)).astype(np.float32)
     entry = attacks[choice.name]
     items = UPDATE_ATTACKS if entry.traits["poisons"] == "updates" else DATA_ATTACKS
-    stand_ins = samples(items, entry.supplied, Sample(rows, Stream.root(0)))
+    kinds = entry.traits.get("kinds")
+    if "inputs" in entry.supplied and ("shape" not in told or (kinds is not None and told.get("kind") not in kinds)):
+        return ""
+    known = {what: value for what, value in told.items() if what != "kind"}
+    stand_ins = samples(items, entry.supplied, Sample(rows, Stream.root(0), **known))
     return refused(entry, stand_ins, choice)
 
 

@@ -47,6 +47,12 @@ def told(scenario: Scenario, trait: str) -> Any:
     return None if tell is None else tell(scenario.data.settings)
 
 
+def told_of_data(scenario: Scenario) -> dict[str, Any]:
+    """What a dataset says of its inputs and classes, without what only its data can tell."""
+    found = {trait: told(scenario, trait) for trait in ("kind", "shape", "classes")}
+    return {trait: value for trait, value in found.items() if value is not None}
+
+
 def unsuited(scenario: Scenario, kind: str | None, task: str | None, whose: str) -> list[Problem]:
     """Parts that do not take such examples; `whose` says in a message what they are, None what is not known yet."""
     found = []

@@ -20,7 +20,7 @@ from fedsim.preaggregators.contract import Mixed, preaggregators
 from fedsim.randomness import Stream
 from fedsim.registry import BYZANTINE, Registry
 from fedsim.scenario.adversary_checks import WIDTH, refused, wrong_adversary, wrong_together
-from fedsim.scenario.compatibility import too_many_parts, unfit
+from fedsim.scenario.compatibility import told_of_data, too_many_parts, unfit
 from fedsim.scenario.sections import Choice, Scenario
 from fedsim.supply import MIXERS, RULES, Sample, samples
 
@@ -50,9 +50,10 @@ def dry_run(scenario: Scenario, wrong: Sequence[Path] = ()) -> list[Problem]:
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         if sound(population, *rows):
             found += _clients(scenario)
+        known = told_of_data(scenario) if sound(("data",)) else {}
         for place, plan in enumerate(scenario.attacks):
             if sound(("attacks", place), population):
-                found += wrong_adversary(plan, place, scenario)
+                found += wrong_adversary(plan, place, scenario, known)
         if sound(("attacks",), population):
             found += wrong_together(scenario)
         if sound(*rows, ("preaggregators",), ("aggregator",), ("root", "size")):

@@ -18,7 +18,8 @@ from fedsim.errors import FedsimError, Problem, ScenarioError, WrongSetting
 from fedsim.partitions.contract import Shares, check_shares, partitions
 from fedsim.randomness import Stream
 from fedsim.registry import Entry
-from fedsim.scenario.compatibility import unsuited
+from fedsim.scenario.adversary_checks import wrong_on_data
+from fedsim.scenario.compatibility import told_of_data, unsuited
 from fedsim.scenario.sections import Scenario, attackers_wanted
 from fedsim.simulation.adversaries import ClientSet, draw_controlled
 from fedsim.tasks import TASKS
@@ -89,10 +90,17 @@ def _dataset(scenario: Scenario, stream: Stream, progress: Progress) -> Dataset:
 
 def _suited(scenario: Scenario, data: Dataset) -> Dataset:
     """The data, once the other parts are known to take what they turned out to be."""
-    problems = unsuited(scenario, data.kind, data.task, f"the data are {data.spec.words}")
+    unfit = unsuited(scenario, data.kind, data.task, f"the data are {data.spec.words}")
+    problems = unfit or _refused_by_attacks(scenario, data)
     if problems:
         raise ScenarioError(problems, scenario.name)
     return data
+
+
+def _refused_by_attacks(scenario: Scenario, data: Dataset) -> list[Problem]:
+    """What attacks on the data have against these, where not all was known of them before they were read."""
+    found = {"kind": data.kind, "shape": data.spec.shape, "classes": data.classes}
+    return [] if told_of_data(scenario) == found else wrong_on_data(scenario, found | {"dtype": data.spec.dtype})
 
 
 def _carve(scenario: Scenario, count: int, stream: Stream) -> tuple[Integers, Integers, Integers]:

@@ -82,7 +82,8 @@ def examples(inputs=np.uint8, seed=0):
     }
     for array in arrays.values():
         array.flags.writeable = False
-    return arrays | {"classes": CLASSES, "stream": Stream.root(seed).at("client", 4)}
+    rest = {"places": np.arange(EXAMPLES), "classes": CLASSES, "round": 1, "index": 2, "colluders": 4}
+    return arrays | rest | {"stream": Stream.root(seed).at("client", 4)}
 
 
 def poison(entry, supplies):
@@ -250,3 +251,38 @@ def test_min_max_stays_within_the_greatest_honest_distance_and_no_shorter(direct
     honest, row = supplies["honest"], forge(attacks["min_max"], supplies, direction=direction)[0]
     most = max(np.linalg.norm(left - right) for left in honest for right in honest)
     assert max(np.linalg.norm(row - other) for other in honest) == pytest.approx(most, rel=1e-9)
+
+
+def some_of(supplies, chosen):
+    """The same client's examples, some of them."""
+    return supplies | {name: supplies[name][chosen] for name in ("inputs", "targets", "places")}
+
+
+@named([entry for entry in DATA_ATTACKS if entry.traits["apart"]])
+def test_who_treats_each_example_apart_does_the_same_to_some_of_them(entry):
+    whole, chosen = poison(entry, examples()), np.array([7, 3, 50, 21])
+    part = poison(entry, some_of(examples(), chosen))
+    np.testing.assert_array_equal(part[0], whole[0][chosen])
+    np.testing.assert_array_equal(part[1], whole[1][chosen])
+
+
+@named([entry for entry in DATA_ATTACKS if not entry.traits["apart"]])
+def test_who_does_not_say_so_looks_at_the_others(entry):
+    """Otherwise it would be asked about all examples of a client for nothing."""
+    wholes, chosen = poison(entry, examples())[1], np.arange(0, EXAMPLES, 3)
+    assert not np.array_equal(poison(entry, some_of(examples(), chosen))[1], wholes[chosen])
+
+
+TRIGGERED = [entry for entry in DATA_ATTACKS if entry.traits["trigger"]]
+
+
+@named(TRIGGERED)
+def test_a_trigger_is_shown_on_examples_of_other_classes_that_stay_as_they_are(entry):
+    supplies = examples()
+    before = supplies["inputs"].copy()
+    shown = entry.traits["trigger"](supplies["inputs"], supplies["targets"], settings_of(entry))
+    assert len(shown.places)
+    assert shown.inputs.shape == (len(shown.places), *before.shape[1:])
+    assert shown.inputs.dtype == before.dtype
+    assert (supplies["targets"][shown.places] != shown.target).all()
+    np.testing.assert_array_equal(supplies["inputs"], before)

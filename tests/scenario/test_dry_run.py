@@ -150,3 +150,21 @@ def test_what_hangs_on_a_wrong_key_is_passed_over_and_the_rest_is_rehearsed():
     assert [problem.where for problem in nonfinite.value.problems] == [
         "seed", "aggregator.f", "clients.deadline", "clients.sampled", "attacks[0].count", "attacks[2].count",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("attack", "message"),
+    [
+        ('name = "backdoor_pixel"\ntop = 7', "within the image of 8×8: got rows 7 to 9 and columns 4 to 6"),
+        ('name = "backdoor_pixel"\ntarget = 10', "a class for target, 0 … 9 here: got 10"),
+        ('name = "backdoor_distributed"\ngap = 5', "within the image of 8×8"),
+        ('name = "label_flip"\nmode = "pair"\nsource = 1\ntarget = 10', "two different classes below 10"),
+    ],
+)
+def test_what_a_data_set_cannot_show_is_found_before_it_is_read(attack, message):
+    with pytest.raises(ScenarioError) as refused:
+        parse_scenario(f'data = "digits"\n[[attacks]]\n{attack}\ncount = 1\n')
+    (problem,) = refused.value.problems
+    assert problem.path == ("attacks", 0, "name")
+    assert problem.line == 3
+    assert message in problem.message

@@ -14,7 +14,7 @@ from fedsim.scenario.load import parse_scenario
 from fedsim.simulation.adversaries import Held
 from fedsim.simulation.federation import build_federation
 from fedsim.simulation.sampling import holders
-from tests.small_runs import DIGITS, EVERYONE, held, played, scenario, starts
+from tests.small_runs import DIGITS, EVERYONE, held, played, registered, scenario, starts
 
 VIRTUAL = ['partition={name="virtual", samples=20}', "clients.sampled=6", "rounds=3"]
 FIFTH = '\n[[attacks]]\nname = "sign_flip"\nfraction = 0.2\n\n[[attacks]]\nname = "zero"\ncount = 2\n'
@@ -162,3 +162,26 @@ def test_a_dataset_with_fewer_images_than_labels_is_refused_in_words(monkeypatch
         build_federation(
             parse_scenario('data = "short"\nroot.size = 1\nevaluation.validation = 1\nclients.sampled = 2')
         )
+
+
+def test_a_trigger_outside_of_images_of_which_nothing_was_known_is_refused_with_its_place():
+    from fedsim.datasets.contract import Dataset, Examples, dataset, datasets
+
+    with registered(datasets, "dark"):
+
+        @dataset("dark")
+        def _dark():
+            examples = Examples(np.zeros((60, 1, 5, 9), np.uint8), np.arange(60) % 3, None)
+            return Dataset(examples, examples, classes=3)
+
+        rest = held(1, name="backdoor_pixel") + held(2, name="backdoor_pixel", top=0, left=0, target=3)
+        given = scenario(DIGITS, 'data="dark"', "root.size=0", "evaluation.validation=0", 'model="mlp"', rest=rest)
+        given_fits = scenario(
+            DIGITS, 'data="dark"', "root.size=0", 'model="mlp"', rest=held(1, name="backdoor_pixel", top=1)
+        )
+        with pytest.raises(ScenarioError) as refused:
+            build_federation(given)
+        (problem,) = refused.value.problems
+        assert problem.path == ("attacks", 1, "name")
+        assert "0 … 2 here: got 3" in problem.message
+        assert build_federation(given_fits).kind.classes == 3
