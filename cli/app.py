@@ -17,8 +17,10 @@ from cli.options import (
     AsJson,
     Debug,
     Force,
+    KeptCode,
     NoPlugins,
     NoSave,
+    OtherCode,
     Out,
     Plugins,
     Quiet,
@@ -106,12 +108,19 @@ def run(
 
 @app.command()
 def resume(
-    folder: Run, until: Until = None, quiet: Quiet = False, as_json: AsEvents = False, _debug: Debug = False
+    folder: Run,
+    until: Until = None,
+    kept_code: KeptCode = False,
+    other_code: OtherCode = False,
+    _no_plugins: NoPlugins = False,
+    quiet: Quiet = False,
+    as_json: AsEvents = False,
+    _debug: Debug = False,
 ) -> None:
     """Go on with a run that was interrupted."""
     from cli.commands.run import resume as go_on
 
-    raise typer.Exit(go_on(folder, _mode(quiet, as_json), until))
+    raise typer.Exit(go_on(folder, _mode(quiet, as_json), until, kept_code, other_code))
 
 
 @app.command()
@@ -151,13 +160,15 @@ def verify(
         int | None, typer.Option("--spot-seed", min=0, help="Draw the same rounds as another spot check.")
     ] = None,
     workers: Workers = None,
+    kept_code: KeptCode = False,
+    _no_plugins: NoPlugins = False,
     as_json: AsJson = False,
     _debug: Debug = False,
 ) -> None:
     """Run a results folder's scenario again and compare all that the folder holds."""
     from cli.commands.verify import verified
 
-    if not verified(folder, rounds, read_workers(workers), as_json, spot, spot_seed):
+    if not verified(folder, rounds, read_workers(workers), as_json, spot, spot_seed, kept_code):
         raise typer.Exit(1)
 
 

@@ -72,6 +72,12 @@ Plugins = Annotated[
         help="Own code that brings algorithms, e.g. my_rules.py; may be given several times.",
     ),
 ]
+KeptCode = Annotated[
+    bool, typer.Option("--kept-code", help="Run the copies of own code in the folder, not the files they came from.")
+]
+OtherCode = Annotated[
+    bool, typer.Option("--other-code", help="Go on although the code has changed since; the record will say so.")
+]
 MOST_WORKERS = 1024
 
 

@@ -95,6 +95,8 @@ def opening(runs: Sequence[ComparedRun], width: int) -> Iterator[Text]:
     for run in runs:
         if run.finished:
             yield from labelled("read", f"{run.name} from {run.folder}", width=width, column=8)
+        if run.note:
+            yield from labelled("note", f"{run.name} was {run.note}", width=width, column=8, style="yellow")
     yield Text("")
 
 

@@ -11,10 +11,12 @@ import typer
 from fedsim.array_types import Progress
 from fedsim.errors import ResultsConflict
 from fedsim.events import Event, RoundEnded
-from fedsim.runs.folder import RunFolder, claim, events_of, folder_of, read_scenario
+from fedsim.runs.code_record import other_code
+from fedsim.runs.folder import RunFolder, claim, folder_of
 from fedsim.runs.history import History
 from fedsim.runs.inventory import SCENARIO
 from fedsim.runs.metrics_file import consume
+from fedsim.runs.reading import events_of, read_scenario
 from fedsim.runs.recorder import Recorder
 from fedsim.runs.summary_file import read_summary
 from fedsim.scenario.load import load_scenario, scenario_digest
@@ -34,6 +36,7 @@ class ComparedRun:
     folder: Path | None  # where its results are or will be
     history: History = field(default_factory=History)
     recorder: Recorder | None = None  # while it is being run
+    note: str = ""  # `made by other code: …` of results that are read
 
     @property
     def finished(self) -> bool:
@@ -67,6 +70,9 @@ class ComparedRun:
         folder = claim(self.scenario, self.folder)
         if force:
             folder.clear()
+        if folder.other_code:
+            folder.close()
+            raise ResultsConflict(f"{folder.path} holds {self.name}, {folder.other_code}; run it again with --force")
         return folder
 
     def _let_go(self, folder: RunFolder | None, status: str) -> None:
@@ -87,8 +93,18 @@ def compared_runs(
     _name_apart(found)
     for each in found:
         if each.folder and not (force and save and not _is_results(each, paths)) and _is_finished(each.folder):
+            _refuse_other_code(each, is_given=_is_results(each, paths))
             consume(events_of(each.folder), each.history)
     return found
+
+
+def _refuse_other_code(run: ComparedRun, *, is_given: bool) -> None:
+    """Results that are found are those of the present code; of a folder that is named its own code is told."""
+    if run.folder is None or not (words := other_code(run.folder, run.scenario)):
+        return
+    if not is_given:
+        raise ResultsConflict(f"{run.folder} holds {run.name}, {words}; run it again with --force")
+    run.note = words
 
 
 def _refuse_twice(found: Sequence[ComparedRun]) -> None:

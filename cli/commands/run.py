@@ -17,11 +17,12 @@ from cli.display.summary import closing, kept, to_go_on
 from cli.goals import Goal, read_goal
 from cli.signals import INTERRUPTED, Interrupted, Stopping
 from fedsim.errors import ResultsConflict, ScenarioError
-from fedsim.runs.folder import RunFolder, claim, events_of, reopen
+from fedsim.runs.folder import RunFolder, claim, reopen
 from fedsim.runs.history import History
-from fedsim.runs.inventory import EVENTS, FIGURE, METRICS
+from fedsim.runs.inventory import EVENTS, FIGURE, METRICS, PLUGINS
 from fedsim.runs.metrics_file import consume
 from fedsim.runs.perform import recorded
+from fedsim.runs.reading import events_of
 from fedsim.runs.recorder import Recorder
 from fedsim.runs.summary_file import read_summary
 from fedsim.scenario.load import load_scenario
@@ -71,13 +72,18 @@ def run(path: Path, options: Options) -> int:
         raise _placed(error, path) from error
 
 
-def resume(path: Path, mode: Mode, until: str | None = None) -> int:
+def resume(path: Path, mode: Mode, until: str | None = None, kept_code: bool = False, other_code: bool = False) -> int:
     """Go on with a run that was interrupted; the exit code."""
     goal = read_goal(until)
-    with reopen(path) as folder:
+    with reopen(path, kept_code=kept_code) as folder:
         if folder.status == "finished":
             messages().print(f"{path} is finished: nothing to go on with", soft_wrap=True)
             return 0
+        if folder.other_code and not other_code:
+            copies = "run the copy that it kept with --kept-code, " if (path / PLUGINS).is_dir() else ""
+            raise ResultsConflict(
+                f"{path}: {folder.other_code}; put it back, {copies}or go on under the present code with --other-code"
+            )
         return _perform(folder.scenario, folder, folder.begin(), goal, mode)
 
 
@@ -89,9 +95,15 @@ def _placed(error: ScenarioError, path: Path) -> ScenarioError:
 
 def _refuse_or_clear(folder: RunFolder, force: bool) -> None:
     if folder.status == "new" or read_summary(folder.path).get("rounds_done") == 0:
+        if folder.other_code:
+            folder.clear()
         return  # nothing is lost where nothing was done
     if force:
         folder.clear()
+    elif folder.other_code:
+        raise ResultsConflict(
+            f"{folder.path} holds this scenario, {folder.other_code}; keep both with --out, or replace it with --force"
+        )
     elif folder.status == "finished":
         raise ResultsConflict(f"{folder.path} holds this very run, finished; run it again with --force")
     else:

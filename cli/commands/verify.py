@@ -32,6 +32,7 @@ def verified(
     as_json: bool,
     spot: int | None = None,
     seed: int | None = None,
+    kept_code: bool = False,
 ) -> bool:
     """Run the folder's scenario again, say what came of it, and whether it was the same."""
     span = read_rounds(rounds)
@@ -42,7 +43,7 @@ def verified(
     with ExitStack() as stack:
         waiting = stack.enter_context(Waiting(messages()))
         pool = stack.enter_context(_pool(workers)) if workers else None
-        verdict = verify(folder, span, pool, waiting, spot=spot, seed=seed)
+        verdict = verify(folder, span, pool, waiting, spot=spot, seed=seed, kept_code=kept_code)
     if as_json:
         show_json(record(verdict))
     else:
@@ -78,6 +79,8 @@ def record(verdict: Verdict) -> dict[str, Any]:
 def _lines(folder: Path, verdict: Verdict) -> Iterator[Text]:
     for name, (before, now) in verdict.versions.items():
         yield Text(f"note  recorded with {name} {before}, now {now}", style="yellow")
+    if verdict.other_code:
+        yield Text(f"note  {verdict.other_code}", style="yellow")
     if verdict.difference is None:
         what = f"{_span(verdict)}, {verdict.events:,} events and the files that follow from them, every one equal"
         yield Text.assemble(("same", "bold green"), f"  {folder}: {what}")

@@ -9,6 +9,7 @@ from fedsim.aggregators.contract import Condition, aggregators
 from fedsim.clean_text import one_line
 from fedsim.events import RunStarted
 from fedsim.local_algorithms.contract import local_algorithms
+from fedsim.runs.code_record import present_code
 from fedsim.scenario.build import DEFAULTS, families
 from fedsim.scenario.dry_run import rows_seen
 from fedsim.scenario.guarantees import guarantees
@@ -39,6 +40,7 @@ def opening(scenario: Scenario, started: RunStarted, width: int) -> list[Text]:
         ],
         [("attack", attacks(scenario, started.population)), ("rule", rule(scenario))],
         [("server", server(scenario))],
+        [("own code", own_code(scenario))],
     ]
     lines = [line for pair in pairs for line in _lines([fact for fact in pair if fact[1]], width)]
     return [*lines, *warnings(scenario, started.population, width)]
@@ -87,6 +89,11 @@ def rule(scenario: Scenario) -> str:
     entry = aggregators[scenario.aggregator.name]
     weighted = "weighted by examples" if "counts" in entry.supplied else "unweighted"
     return f"{' → '.join(steps)}, {weighted}{_condition(scenario)}"
+
+
+def own_code(scenario: Scenario) -> str:
+    """Somebody's own files that the run is made by, each with the beginning of its digest."""
+    return ", ".join(f"{name} {digest[:8]}" for name, digest in present_code(scenario).own.items())
 
 
 def server(scenario: Scenario) -> str:

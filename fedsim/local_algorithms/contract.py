@@ -53,3 +53,6 @@ def local_algorithm(
         return function
 
     return decorate
+
+
+local_algorithms.adopt = lambda name, function: local_algorithm(name)(function)

@@ -51,6 +51,10 @@ class Plugin:
 
 
 _loaded: dict[Path, Plugin] = {}
+_asked: dict[str, Path] = {}
+"""The file that was last meant by what was asked for."""
+_kept: set[Path] = set()
+"""Files that a record said were meant."""
 
 
 def load(asked: str) -> Plugin:
@@ -69,17 +73,21 @@ def load_module(asked: str) -> Plugin:
     require(asked)
     with failing(asked, ()):
         found = find(asked)
-    before = _loaded.get(found.file)
+    before, last = _loaded.get(found.file), plugin_asked_for(asked)
+    _asked[asked] = found.file
     if before and all(_text(source.file) == source.text for source in before.sources):
         return before
     sources = _sources(found)
     if same := _same(found.file, sources):
+        _asked[asked] = same.file
         return same
     with _whole_or_not_at_all(before):
-        if before:
-            forget(before)
+        for old in (before, last if last and _gives_way(asked, last, found) else None):
+            if old:
+                forget(old)
         with failing(asked, [source.file for source in sources]):
             _run(found)
+    (_kept.add if found.is_known else _kept.discard)(found.file)
     _loaded[found.file] = Plugin(asked, found.module, found.file, sources)
     return _loaded[found.file]
 
@@ -96,6 +104,11 @@ def forget(plugin: Plugin) -> None:
     _loaded.pop(plugin.file, None)
 
 
+def _gives_way(asked: str, last: Plugin, found: Found) -> bool:
+    """Whether what was run under this name makes room: a copy takes the place of its original, and the other way."""
+    return last.file != found.file and (found.is_known or Path(asked).is_absolute() or last.file in _kept)
+
+
 def loaded() -> list[Plugin]:
     """What was run so far."""
     return list(_loaded.values())
@@ -104,6 +117,11 @@ def loaded() -> list[Plugin]:
 def plugin_of(file: Path | None) -> Plugin | None:
     """The own code that a file belongs to."""
     return next((each for each in _loaded.values() if any(s.file == file for s in each.sources)), None)
+
+
+def plugin_asked_for(asked: str) -> Plugin | None:
+    """What was run when this was last asked for."""
+    return _loaded.get(_asked.get(asked, Path()))
 
 
 def own_modules() -> list[ModuleType]:

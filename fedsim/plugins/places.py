@@ -33,6 +33,7 @@ class Found(NamedTuple):
     module: str
     root: Path
     by_name: bool  # whether it was named as a module
+    is_known: bool = False  # whether a record said where it is
 
 
 @contextmanager
@@ -60,7 +61,7 @@ def find(asked: str) -> Found:
     """The file that is meant; PluginFailed where there is none."""
     places = _places.get() or Places(Path(), {})
     if asked in places.known and places.known[asked].is_file():
-        return _known(asked, places.known[asked])
+        return _known(asked, places.known[asked])._replace(is_known=True)
     if is_file_name(asked):
         return _file(asked, places.folder / Path(asked).expanduser())
     if not MODULE.fullmatch(asked) or (places.folder / asked).is_file():
@@ -81,6 +82,7 @@ def _known(asked: str, file: Path) -> Found:
 
 
 def _file(asked: str, path: Path) -> Found:
+    asked = path.name if Path(asked).is_absolute() else asked
     if path.is_dir():
         raise PluginFailed(f"{asked} is a folder: name a file in it, or the package as my_package.rules")
     if path.suffix != ".py":

@@ -13,9 +13,11 @@ from fedsim.atomic_files import open_plain, read_plain
 from fedsim.errors import ResultsConflict
 from fedsim.events import RoundEnded, RunEnded, RunStarted
 from fedsim.runs.checkpoints import checkpoint_round, checkpoints, load_checkpoint, scheduled
+from fedsim.runs.code_record import damaged_copies
 from fedsim.runs.event_json import recorded
-from fedsim.runs.folder import MOST_SCENARIO, events_of, kept_of, table_lines
-from fedsim.runs.inventory import CHECKPOINTS, EVENTS, METRICS, MODEL, SCENARIO, SUMMARY
+from fedsim.runs.folder import kept_of, table_lines
+from fedsim.runs.inventory import CHECKPOINTS, EVENTS, METRICS, MODEL, PLUGINS, SCENARIO, SUMMARY
+from fedsim.runs.reading import MOST_SCENARIO, events_of
 from fedsim.runs.summary_file import MACHINE, MOST_BYTES, UNFINISHED, asked, finished, read_summary, unfinished, written
 from fedsim.scenario.load import dump_scenario
 from fedsim.scenario.sections import Scenario
@@ -66,6 +68,10 @@ def inconsistencies(folder: Path, scenario: Scenario, kept: Outline) -> Iterator
     yield from _in_scenario(folder, scenario)
     yield from _in_table(folder)
     yield from _in_summary(folder, scenario, kept)
+    for name in damaged_copies(folder):
+        yield Difference(
+            0, "own code", "", "other bytes, or nothing", "the code that made the run", f"{PLUGINS}/{name}"
+        )
     if is_finished(folder):
         yield from _in_schedule(folder, scenario)
         if not (folder / MODEL).is_file():

@@ -3,6 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,20 +11,31 @@ from safetensors.numpy import save
 
 from fedsim.array_types import Array
 from fedsim.atomic_files import flush_folder, part_of, read_plain, remove, storing, sweep, write_lines, write_whole
-from fedsim.errors import ResultsConflict, ScenarioError
+from fedsim.errors import ResultsConflict
 from fedsim.events import Event, RoundEnded, RunEnded, RunStarted
 from fedsim.runs.checkpoints import checkpoints, load_checkpoint, prune_checkpoints, save_checkpoint
+from fedsim.runs.code_record import clear_code, other_code, recorded_code, write_code
 from fedsim.runs.event_json import recorded, round_digests
 from fedsim.runs.event_matching import apart, check_record
-from fedsim.runs.inventory import CHECKPOINTS, EVENTS, FIGURE, METRICS, MODEL, OURS, SCENARIO, SUMMARY, check_kinds
+from fedsim.runs.inventory import (
+    CHECKPOINTS,
+    CODE,
+    EVENTS,
+    FIGURE,
+    FOLDERS,
+    METRICS,
+    MODEL,
+    OURS,
+    SCENARIO,
+    SUMMARY,
+    check_kinds,
+)
 from fedsim.runs.metrics_file import COLUMNS, Rows, csv_line
+from fedsim.runs.reading import MOST_SCENARIO, read_scenario
 from fedsim.runs.summary_file import asked, finished, read_summary, recorded_settings, summary_text, unfinished
-from fedsim.scenario.load import dump_scenario, parse_scenario, scenario_digest
+from fedsim.scenario.load import describes, dump_scenario, scenario_digest
 from fedsim.scenario.sections import Scenario
 from fedsim.simulation.state import State
-
-MOST_SCENARIO = 2**25
-"""Bytes of a resolved scenario: longer than one written by hand, as every default and every client stands in it."""
 
 Status = Literal["new", "partial", "finished"]
 
@@ -39,6 +51,7 @@ class RunFolder:
     def __init__(self, path: Path, scenario: Scenario, lock: int, status: Status, made: tuple[Path, ...] = ()) -> None:
         self.path, self.scenario, self.status = path, scenario, status
         self.made = made  # the folders that were not there before, innermost first
+        self.other_code = other_code(path, scenario) if status != "new" else ""  # what made it, if not the present code
         self.notes: list[str] = []  # what a person should know: damaged checkpoints that were passed over
         self._lock = lock
 
@@ -57,10 +70,11 @@ class RunFolder:
         check_kinds(self.path)
         prune_checkpoints(self.path / CHECKPOINTS, 0)
         with storing(self.path):
+            clear_code(self.path)
             for name in reversed(OURS):  # the scenario last: without it nobody would know whose the rest is
-                if name != CHECKPOINTS:
+                if name not in (*FOLDERS, CODE):
                     remove(self.path / name)
-        self.status = "new"
+        self.status, self.other_code = "new", ""
 
     def discard(self) -> None:
         """Leave the disk as it was before a run that came to nothing."""
@@ -82,6 +96,8 @@ class RunFolder:
         sweep(self.path / CHECKPOINTS, "round-*")
         if not (self.path / SCENARIO).exists():
             write_whole(self.path / SCENARIO, dump_scenario(self.scenario).encode())
+        if recorded_code(self.path) is None or self.other_code:
+            write_code(self.path, self.scenario)
         if not flush_folder(self.path):
             self.notes.append("this disk does not flush folders: a loss of power may cost the newest rounds")
         state = self._newest_state()
@@ -176,35 +192,11 @@ def claim(scenario: Scenario, path: Path | None = None) -> RunFolder:
         raise
 
 
-def reopen(path: Path) -> RunFolder:
+def reopen(path: Path, *, kept_code: bool = False) -> RunFolder:
     """Hold the folder of a run that was begun before, with its own scenario."""
-    scenario = read_scenario(path)
+    scenario = read_scenario(path, kept_code=kept_code)
     check_record(path, scenario)
     return claim(scenario, path)
-
-
-def read_scenario(path: Path) -> Scenario:
-    """The scenario of a results folder; ResultsConflict where there is none that can be read."""
-    check_kinds(path)
-    if not (path / SCENARIO).is_file():
-        raise ResultsConflict(f"{path} is no results folder: it has no {SCENARIO}")
-    try:
-        text = read_plain(path / SCENARIO, MOST_SCENARIO).decode()
-        return parse_scenario(text, source=str(path / SCENARIO))
-    except OSError as error:
-        raise ResultsConflict(f"the scenario of {path} cannot be read: {error.strerror or error}") from error
-    except (UnicodeDecodeError, ScenarioError) as error:
-        raise ResultsConflict(f"the scenario of {path} cannot be read: {error}") from error
-
-
-def read_events(path: Path) -> list[Event]:
-    """The events of a results folder, up to the first line that is not whole."""
-    return list(events_of(path))
-
-
-def events_of(path: Path) -> Iterator[Event]:
-    """The same, one after another: a long record need not fit in memory."""
-    return (event for _, event in recorded(path / EVENTS))
 
 
 def _up_to(round: int, record: Iterable[tuple[bytes, Event]]) -> Iterator[tuple[bytes, Event]]:
@@ -234,7 +226,16 @@ def _status(path: Path, scenario: Scenario) -> Status:
         return "new"
     if SCENARIO not in present:
         raise ResultsConflict(f"{path} is not empty and is no results folder; choose another --out")
-    different = apart(recorded_settings(read_scenario(path)), recorded_settings(scenario))
+    different = _different(path, scenario)
     if different:
         raise ResultsConflict(f"{path} holds the results of another scenario: {different}; choose another --out")
     return "finished" if read_summary(path).get("status") == "finished" else "partial"
+
+
+def _different(path: Path, scenario: Scenario) -> str:
+    """The settings that differ between the folder's scenario and this one, in words."""
+    check_kinds(path)
+    with suppress(OSError, UnicodeDecodeError):
+        if describes(read_plain(path / SCENARIO, MOST_SCENARIO).decode(), scenario):
+            return ""
+    return apart(recorded_settings(read_scenario(path)), recorded_settings(scenario))

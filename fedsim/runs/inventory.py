@@ -6,13 +6,15 @@ metrics.csv       one line a round
 summary.json      the numbers at the end, versions and host
 checkpoints/      state.json and state.safetensors after some rounds
 model.safetensors the final parameters under the model's own names
+code.json         the digests of all code that made it, and where own code was found
+plugins/          copies of own code, to be read
 accuracy.png      drawn by the terminal
 
 A folder may come from anywhere, so a link, a device or a pipe under one of these names is refused before anything is
 read, written or deleted: nothing outside the folder is ever touched through it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from fedsim.atomic_files import kind_of, part_of
@@ -21,21 +23,29 @@ from fedsim.runs.checkpoints import ARRAYS, NAME, REST
 
 SCENARIO, EVENTS, METRICS, SUMMARY = "scenario.toml", "events.jsonl", "metrics.csv", "summary.json"
 CHECKPOINTS, MODEL, FIGURE = "checkpoints", "model.safetensors", "accuracy.png"
-OURS = (SCENARIO, EVENTS, METRICS, SUMMARY, CHECKPOINTS, MODEL, FIGURE)
+CODE, PLUGINS = "code.json", "plugins"
+OURS = (SCENARIO, CODE, EVENTS, METRICS, SUMMARY, CHECKPOINTS, MODEL, FIGURE, PLUGINS)
+FOLDERS = (CHECKPOINTS, PLUGINS)
 STATE_FILES = (ARRAYS, REST)
 
 
 def check_kinds(path: Path) -> None:
     """ResultsConflict where one of our names in the folder is not the plain file or folder that a run makes."""
     for name in OURS:
-        _check_kind(path, Path(name), "a folder" if name == CHECKPOINTS else "a file")
+        _check_kind(path, Path(name), "a folder" if name in FOLDERS else "a file")
+    for place in _below(path / PLUGINS):
+        if kind_of(place) != "a folder":
+            _check_kind(path, place.relative_to(path), "a file")
     for place in _entries(path / CHECKPOINTS):
         if NAME.fullmatch(place.name):
             _check_checkpoint(path, place)
 
 
-def strangers(path: Path) -> Iterator[str]:
-    """What stands in the folder and is none of a run's, in order; none of it is touched or looked into."""
+def strangers(path: Path, own: Container[str] = ()) -> Iterator[str]:
+    """What stands in the folder and is none of a run's, in order; none of it is touched or looked into.
+
+    `own` are the copies of own code that its record names.
+    """
     known = {*OURS, *map(part_of, OURS)}
     for place in _entries(path):
         if place.name not in known:
@@ -43,6 +53,10 @@ def strangers(path: Path) -> Iterator[str]:
     for place in _entries(path / CHECKPOINTS):
         if not NAME.fullmatch(place.name):
             yield f"{CHECKPOINTS}/{place.name}"
+    for place in _below(path / PLUGINS):
+        name = place.relative_to(path / PLUGINS).as_posix()
+        if kind_of(place) != "a folder" and name not in own:
+            yield f"{PLUGINS}/{name}"
 
 
 def _check_checkpoint(path: Path, place: Path) -> None:
@@ -61,6 +75,13 @@ def _check_kind(path: Path, name: Path, wanted: str) -> None:
             f"{path}: {name} is {found}, not {wanted}; a results folder is read and written only where nothing "
             "leads out of it"
         )
+
+
+def _below(path: Path) -> Iterator[Path]:
+    """Everything in a folder and in the folders in it; no link is followed."""
+    for place in _entries(path):
+        yield place
+        yield from _below(place)
 
 
 def _entries(path: Path) -> list[Path]:

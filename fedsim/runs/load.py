@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedsim.events import Event
+from fedsim.runs.code_record import other_code
 from fedsim.runs.consistency import is_finished
-from fedsim.runs.folder import read_events, read_scenario
 from fedsim.runs.inventory import MODEL
 from fedsim.runs.metrics_file import COLUMNS, table_rows
 from fedsim.runs.perform import perform
+from fedsim.runs.reading import read_events, read_scenario
 from fedsim.runs.summary_file import read_summary
 from fedsim.runs.verify import Verdict, verify
 from fedsim.scenario.sections import Scenario
@@ -55,6 +56,11 @@ class Run:
     def events(self) -> list[Event]:
         """Every event on record, in order."""
         return read_events(self.folder)
+
+    @property
+    def other_code(self) -> str:
+        """`made by other code: my_rules.py changed`, or nothing where the present code made it."""
+        return other_code(self.folder, self.scenario)
 
     @property
     def finished(self) -> bool:

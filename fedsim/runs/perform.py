@@ -10,48 +10,59 @@ from there.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fedsim.array_types import Progress, silent
+from fedsim.errors import ResultsConflict
 from fedsim.events import Event, RunEnded
-from fedsim.execution.pool import Pool
 from fedsim.runs.folder import claim
 from fedsim.runs.metrics_file import Sink
 from fedsim.runs.recorder import Recorder
 from fedsim.scenario.load import load_scenario
 from fedsim.scenario.sections import Scenario
 
+if TYPE_CHECKING:
+    from fedsim.execution.pool import Pool
+
+WAYS_OUT = "give another folder, go on all the same with other_code=True, or start over with force=True"
+
 
 def perform(
     scenario: Scenario | str | PathLike[str],
     folder: str | PathLike[str] | None = None,
-    pool: Pool | None = None,
+    pool: "Pool | None" = None,
     progress: Progress = silent,
     *,
     until: Callable[[Event], bool] = lambda _: False,
     force: bool = False,
+    other_code: bool = False,
 ) -> Iterator[Event]:
     """The events of a run that is kept in a results folder; of a run that is gone on with, those that are new.
 
     `folder` is `runs/<name>-<digest>` unless given. One that holds an interrupted part of this run is gone on with, one
-    that holds it whole gives no events, and `force` starts over. `until` tells the event with which it may stop
-    early. ScenarioError is raised at once; ResultsConflict, where the folder is in use or holds another run, and all
-    others while iterating.
+    that holds it whole gives no events, and `force` starts over. `until` tells the event with which it may stop early.
+    What was made by other code, fedsim's or one's own, is refused with the names of the files that changed, unless
+    `other_code` says to go on all the same. ScenarioError is raised at once; ResultsConflict, where the folder is in
+    use or holds another run, and all others while iterating.
     """
     whole = scenario if isinstance(scenario, Scenario) else load_scenario(Path(scenario))
-    return _events(whole, Path(folder) if folder is not None else None, pool, progress, until, force)
+    return _events(whole, Path(folder) if folder is not None else None, pool, progress, until, force, other_code)
 
 
 def _events(
     scenario: Scenario,
     path: Path | None,
-    pool: Pool | None,
+    pool: "Pool | None",
     progress: Progress,
     until: Callable[[Event], bool],
     force: bool,
+    other_code: bool,
 ) -> Iterator[Event]:
     with claim(scenario, path) as folder:
         if force and folder.status != "new":
             folder.clear()
+        if folder.other_code and not other_code:
+            raise ResultsConflict(f"{folder.path}: {folder.other_code}; {WAYS_OUT}")
         if folder.status == "finished":
             return
         from fedsim.engine import simulate  # and with it torch, once nothing is left to refuse

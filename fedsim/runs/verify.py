@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fedsim.array_types import Progress, silent
 from fedsim.errors import ResultsConflict
+from fedsim.runs.code_record import other_code, recorded_code
 from fedsim.runs.consistency import (
     Difference,
     Outline,
@@ -15,9 +16,10 @@ from fedsim.runs.consistency import (
     outline,
     same_bytes,
 )
-from fedsim.runs.folder import model_bytes, read_scenario
-from fedsim.runs.inventory import EVENTS, FIGURE, MODEL, SUMMARY, strangers
+from fedsim.runs.folder import model_bytes
+from fedsim.runs.inventory import CODE, EVENTS, FIGURE, MODEL, SUMMARY, strangers
 from fedsim.runs.provenance import host, versions
+from fedsim.runs.reading import read_scenario
 from fedsim.runs.replay import Replay, state_before
 from fedsim.runs.spot_checks import Spots, draw
 from fedsim.runs.summary_file import read_summary
@@ -40,6 +42,7 @@ class Verdict(NamedTuple):
     not_compared: tuple[str, ...]  # what was left out, in words
     versions: dict[str, tuple[str, str]]  # packages, and the processor, that are not the recorded ones: (recorded, now)
     spots: Spots | None = None  # of a spot check
+    other_code: str = ""  # `made by other code: my_rules.py changed`, or nothing
 
     @property
     def difference(self) -> Difference | None:
@@ -55,15 +58,17 @@ def verify(
     *,
     spot: int | None = None,
     seed: int | None = None,
+    kept_code: bool = False,
 ) -> Verdict:
     """Play a folder's scenario again and compare it with all that the folder holds.
 
     `rounds` plays only these (from, to), `spot` so many that are drawn at random, by `seed` where one is given; each
     from the nearest checkpoint before it, or from the beginning. Rounds passed on the way are compared too.
 
+    Own code is run from where it was when the run was made, or, with `kept_code`, from the copies in the folder.
     ResultsConflict where the folder holds no whole round of those asked for.
     """
-    scenario, kept = read_scenario(folder), outline(folder)
+    scenario, kept = read_scenario(folder, kept_code=kept_code), outline(folder)
     _check_rounds(folder, kept.done, rounds)
     spots = draw(spot, kept.done, seed) if spot is not None else None
     spans = [(round, round) for round in spots.rounds] if spots else [rounds] if rounds else []
@@ -80,7 +85,7 @@ def verify(
     return Verdict(
         first, last, replay.events, replay.played, (*found, *(each for each in model if isinstance(each, Difference))),
         (*_left_out(folder, kept, replay), *(each for each in model if isinstance(each, str))),
-        _other_versions(folder), spots,
+        _other_versions(folder), spots, other_code(folder, scenario),
     )  # fmt: skip
 
 
@@ -118,7 +123,10 @@ def _left_out(folder: Path, kept: Outline, replay: Replay) -> Iterator[str]:
         yield f"the end of the last line of {EVENTS}, which was cut short"
     if (folder / FIGURE).exists():
         yield FIGURE
-    other = list(strangers(folder))
+    code = recorded_code(folder)
+    if code is None:
+        yield f"the code that made it, of which {CODE} tells nothing"
+    other = list(strangers(folder, code.own if code else ()))
     if other:
         more = f" and {len(other) - MOST_STRANGERS} more" if len(other) > MOST_STRANGERS else ""
         yield f"files that no run put there: {', '.join(other[:MOST_STRANGERS])}{more}"

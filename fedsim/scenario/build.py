@@ -6,7 +6,7 @@ problems goes on with the rest.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from itertools import takewhile
 from types import UnionType
@@ -185,6 +185,25 @@ CHAIN = ("data", "updates")
 """Keys that stand in the place of an adversary's name."""
 NAMELESS = {"optimizers", "latencies"}
 """Families whose usual member is meant by a table without a name: `[training.optimizer]` with `lr = 0.1` is SGD."""
+
+
+def choices(section: Any) -> Iterator[tuple[str, Choice]]:
+    """Every algorithm that a section and those below it choose, with its family."""
+    cls: type = type(section)
+    for name, hint in _hints(cls).items():
+        value, mark = getattr(section, name), next(_marks(hint), None)
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, Choice) and mark is not None:
+                yield mark.family, each
+            elif dataclasses.is_dataclass(each):
+                yield from choices(each)
+
+
+def _marks(hint: Any) -> Iterator[In]:
+    if (mark := _choice(hint)) is not None:
+        yield mark
+    for inner in get_args(hint):
+        yield from _marks(inner)
 
 
 @cache

@@ -19,7 +19,7 @@ from fedsim.scenario.build import IRRELEVANT, compose, decompose
 from fedsim.scenario.dry_run import dry_run
 from fedsim.scenario.locations import located
 from fedsim.scenario.overrides import Override, Overrides, blamed, read_overrides, write_overrides
-from fedsim.scenario.own_code import refused, run_plugins
+from fedsim.scenario.own_code import refused, run_plugins, with_absolute_plugins
 from fedsim.scenario.positions import locate, locate_repeated
 from fedsim.scenario.sections import Scenario
 from fedsim.scenario.shipped import find_scenario, nearest_scenario
@@ -69,6 +69,7 @@ def _examined(plain: dict[str, Any], changes: Sequence[Override]) -> tuple[Scena
     """The scenario of a table with these changes, and everything that is wrong with it."""
     table = copy.deepcopy(plain)
     problems = write_overrides(table, changes)
+    table = with_absolute_plugins(table, folder())
     if unusable := refused(table) or run_plugins(table.get("plugins", ())):
         return None, [*problems, *unusable]  # of names that own code would bring nothing can be said
     scenario, found = compose(table)
@@ -100,6 +101,18 @@ def scenario_digest(scenario: Scenario) -> str:
         table.pop(key, None)
     text = json.dumps(table, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def describes(text: str, scenario: Scenario) -> bool:
+    """Whether a resolved scenario's text gives the same record as this scenario: seen without running own code."""
+    try:
+        there, here = (tomli.loads(each) for each in (text, dump_scenario(scenario)))
+    except (ValueError, RecursionError):
+        return False
+    left_out = ("question", "plugins", "output", "execution")
+    batches = [table.get("execution", {}) for table in (there, here)]
+    plain = [{key: value for key, value in table.items() if key not in left_out} for table in (there, here)]
+    return plain[0] == plain[1] and batches[0].get("batch") == batches[1].get("batch")
 
 
 def _read(path: Path) -> str:

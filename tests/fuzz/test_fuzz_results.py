@@ -9,8 +9,9 @@ from fedsim.errors import FedsimError
 from fedsim.execution.pool import Pool
 from fedsim.runs.checkpoints import _sealed, load_checkpoint
 from fedsim.runs.event_json import read_event
-from fedsim.runs.folder import claim, read_events, read_scenario, read_summary, reopen
+from fedsim.runs.folder import claim, read_summary, reopen
 from fedsim.runs.metrics_file import table_rows
+from fedsim.runs.reading import read_events, read_scenario
 from fedsim.runs.verify import verify
 from tests.fuzz.mutations import mutated_bytes, mutated_json, mutated_text, seeded, watched
 from tests.small_runs import DIGITS, content, held, run_in, scenario

@@ -147,9 +147,9 @@ def test_there_are_forty_of_them():
     ("lines", "message"),
     [
         ('plugins = ["mine.py"]', "mine.py is not there; did you mean `mine_too.py` (looked for in "),
-        ('plugins = ["folder/"]', "folder/ is a folder: name a file in it"),
+        ('plugins = ["folder/"]', "folder is a folder: name a file in it"),
         ('plugins = ["notes.txt"]', "`notes.txt` is neither a file, such as my_rules.py, nor a module"),
-        ('plugins = ["folder/notes.txt"]', "folder/notes.txt is no file of Python: its name would end in .py"),
+        ('plugins = ["folder/notes.txt"]', "notes.txt is no file of Python: its name would end in .py"),
         ('plugins = ["mine_too"]', "mine_too.py registers no algorithm"),
         ('plugins = ["mine_tou"]', "there is no module mine_tou; did you mean `mine_too`?"),
         ('plugins = ["circle.py"]', "other.py:1: circular import: cannot import name 'one' from partially initialized"),

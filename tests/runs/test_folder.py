@@ -9,8 +9,9 @@ from fedsim.engine import simulate
 from fedsim.errors import ResultsConflict, StorageFailed
 from fedsim.events import RoundEnded
 from fedsim.execution.pool import Pool
-from fedsim.runs.folder import claim, folder_of, read_events, read_scenario, read_summary, reopen
+from fedsim.runs.folder import claim, folder_of, read_summary, reopen
 from fedsim.runs.inventory import OURS
+from fedsim.runs.reading import read_events, read_scenario
 from fedsim.runs.recorder import Recorder
 from tests.small_runs import DIGITS, content, held, played, run_in, same, scenario
 
@@ -40,7 +41,17 @@ def broken(finished, tmp_path):
 
 def test_what_a_finished_folder_holds(finished):
     names = {entry.name for entry in finished.iterdir()}
-    assert names == {"scenario.toml", "events.jsonl", "metrics.csv", "summary.json", "checkpoints", "model.safetensors"}
+    assert names == {
+        *(
+            "scenario.toml",
+            "code.json",
+            "events.jsonl",
+            "metrics.csv",
+            "summary.json",
+            "checkpoints",
+            "model.safetensors",
+        )
+    }
     assert same(read_events(finished)) == same(played(GIVEN))
     assert sorted(entry.name[-1] for entry in (finished / "checkpoints").iterdir()) == ["2", "4", "6"]
     summary = read_summary(finished)
@@ -193,7 +204,7 @@ def test_a_clearing_that_is_killed_can_be_gone_on_with(broken, monkeypatch):
         folder.clear()
     assert removed[-1].name == "scenario.toml"
     names = {path.relative_to(broken).parts[0] for path in removed}
-    assert names == {*OURS}
+    assert names == {*OURS} - {"plugins"}  # there was no own code
 
 
 @pytest.mark.parametrize("text", ["", "rounds = ", "rounds = 3\nmodel = 'lenet6'", "\x00", "[" * 5000])

@@ -9,8 +9,8 @@ import pytest
 from fedsim.errors import StorageFailed
 from fedsim.events import Aggregated, RoundEnded
 from fedsim.runs.event_json import event_line
-from fedsim.runs.folder import read_events
 from fedsim.runs.metrics_file import COLUMNS, Metrics, Rows, consume, csv_line, table_rows
+from fedsim.runs.reading import read_events
 from tests.small_runs import DIGITS, ends, held, played, same, scenario, verdicts
 
 EVENTS = played(scenario(DIGITS, "evaluation.every=2", "clients.dropout=0.3", rest=held(1, name="nan")))

@@ -7,8 +7,8 @@ import pytest
 
 from fedsim.errors import ResultsConflict
 from fedsim.execution.pool import Pool
-from fedsim.runs.folder import read_scenario
 from fedsim.runs.provenance import host, versions
+from fedsim.runs.reading import read_scenario
 from fedsim.runs.replay import PHASES
 from fedsim.runs.summary_file import MACHINE, asked, unfinished, written
 from fedsim.runs.verify import verify

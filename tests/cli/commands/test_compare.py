@@ -10,7 +10,7 @@ from cli.commands.compared_runs import ComparedRun, in_turns
 from cli.display.compare_table import heading, line_of, summary_lines
 from fedsim.events import RoundEnded
 from fedsim.runs.comparison import differences, interval, shared
-from fedsim.runs.folder import read_events
+from fedsim.runs.reading import read_events
 from fedsim.scenario.build import settings_of
 from fedsim.scenario.load import parse_scenario
 from tests.cli.recorded_run import SMALL, ask, history, tale

@@ -11,7 +11,8 @@ import pytest
 
 from cli.signals import Interrupted
 from fedsim.runs.event_json import read_event
-from fedsim.runs.folder import read_events, read_summary
+from fedsim.runs.folder import read_summary
+from fedsim.runs.reading import read_events
 from fedsim.runs.recorder import Recorder
 from tests.cli.recorded_run import SMALL, ask
 

@@ -1,0 +1,47 @@
+"""What stands in a results folder, read: its scenario and its events."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from fedsim.atomic_files import read_plain
+from fedsim.errors import ResultsConflict, ScenarioError
+from fedsim.events import Event
+from fedsim.plugins.places import beside
+from fedsim.runs.code_record import known_places
+from fedsim.runs.event_json import recorded
+from fedsim.runs.inventory import EVENTS, PLUGINS, SCENARIO, check_kinds
+from fedsim.scenario.load import parse_scenario
+from fedsim.scenario.sections import Scenario
+
+MOST_SCENARIO = 2**25
+"""Bytes of a resolved scenario: longer than one written by hand, as every default and every client stands in it."""
+KEPT_CODE = "the copies of its own code, in plugins/, are run with --kept-code: look at them first"
+
+
+def read_scenario(path: Path, *, kept_code: bool = False) -> Scenario:
+    """The scenario of a results folder; ResultsConflict where there is none that can be read.
+
+    Own code is run from where it was when the run was made, or, with `kept_code`, from the copies in the folder.
+    """
+    check_kinds(path)
+    if not (path / SCENARIO).is_file():
+        raise ResultsConflict(f"{path} is no results folder: it has no {SCENARIO}")
+    try:
+        text = read_plain(path / SCENARIO, MOST_SCENARIO).decode()
+        with beside(path, known_places(path, kept=kept_code)):
+            return parse_scenario(text, source=str(path / SCENARIO))
+    except OSError as error:
+        raise ResultsConflict(f"the scenario of {path} cannot be read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, ScenarioError) as error:
+        hint = f"\n{KEPT_CODE}" if (path / PLUGINS).is_dir() and not kept_code else ""
+        raise ResultsConflict(f"the scenario of {path} cannot be read: {error}{hint}") from error
+
+
+def read_events(path: Path) -> list[Event]:
+    """The events of a results folder, up to the first line that is not whole."""
+    return list(events_of(path))
+
+
+def events_of(path: Path) -> Iterator[Event]:
+    """The same, one after another: a long record need not fit in memory."""
+    return (event for _, event in recorded(path / EVENTS))
