@@ -44,16 +44,20 @@ def measured(name: str, images: int, repeats: int) -> Row:
     from fedsim.inputs import as_floats
     from fedsim.simulation.dispatch import Dispatcher
     from fedsim.simulation.federation import build_federation
+    from fedsim.simulation.scoring import score
 
     federation, arena = build_federation(replace(WORKLOADS[name], tests=images).scenario()), Arena()
     dispatcher, module = Dispatcher(federation, Pool(1, "serial"), arena), federation.kind.build()
     dispatcher.broadcast(federation.parameters)
     torch.nn.utils.vector_to_parameters(torch.from_numpy(federation.parameters), module.parameters())
     data = TensorDataset(as_floats(federation.test.inputs), torch.from_numpy(federation.test.targets))
-    (ours, _), plain = dispatcher.score(), usual.evaluate(module, data)
-    must_agree(f"accuracy of {name}", abs(ours.accuracy - plain[0]), 2 / images)  # two images may stand on the edge
-    difference = must_agree(f"loss of {name}", abs(ours.mean_loss - plain[1]) / plain[1], 1e-5)
-    spent = in_turn({"plain": lambda: usual.evaluate(module, data), "ours": dispatcher.score}, repeats)
+    ours, plain = score(federation, 0, dispatcher.predict()), usual.evaluate(module, data)
+    must_agree(f"accuracy of {name}", abs(ours["accuracy"] - plain[0]), 2 / images)  # two images may stand on the edge
+    difference = must_agree(f"loss of {name}", abs(ours["loss"] - plain[1]) / plain[1], 1e-5)
+    spent = in_turn(
+        {"plain": lambda: usual.evaluate(module, data), "ours": lambda: score(federation, 0, dispatcher.predict())},
+        repeats,
+    )
     arena.close()
     seconds = statistics.median(spent["ours"])
     return {

@@ -12,6 +12,7 @@ FAMILIES = (
     "datasets",
     "latencies",
     "local_algorithms",
+    "metrics",
     "models",
     "optimizers",
     "partitions",

@@ -101,7 +101,10 @@ Workers = Annotated[
     typer.Option("--workers", metavar="N|auto", help="Worker processes; results do not depend on it."),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="The results folder.")]
-Until = Annotated[str | None, typer.Option("--until", metavar="KEY=NUMBER", help="Stop early, e.g. accuracy=0.9.")]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", metavar="KEY=NUMBER", help="Stop early, e.g. accuracy=0.9 or, in quotes, 'loss<0.5'."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Forget what the results folder holds and start over.")]
 NoSave = Annotated[bool, typer.Option("--no-save", help="Keep nothing.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the last lines.")]

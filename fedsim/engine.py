@@ -15,18 +15,20 @@ import numpy as np
 
 from fedsim.array_types import Array, Progress, silent
 from fedsim.errors import RowsDoNotSuffice
-from fedsim.events import Aggregated, BatchTrained, Event, RoundEnded, RoundStarted, RunEnded, RunStarted, UpdatesForged
+from fedsim.events import Aggregated, BatchTrained, Event, RoundEnded, RoundStarted, Scores, UpdatesForged
 from fedsim.execution.arithmetic import repeatable
 from fedsim.execution.cleanup import close_at_exit
 from fedsim.execution.pool import Pool
 from fedsim.execution.shared_memory import Arena
-from fedsim.scenario.load import load_scenario, scenario_digest
+from fedsim.scenario.load import load_scenario
 from fedsim.scenario.sections import Scenario, attackers
 from fedsim.simulation.arrivals import measure, receive
 from fedsim.simulation.dispatch import Dispatcher
+from fedsim.simulation.ends import run_ended, run_started
 from fedsim.simulation.federation import Federation, build_federation
 from fedsim.simulation.forging import forge, trains
 from fedsim.simulation.judging import Inputs, Judgement, judge
+from fedsim.simulation.scoring import score
 from fedsim.simulation.server import DIVERGED, server_step
 from fedsim.simulation.state import State, first_state, lasting
 from fedsim.simulation.steps import Cohort, gather, mean_loss
@@ -96,14 +98,14 @@ class Simulation(Iterator[Event]):
             stack.callback(arena.close)
             dispatcher = Dispatcher(federation, pool, arena)
             self.federation, self.state = federation, first_state(self.state, federation.parameters)
-            yield _run_started(federation, pool)
+            yield run_started(federation, pool.workers)
             while self.state.round < self.scenario.rounds:
                 round = Round(federation, self.state.copy(), dispatcher)
                 for event in round.play():
                     if isinstance(event, RoundEnded):
                         self.state = round.state
                     yield event
-            yield _run_ended(self.state, time.perf_counter() - begin)
+            yield run_ended(self.state, time.perf_counter() - begin)
 
 
 class Round:
@@ -217,34 +219,13 @@ class Round:
 
     def _score(self, begin: float) -> RoundEnded:
         start, state, scenario = time.perf_counter(), self.state, self.federation.scenario
-        test, validation = None, None
+        scores = Scores()
         if self.number % scenario.evaluation.every == 0 or self.number == scenario.rounds:
             self.dispatcher.broadcast(state.parameters)
-            test, validation = self.dispatcher.score()
-            state.tally.score(self.number, test.accuracy, test.mean_loss, validation.accuracy if validation else None)
+            scores = score(self.federation, self.number, self.dispatcher.predict())
+            state.tally.score(self.number, scores)
         now = time.perf_counter()
         return RoundEnded(
-            state.time, self.number,
-            test.accuracy if test else None, test.mean_loss if test else None,
-            validation.accuracy if validation else None, validation.mean_loss if validation else None,
-            mean_loss(self.losses), digest(state.parameters),
+            state.time, self.number, scores, mean_loss(self.losses), digest(state.parameters),
             now - begin, self.seconds["training"], self.seconds["aggregation"], now - start,
         )  # fmt: skip
-
-
-def _run_started(federation: Federation, pool: Pool) -> RunStarted:
-    scenario = federation.scenario
-    return RunStarted(
-        0.0, scenario.name, scenario_digest(scenario), scenario.rounds, federation.population, scenario.clients.sampled,
-        sum(map(len, federation.controlled)), len(federation.parameters), federation.kind.classes,
-        len(federation.held), len(federation.root), len(federation.validation), len(federation.test),
-        digest(federation.parameters), pool.workers,
-    )  # fmt: skip
-
-
-def _run_ended(state: State, seconds: float) -> RunEnded:
-    tally = state.tally
-    return RunEnded(
-        state.time, state.round, tally.final, tally.final_loss, tally.best, tally.best_round, tally.selected,
-        tally.selected_round, tally.mean_byzantine_weight, tally.skipped, digest(state.parameters), seconds,
-    )  # fmt: skip

@@ -10,11 +10,42 @@ fields about the wall clock are left out of the comparison, and numbers are comp
 equal to itself and -0.0 is not 0.0.
 """
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, dataclass_transform
 
 WALL: Any = {"wall": True}
 """Marks what depends on the machine's speed rather than on the scenario."""
+
+
+class Scores(Mapping[str, float]):
+    """Numbers by name, in the order in which they were given; nothing in them can be changed.
+
+    Two are equal when their names, their order and their numbers to the last bit are.
+    """
+
+    __slots__ = ("_numbers",)
+
+    def __init__(self, numbers: Mapping[str, float] | Iterable[tuple[str, float]] = ()) -> None:
+        self._numbers = dict(numbers)
+
+    def __getitem__(self, name: str) -> float:
+        return self._numbers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __eq__(self, other: object) -> bool:
+        return repr(self) == repr(other) if isinstance(other, Scores) else self._numbers == other
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+    def __repr__(self) -> str:
+        return f"Scores({self._numbers})"
 
 
 def bits(event: Any) -> tuple[tuple[str, str], ...]:
@@ -48,6 +79,7 @@ class RunStarted:
     root: int
     validation: int
     test: int
+    scores: tuple[str, ...]  # names of what an evaluation scores, in order; on validation examples `validation_<name>`
     digest: str  # of the initial parameters
     workers: int = field(compare=False, metadata=WALL)
 
@@ -103,20 +135,37 @@ class Aggregated:
 
 @_value
 class RoundEnded:
-    """The server has taken its step; scores are None in rounds without evaluation."""
+    """The server has taken its step; there are no scores in rounds without evaluation."""
 
     time: float
     round: int
-    accuracy: float | None  # share of the test examples classified rightly
-    loss: float | None  # mean cross-entropy on the test examples
-    validation_accuracy: float | None
-    validation_loss: float | None
+    scores: Scores  # of the global model, by the names that RunStarted has told
     train_loss: float | None  # mean of the trained clients' losses, weighted by their examples
     digest: str  # of the parameters after this round
     seconds: float = field(compare=False, metadata=WALL)
     training_seconds: float = field(compare=False, metadata=WALL)
     aggregation_seconds: float = field(compare=False, metadata=WALL)
     evaluation_seconds: float = field(compare=False, metadata=WALL)
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of the test examples classified rightly; None where the round was not scored."""
+        return self.scores.get("accuracy")
+
+    @property
+    def loss(self) -> float | None:
+        """Mean cross-entropy on the test examples."""
+        return self.scores.get("loss")
+
+    @property
+    def validation_accuracy(self) -> float | None:
+        """Share of the validation examples classified rightly; None where there are none, too."""
+        return self.scores.get("validation_accuracy")
+
+    @property
+    def validation_loss(self) -> float | None:
+        """Mean cross-entropy on the validation examples."""
+        return self.scores.get("validation_loss")
 
 
 @_value
@@ -131,6 +180,7 @@ class RunEnded:
     best_round: int | None
     selected: float | None  # test accuracy in the round of greatest validation accuracy
     selected_round: int | None
+    scores: Scores  # all of the last evaluation
     byzantine_weight: float  # mean over the rounds that were not skipped
     skipped: int  # rounds in which the rule could not be applied
     digest: str  # of the final parameters

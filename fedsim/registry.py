@@ -238,6 +238,7 @@ def registries() -> dict[str, Registry]:
         "optimizers",
         "schedules",
         "latencies",
+        "metrics",
     )
     found: dict[str, Registry] = {}
     for family in families:

@@ -14,7 +14,7 @@ FILES = sorted([*(HOUSE / "fedsim").rglob("*.py"), *(HOUSE / "cli").rglob("*.py"
 TREES = {path.relative_to(HOUSE).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 FAMILIES = [
     "aggregators", "preaggregators", "attacks", "datasets", "partitions", "models", "local_algorithms", "optimizers",
-    "schedules", "latencies",
+    "schedules", "latencies", "metrics",
 ]  # fmt: skip
 
 # From the ground up: a floor may import its own rooms and those of the floors it stands on, never one above.
@@ -32,7 +32,7 @@ FLOORS = {
     "training": (["ground", "contracts", "scenario", "execution"], "training training.*"),
     "simulation": (["ground", "contracts", "scenario", "execution", "training"], "simulation simulation.* engine"),
     "runs": (["ground", "contracts", "scenario", "execution", "training", "simulation"], "runs runs.*"),
-    "report": (["ground", "scenario", "simulation", "runs"], "report report.*"),
+    "report": (["ground", "contracts", "scenario", "simulation", "runs"], "report report.*"),
     "front": (["ground", "scenario", "functional", "simulation", "runs"], "__init__ __main__"),
 }
 

@@ -1,4 +1,4 @@
-"""The example on the page of every rule, pre-aggregator and attack runs, and prints what it says."""
+"""The example on the page of every rule, pre-aggregator, attack and metric runs, and prints what it says."""
 
 import doctest
 import inspect
@@ -9,9 +9,10 @@ import pytest
 import fedsim
 from fedsim.aggregators import aggregators
 from fedsim.attacks import attacks
+from fedsim.metrics import metrics
 from fedsim.preaggregators import preaggregators
 
-ENTRIES = [*aggregators, *preaggregators, *attacks]
+ENTRIES = [*aggregators, *preaggregators, *attacks, *metrics]
 SHOWN = {"np": np, "aggregate": fedsim.aggregate, "preaggregate": fedsim.preaggregate, "attack": fedsim.attack}
 
 

@@ -14,7 +14,7 @@ ENTRIES = [(family, entry) for family, registry in registries().items() for entr
 every_entry = pytest.mark.parametrize(
     "entry", [entry for _, entry in ENTRIES], ids=[f"{family}-{entry.name}" for family, entry in ENTRIES]
 )
-LITERATURE = ("aggregators", "preaggregators", "attacks")
+LITERATURE = ("aggregators", "preaggregators", "attacks", "metrics")
 
 
 def blend(updates, counts, *, share: Annotated[float, Ge(0), "how much"] = 0.5, mode: Literal["a", "b"]):
@@ -126,7 +126,7 @@ def test_a_family_that_fails_to_load_fails_every_time(registry, tmp_path):
 def test_there_is_a_registry_for_every_family():
     assert set(registries()) == {
         *("aggregators", "preaggregators", "attacks", "datasets", "partitions", "models", "local_algorithms"),
-        *("optimizers", "schedules", "latencies"),
+        *("optimizers", "schedules", "latencies", "metrics"),
     }
     for family, found in registries().items():
         assert found.family == family

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from cli.commands.compared_runs import ComparedRun, compared_runs, in_turns
 from cli.commands.run import Options
-from cli.display.compare_table import CompareTable, delta, summary_lines
+from cli.display.compare_table import CompareTable, delta, score_tables, summary_lines
 from cli.display.consoles import messages, output, show, show_json_line
 from cli.display.layout import labelled
 from cli.display.screens import FINISHING
@@ -25,6 +25,7 @@ from cli.signals import INTERRUPTED, Interrupted, Stopping, is_end
 from fedsim.array_types import Progress
 from fedsim.atomic_files import storing, write_whole
 from fedsim.events import Event
+from fedsim.metrics.contract import ALWAYS
 from fedsim.runs.comparison import differences, shared
 from fedsim.runs.event_json import event_record
 from fedsim.scenario.load import scenario_digest
@@ -113,6 +114,9 @@ def closing(runs: Sequence[ComparedRun], width: int) -> Iterator[Text]:
     head, *lines = summary_lines(runs)
     yield Text(head, style="bold")
     yield from (Text(line) for line in lines)
+    for heading, *scores in score_tables(runs, width):
+        yield Text(heading, style="bold")
+        yield from (Text(line) for line in scores)
     if not all(run.finished for run in runs):
         return
     note = "± is a 95 % interval over the test examples, normal approximation, as if they were drawn apart for each "
@@ -182,10 +186,12 @@ def _keep(runs: Sequence[ComparedRun], folder: Path) -> None:
 
 
 def _table(runs: Sequence[ComparedRun]) -> str:
-    text = StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    """A line a run; scores that only some of the runs have are empty in the others."""
+    text, records = StringIO(), [_record(run, runs[0]) for run in runs]
+    scores = dict.fromkeys(name for record in records for name in record if name not in COLUMNS)
+    writer = csv.DictWriter(text, [*COLUMNS, *scores], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(_record(run, runs[0]) for run in runs)
+    writer.writerows(records)
     return text.getvalue()
 
 
@@ -205,7 +211,8 @@ def _record(run: ComparedRun, first: ComparedRun) -> dict[str, object]:
         "delta_95": difference[1] if difference else "",
         "seconds": round(sum(row.seconds for row in run.history.rows), 3),
     }
-    return own | {key: getattr(ended, key) for key in ENDED}
+    scores = {name: number for name, number in ended.scores.items() if name not in ALWAYS} if ended else {}
+    return own | {key: getattr(ended, key) for key in ENDED} | scores
 
 
 def _title(runs: Sequence[ComparedRun]) -> str:

@@ -5,12 +5,13 @@ from typing import Any
 
 from rich.text import Text
 
-from cli.commands.list import condition, entry_record, shown_file
+from cli.commands.list import condition, entry_record, how_read, shown_file
 from cli.display.formatting import kind
 from cli.display.layout import body, labelled, section
 from cli.keys import key_page, key_pages
 from fedsim.aggregators.contract import Condition
 from fedsim.errors import UnknownName
+from fedsim.metrics.contract import ALWAYS
 from fedsim.plugins.named import is_address, named_anywhere
 from fedsim.registry import BYZANTINE, Entry, Registry, registries
 from fedsim.scenario.compatibility import suiting
@@ -32,6 +33,7 @@ PLACES = {
     "optimizers": "[training.optimizer]",
     "schedules": "[training.schedule]",
     "latencies": "[clients.latency]",
+    "metrics": "[evaluation]",
 }
 
 
@@ -70,6 +72,7 @@ def page(entry: Entry, width: int) -> Iterator[Text]:
     for title in BEFORE:
         yield from section(title, entry.sections.get(title, ""), width=width)
     yield from section("Needs", condition(entry), width=width)
+    yield from section("Is read", how_read(entry), width=width)
     yield from _settings(entry, width)
     yield from section("Is given", _supplied(entry, registry), width=width)
     yield from section("Does not keep", "\n".join(f"{law}: {why}" for law, why in entry.breaks.items()), width=width)
@@ -80,6 +83,8 @@ def page(entry: Entry, width: int) -> Iterator[Text]:
 
 def example(entry: Entry) -> str:
     """The lines of TOML that use it, with settings that must be given filled in."""
+    if entry.family == "metrics":
+        return "" if entry.name in ALWAYS else f"{PLACES[entry.family]}\nmetrics = [{toml(entry.name)}]"
     schemas = setting_schemas(entry)
     required = [name for name, setting in entry.settings.items() if setting.required]
     lines = [PLACES[entry.family], f"name = {toml(entry.name)}"]

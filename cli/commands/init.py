@@ -57,13 +57,18 @@ def _keys(path: str, node: Node, sections: Node) -> Iterator[str]:
     plain: list[tuple[str, Node]] = []
     tables: list[tuple[str, Node]] = []
     for name, inner in node["properties"].items():
-        (tables if target(inner) else plain).append((name, inner))
+        (tables if target(inner) and not _lists_choices(inner) else plain).append((name, inner))
     for name, inner in plain:
         if name not in HIDDEN:
             yield from _key(path, name, inner)
     for name, inner in tables:
         if name not in HIDDEN:
             yield from _table(f"{path}.{name}" if path else name, inner, sections.get(target(inner), {}), sections)
+
+
+def _lists_choices(node: Node) -> bool:
+    """Whether the key holds names of algorithms in a list."""
+    return node.get("type") == "array" and target(node) in families()
 
 
 def _table(path: str, field: Node, section: Node, sections: Node) -> Iterator[str]:
@@ -109,6 +114,8 @@ def _key(path: str, name: str, node: Node) -> Iterator[str]:
     value = ACTIVE.get(path, {}).get(name)
     sentence = node.get("description", "").rstrip(".")
     yield from _comment(f"{sentence} ({kind(node)})." if sentence else f"{kind(node)}.")
+    if _lists_choices(node):
+        yield from _comment(f"Any of {', '.join(entry.name for entry in families()[target(node)])}.")
     if value is not None:
         yield f"{name} = {value}"
     else:

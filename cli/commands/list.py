@@ -1,5 +1,6 @@
 """`fedsim list`: what there is to choose from."""
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from rich.text import Text
 from cli.display.formatting import plural
 from cli.display.layout import labelled, wrapped
 from fedsim.errors import UnknownName
+from fedsim.metrics.contract import reading
 from fedsim.plugins.installed import not_loaded
 from fedsim.registry import Entry, Registry, registries
 from fedsim.scenario.shipped import question, shipped_scenarios
@@ -86,6 +88,7 @@ def entry_record(entry: Entry) -> dict[str, Any]:
         "breaks": dict(entry.breaks),
         "file": shown_file(entry),
         "sections": dict(entry.sections),
+        **(reading(entry).as_record() if entry.family == "metrics" else {}),
     }
 
 
@@ -100,6 +103,16 @@ def shown_file(entry: Entry) -> str:
 def condition(entry: Entry) -> str:
     """What must hold of the number of rows, where anything must."""
     return "" if entry.needs == "n ≥ 1" else entry.needs
+
+
+def how_read(entry: Entry) -> str:
+    """Which way a score is better and between which numbers it lies; nothing of other families."""
+    if entry.family != "metrics":
+        return ""
+    found = reading(entry)
+    limits = f"from {found.least:g} to {found.most:g}" if math.isfinite(found.most) else f"{found.least:g} or more"
+    limits = limits if math.isfinite(found.least) else "any number"
+    return f"a {found.form}, {limits}; {'more' if found.better == 'up' else 'less'} is better"
 
 
 def source(entry: Entry) -> str:
@@ -135,4 +148,4 @@ def _details(entry: Entry) -> list[str]:
     )
     also = f"also {', '.join(entry.aliases)}" if entry.aliases else ""
     own = f"from {shown_file(entry)}" if entry.file else ""
-    return [part for part in (settings or "no settings", also, source(entry), own) if part]
+    return [part for part in (settings or "no settings", how_read(entry), also, source(entry), own) if part]

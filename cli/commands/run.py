@@ -62,6 +62,8 @@ def run(path: Path, options: Options) -> int:
         raise typer.BadParameter("--out says where to keep the results, and --no-save to keep none: give one of them")
     goal, path = read_goal(options.until), find_scenario(path)
     scenario = load_scenario(path, options.all_overrides, plugins=options.plugins)
+    if goal:
+        goal.check(scenario)
     try:
         if not options.save:
             return _perform(scenario, None, None, goal, options.mode)
@@ -84,6 +86,8 @@ def resume(path: Path, mode: Mode, until: str | None = None, kept_code: bool = F
             raise ResultsConflict(
                 f"{path}: {folder.other_code}; put it back, {copies}or go on under the present code with --other-code"
             )
+        if goal:
+            goal.check(folder.scenario)
         return _perform(folder.scenario, folder, folder.begin(), goal, mode)
 
 

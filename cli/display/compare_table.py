@@ -7,11 +7,12 @@ from rich.live import Live
 from rich.text import Text
 
 from cli.commands.compared_runs import ComparedRun
-from cli.display.formatting import magnitude, score, sparkline, weight
+from cli.display.formatting import magnitude, reading, score, sparkline, weight
 from cli.display.lines import Line
 from cli.display.live import AROUND, REFRESH, height_for
 from cli.display.progress import Pace, progress_line
 from fedsim.events import Event, RoundEnded
+from fedsim.metrics.contract import ALWAYS, VALIDATION, reading_of
 from fedsim.runs.comparison import interval
 from fedsim.scenario.toml_values import NOTHING
 
@@ -116,6 +117,32 @@ def summary_lines(runs: Sequence[ComparedRun]) -> list[str]:
     column = min(NAME, max(8, *(len(run.name) for run in runs)))
     head = f" {'scenario':<{column}}  final  Δ vs first [95 %]   best      loss  Byz.        s"
     return [head, *(_summary_line(run, runs[0], column) for run in runs)]
+
+
+def score_tables(runs: Sequence[ComparedRun], width: int) -> list[list[str]]:
+    """The last of the scores besides accuracy and loss, a line a run below a heading, in as many tables as it takes."""
+    asked = dict.fromkeys(name for run in runs for name in _chosen(run))
+    column = min(NAME, max(8, *(len(run.name) for run in runs)))
+    tables: list[list[str]] = []
+    for name in asked:
+        cells = _score_column(name, runs)
+        if not tables or len(tables[-1][0]) + GAP + len(cells[0]) > width:
+            tables.append([f" {each[:column]:<{column}}" for each in ("scenario", *(run.name for run in runs))])
+        tables[-1] = [f"{line}{'':{GAP}}{cell}" for line, cell in zip(tables[-1], cells, strict=True)]
+    return tables
+
+
+def _chosen(run: ComparedRun) -> list[str]:
+    names = run.history.started.scores if run.history.started else ()
+    return [name for name in names if name not in ALWAYS and not name.startswith(VALIDATION)]
+
+
+def _score_column(name: str, runs: Sequence[ComparedRun]) -> list[str]:
+    found = reading_of(name)
+    ends = [run.history.ended for run in runs]
+    cells = [reading(ended.scores.get(name) if ended else None, found.form) for ended in ends]
+    wide = max(map(len, (found.words, *cells)))
+    return [f"{cell:>{wide}}" for cell in (found.words, *cells)]
 
 
 def delta(run: ComparedRun, first: ComparedRun) -> tuple[float, float] | None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fedsim.metrics.contract import Form
 from fedsim.scenario.toml_values import NOTHING, toml
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -17,6 +18,13 @@ LARGEST_PLAIN = 1000
 def score(value: float | None) -> str:
     """An accuracy or a weight, three or two decimals by its column: `0.214`."""
     return NOTHING if value is None else f"{value:.3f}"
+
+
+def reading(value: float | None, form: Form) -> str:
+    """A score as its metric wants it written: three decimals of a share, a whole number, or a number of any size."""
+    if value is None or form == "magnitude" or not math.isfinite(value):
+        return magnitude(value)
+    return f"{value:,.0f}" if form == "count" else score(value)
 
 
 def weight(value: float) -> str:

@@ -11,7 +11,8 @@ from cli.display.lines import Line
 from cli.display.progress import Pace, progress_line
 from cli.display.round_table import Table, table_for
 from fedsim.events import Event, RoundEnded, RunStarted
-from fedsim.runs.history import History, Row
+from fedsim.runs.history import History
+from fedsim.runs.rows import Row
 
 AROUND = 4
 """Lines of the live part that are not rounds: heading, sparkline, progress, and the cursor's own."""

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cli.display.formatting import magnitude, score, weight
+from cli.display.formatting import magnitude, reading, score, weight
 from fedsim.events import RunStarted
-from fedsim.runs.history import Row
+from fedsim.metrics.contract import ALWAYS, VALIDATION, reading_of
+from fedsim.runs.rows import Row
 
 GAP = "   "
 LOST = "▲"
@@ -54,12 +55,13 @@ class Table:
 
 
 def table_for(started: RunStarted, width: int) -> Table:
-    """The columns every screen has, and as many more as the width allows."""
-    columns = _always(started)
-    for column in _wide():
-        if 1 + sum(each.width + len(GAP) for each in (*columns, column)) - len(GAP) <= width:
-            columns.append(column)
-    return Table(tuple(columns), width)
+    """The columns every screen has, and as many more as the width allows: first the scores that were chosen."""
+    before, after = _always(started), [_SECONDS]
+    for columns, more in ((before, _chosen(started)), (after, _wide(started))):
+        for column in more:
+            if 1 + sum(each.width + len(GAP) for each in (*before, *after, column)) - len(GAP) <= width:
+                columns.append(column)
+    return Table((*before, *after), width)
 
 
 def _always(started: RunStarted) -> list[Column]:
@@ -71,13 +73,26 @@ def _always(started: RunStarted) -> list[Column]:
         Column.of("weight on Byz.", 14, _weight),
         Column.of("accuracy", 8, lambda row: score(row.accuracy)),
         Column.of("loss", 8, lambda row: magnitude(row.loss)),
-        Column.of("s", 6, lambda row: f"{row.seconds:.1f}" if row.seconds >= 1 else f"{row.seconds:.2f}"),
     ]
 
 
-def _wide() -> list[Column]:
+_SECONDS = Column.of("s", 6, lambda row: f"{row.seconds:.1f}" if row.seconds >= 1 else f"{row.seconds:.2f}")
+
+
+def _chosen(started: RunStarted) -> list[Column]:
+    """The scores on test examples that were asked for."""
+    return [_scored(name) for name in started.scores if name not in ALWAYS and not name.startswith(VALIDATION)]
+
+
+def _scored(name: str, heading: str = "") -> Column:
+    found = reading_of(name)
+    return Column.of(heading or found.words, 8, lambda row: reading(row.scores.get(name), found.form))
+
+
+def _wide(started: RunStarted) -> list[Column]:
+    validation = [name for name in started.scores if name == "validation_accuracy"]
     return [
-        Column.of("validation", 10, lambda row: score(row.validation)),
+        *(_scored(name, "validation") for name in validation),
         Column.of("training loss", 8, lambda row: magnitude(row.train_loss)),
         Column.of("norm", 8, lambda row: magnitude(row.norm)),
         Column.of("off honest mean", 8, lambda row: magnitude(row.distance)),

@@ -6,10 +6,12 @@ from shlex import quote
 
 from rich.text import Text
 
-from cli.display.formatting import plural, score, seconds, weight
+from cli.display.formatting import plural, reading, score, seconds, weight
 from cli.display.round_table import LOST, absent
-from fedsim.events import RunEnded
-from fedsim.runs.history import History, Row
+from fedsim.events import RunEnded, Scores
+from fedsim.metrics.contract import ALWAYS, VALIDATION, reading_of
+from fedsim.runs.history import History
+from fedsim.runs.rows import Row
 from fedsim.scenario.toml_values import NOTHING
 
 SHORT_DIGEST = 8
@@ -22,7 +24,7 @@ def closing(history: History, took: float, stopped: str = "") -> list[Text]:
     for part in _scores(history):
         head.append(f" · {part}", style="not bold")
     facts = [*_weights(history.rows), f"digest {_digest(history)[:SHORT_DIGEST]}"] if history.rows else []
-    lines = [head, Text(f"  {' · '.join(facts)}")] if facts else [head]
+    lines = [head, *_chosen(history), *([Text(f"  {' · '.join(facts)}")] if facts else [])]
     return lines + [Text(f"  {fact}") for fact in _troubles(history.rows)]
 
 
@@ -52,6 +54,14 @@ def _final_scores(ended: RunEnded) -> list[str]:
         return [f"final {NOTHING}"]
     parts = [f"final {score(ended.final)}", f"best {score(ended.best)} (round {ended.best_round})"]
     return parts + ([f"selected {score(ended.selected)}"] if ended.selected is not None else [])
+
+
+def _chosen(history: History) -> list[Text]:
+    """The last of the scores on test examples besides accuracy and loss."""
+    last = next((row.scores for row in reversed(history.rows) if row.scores), Scores())
+    asked = [name for name in last if name not in ALWAYS and not name.startswith(VALIDATION)]
+    told = [(found := reading_of(name)).words + " " + reading(last[name], found.form) for name in asked]
+    return [Text(f"  {' · '.join(told)}")] if told else []
 
 
 def _weights(rows: Sequence[Row]) -> list[str]:

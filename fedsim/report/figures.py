@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from fedsim.atomic_files import write_whole
 from fedsim.clean_text import one_line
-from fedsim.runs.history import Row
+from fedsim.metrics.contract import ALWAYS, VALIDATION, reading_of
+from fedsim.runs.rows import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +23,8 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY, BLACK = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000",
 )  # fmt: skip
 COLOURS = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY, BLACK)
+OTHERS = (GREEN, PURPLE, ORANGE, SKY, BLACK)
+"""Of scores beside the accuracy and the loss, which have the first two colours."""
 STYLES = ("-", "--", "-.", ":")
 GREY = "#666666"
 INCHES = (8.0, 5.4)
@@ -38,6 +41,7 @@ def draw_run(path: Path, rows: Sequence[Row], title: str, best: int | None = Non
     upper.set_title(_fitted(title), loc="left", fontsize=11)
     scored = [row for row in rows if row.accuracy is not None]
     _draw_scores(upper, scored)
+    _draw_shares(upper, scored)
     for line, (number, word) in enumerate(_marks(best, selected)):
         _mark(upper, scored, number, word, line)
     _draw_weights(lower, rows)
@@ -112,6 +116,23 @@ def _draw_scores(upper: "Axes", scored: Sequence[Row]) -> None:
     losses = [row.loss for row in scored if row.loss and math.isfinite(row.loss)]
     if losses and max(losses) > BLOWN_UP * min(losses):
         other.set_yscale("log")
+
+
+def _draw_shares(upper: "Axes", scored: Sequence[Row]) -> None:
+    """The other scores on test examples that are shares, thin beside the accuracy; then all are named in a legend."""
+    names = [name for name in (scored[-1].scores if scored else ()) if _is_drawn(name)]
+    for place, name in enumerate(names):
+        numbers = [row.scores.get(name, math.nan) for row in scored]
+        colour, style = OTHERS[place % len(OTHERS)], STYLES[(1 + place) % len(STYLES)]
+        label = reading_of(name).words
+        upper.plot([row.number for row in scored], numbers, color=colour, linestyle=style, linewidth=1.0, label=label)
+    if names:
+        upper.lines[0].set_label("accuracy")
+        upper.legend(fontsize=8, frameon=False, loc="best")
+
+
+def _is_drawn(name: str) -> bool:
+    return name not in ALWAYS and not name.startswith(VALIDATION) and reading_of(name).form == "share"
 
 
 def _mark(axes: "Axes", scored: Sequence[Row], number: int, word: str, line: int) -> None:

@@ -24,7 +24,7 @@ from fedsim.runs.event_json import built, plain, typed
 from fedsim.simulation.clock import Arrival
 from fedsim.simulation.state import InFlight, State, Tally
 
-FORMAT = 3
+FORMAT = 4
 KEPT = 3
 """Newest checkpoints that stay in a results folder."""
 ARRAYS, REST = "state.safetensors", "state.json"
@@ -204,7 +204,7 @@ def _most_arrays() -> int:
 
 def _sealed(rest: dict[str, Any]) -> bytes:
     """JSON with a digest of itself; floats are written so that they read back to the same bits."""
-    body = json.dumps(rest, sort_keys=True, allow_nan=False)
+    body = json.dumps(rest, allow_nan=False)  # scores stay in their order
     return json.dumps({"body": body, "sha256": hashlib.sha256(body.encode()).hexdigest()}).encode()
 
 

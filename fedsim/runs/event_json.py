@@ -15,7 +15,7 @@ from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from fedsim.atomic_files import open_plain
-from fedsim.events import Event, RoundEnded, RunEnded, RunStarted
+from fedsim.events import Event, RoundEnded, RunEnded, RunStarted, Scores
 
 Record = dict[str, Any]
 WORDS = ("nan", "inf", "-inf")
@@ -94,19 +94,27 @@ def lines_of(path: Path) -> Iterator[bytes]:
 
 
 class _Grammar:
-    """Which event may follow which; see `fedsim.events`."""
+    """Which event may follow which, and which scores a round may have; see `fedsim.events`."""
 
     def __init__(self) -> None:
         self._last, self._done = "", 0
+        self._scores: tuple[str, ...] = ()
 
     def allows(self, event: Event) -> bool:
         """Whether the event may come next; then it has."""
         kind = type(event).__name__
         in_turn = isinstance(event, RunStarted | RunEnded) or event.round == self._done + 1
-        if kind not in FOLLOWS[self._last] or not in_turn:
+        if kind not in FOLLOWS[self._last] or not in_turn or not self._scored(event):
             return False
         self._last, self._done = kind, self._done + (kind == "RoundEnded")
         return True
+
+    def _scored(self, event: Event) -> bool:
+        """Whether the event's scores are those that the run's start has told, or none."""
+        if isinstance(event, RunStarted):
+            self._scores = event.scores
+            return len(set(event.scores)) == len(event.scores)
+        return not isinstance(event, RoundEnded | RunEnded) or tuple(event.scores) in ((), self._scores)
 
 
 def event_of(line: bytes) -> Event | None:
@@ -135,6 +143,8 @@ def plain(value: Any) -> Any:
     """A field's value as JSON knows it."""
     if isinstance(value, tuple):
         return [plain(item) for item in value]
+    if isinstance(value, Scores):
+        return {name: plain(number) for name, number in value.items()}
     if dataclasses.is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
@@ -146,6 +156,8 @@ def typed(value: Any, hint: Any) -> Any:
         return tuple(typed(item, get_args(hint)[0]) for item in _of(list, value))
     if get_origin(hint) is UnionType:
         return None if value is None else typed(value, get_args(hint)[0])
+    if hint is Scores:
+        return Scores({typed(name, str): typed(number, float) for name, number in _of(dict, value).items()})
     if dataclasses.is_dataclass(hint):
         return built(hint, value)
     if hint is float:

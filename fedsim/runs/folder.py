@@ -30,7 +30,7 @@ from fedsim.runs.inventory import (
     SUMMARY,
     check_kinds,
 )
-from fedsim.runs.metrics_file import COLUMNS, Rows, csv_line
+from fedsim.runs.metrics_file import csv_line, table_of
 from fedsim.runs.reading import MOST_SCENARIO, read_scenario
 from fedsim.runs.summary_file import asked, finished, read_summary, recorded_settings, summary_text, unfinished
 from fedsim.scenario.load import describes, dump_scenario, scenario_digest
@@ -160,11 +160,7 @@ def kept_of(scenario: Scenario) -> int | None:
 
 def table_lines(events: Iterable[Event]) -> Iterator[bytes]:
     """The lines of metrics.csv that these events make."""
-    rows = Rows()
-    yield csv_line(COLUMNS).encode()
-    for row in map(rows, events):
-        if row is not None:
-            yield csv_line(row).encode()
+    return (csv_line(line).encode() for line in table_of(events))
 
 
 def model_bytes(model: Mapping[str, Array]) -> bytes:

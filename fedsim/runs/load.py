@@ -19,11 +19,12 @@ from fedsim.events import Event
 from fedsim.runs.code_record import other_code
 from fedsim.runs.consistency import is_finished
 from fedsim.runs.inventory import MODEL
-from fedsim.runs.metrics_file import COLUMNS, table_rows
+from fedsim.runs.metrics_file import column_names, table_of
 from fedsim.runs.perform import perform
 from fedsim.runs.reading import read_events, read_scenario
 from fedsim.runs.summary_file import read_summary
 from fedsim.runs.verify import Verdict, verify
+from fedsim.scenario.scores import score_names
 from fedsim.scenario.sections import Scenario
 
 if TYPE_CHECKING:
@@ -75,9 +76,10 @@ class Run:
     @cached_property
     def metrics(self) -> dict[str, NDArray[Any]]:
         """The columns of metrics.csv by name, one number a round; NaN where a round was not scored."""
-        rows = list(table_rows(self.events))
-        kinds = {name: object if name in WORDS else np.float64 for name in COLUMNS}
-        return {name: np.array([row[name] for row in rows], kinds[name]) for name in COLUMNS}
+        names, *rows = list(table_of(self.events)) or [column_names(score_names(self.scenario))]
+        columns = zip(*rows, strict=True) if rows else [()] * len(names)
+        kinds = [object if name in WORDS else np.float64 for name in names]
+        return {name: np.array(column, kind) for name, column, kind in zip(names, columns, kinds, strict=True)}
 
     def frame(self) -> "pd.DataFrame":
         """The metrics as a table of pandas; ImportError where pandas is not installed."""
@@ -101,13 +103,20 @@ class Run:
         """Go on where it was interrupted: the new events, recorded as they come."""
         return perform(self.scenario, self.folder)
 
+    @property
+    def _extra(self) -> list[str]:
+        return [choice.name for choice in self.scenario.evaluation.metrics]
+
     def __repr__(self) -> str:
         rounds, done = self.scenario.rounds, len(self.metrics["round"])
         state = "finished" if self.finished else f"{done} of {rounds} rounds"
         return f"<run {self.scenario.name} in {self.folder}: {state}>"
 
     def _repr_html_(self) -> str:
-        known = [(key, self.summary[key]) for key in SHOWN if self.summary.get(key) is not None]
+        summary = self.summary
+        scores = summary.get("scores")
+        told = summary | {name: scores[name] for name in self._extra if isinstance(scores, dict) and name in scores}
+        known = [(key, told[key]) for key in (*SHOWN, *self._extra) if told.get(key) is not None]
         cells = "".join(
             f"<tr><th>{html.escape(key)}</th><td>{value if isinstance(value, int) else f'{value:.3f}'}</td></tr>"
             for key, value in known

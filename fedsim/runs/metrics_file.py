@@ -8,33 +8,56 @@ from types import TracebackType
 from typing import IO, Any
 
 from fedsim.atomic_files import append_to, flush_file, storing
-from fedsim.events import Aggregated, Event, RoundEnded, RoundStarted, RunStarted
+from fedsim.events import Aggregated, Event, RoundStarted, RunStarted
 from fedsim.runs.event_json import event_line
+from fedsim.runs.rows import Row, Rows
 
 Sink = Callable[[Event], None]
+Cell = Callable[[Row], Any]
 
-MEANINGS = {
-    "round": "the round, from 1",
-    "time": "seconds on the simulation's own clock when the round ended",
-    "sampled": "clients sampled",
-    "byzantine": "those among them that attacked in this round",
-    "byzantine_weight": "share of the rule's weight that went to attacking clients, from 0 to 1",
-    "accuracy": "share of the test examples classified rightly; empty where the round was not scored",
-    "loss": "mean cross-entropy on the test examples, in nats; empty where the round was not scored",
-    "validation_accuracy": "the same on the validation examples; empty where there are none",
-    "validation_loss": "mean cross-entropy on the validation examples; empty where there are none",
-    "train_loss": "mean of the trained clients' losses over their local steps, weighted by their examples",
-    "norm": "Euclidean norm of the aggregate",
-    "distance": "from the aggregate to the mean of the honest rows; nan where there is none of either",
-    "dropped": "sampled clients that never answered",
-    "late": "clients whose update missed the round",
-    "nonfinite": "clients whose row was not finite and was set aside",
-    "skipped": "why the rule could not be applied and the parameters stayed; empty where it was applied",
-    "digest": "names the parameters after the round: equal digests, equal parameters to the bit",
-    "seconds": "wall clock of the round; the only column that differs between two runs of a scenario",
+BEFORE: dict[str, tuple[str, Cell]] = {
+    "round": ("the round, from 1", lambda row: row.number),
+    "time": ("seconds on the simulation's own clock when the round ended", lambda row: row.time),
+    "sampled": ("clients sampled", lambda row: row.cohort),
+    "byzantine": ("those among them that attacked in this round", lambda row: row.byzantine),
+    "byzantine_weight": (
+        "share of the rule's weight that went to attacking clients, from 0 to 1",
+        lambda row: row.weight,
+    ),
 }
-"""Of the columns of metrics.csv, in their order."""
-COLUMNS = tuple(MEANINGS)
+"""Columns of metrics.csv before those of the scores: what each means, and its cell in a row."""
+AFTER: dict[str, tuple[str, Cell]] = {
+    "train_loss": (
+        "mean of the trained clients' losses over their local steps, weighted by their examples",
+        lambda row: row.train_loss,
+    ),
+    "norm": ("Euclidean norm of the aggregate", lambda row: row.norm),
+    "distance": (
+        "from the aggregate to the mean of the honest rows; nan where there is none of either",
+        lambda row: row.distance,
+    ),
+    "dropped": ("sampled clients that never answered", lambda row: row.missing[0]),
+    "late": ("clients whose update missed the round", lambda row: row.missing[1]),
+    "nonfinite": ("clients whose row was not finite and was set aside", lambda row: row.missing[2]),
+    "skipped": (
+        "why the rule could not be applied and the parameters stayed; empty where it was applied",
+        lambda row: row.skipped,
+    ),
+    "digest": (
+        "names the parameters after the round: equal digests, equal parameters to the bit",
+        lambda row: row.digest,
+    ),
+    "seconds": (
+        "wall clock of the round; the only column that differs between two runs of a scenario",
+        lambda row: round(row.seconds, 6),
+    ),
+}
+"""Those after the scores. A score has a column under its own name, empty where the round was not scored."""
+
+
+def column_names(scores: Iterable[str]) -> tuple[str, ...]:
+    """The heading of a table of rounds with these scores."""
+    return (*BEFORE, *scores, *AFTER)
 
 
 def consume(events: Iterable[Event], *sinks: Sink) -> Event | None:
@@ -46,40 +69,29 @@ def consume(events: Iterable[Event], *sinks: Sink) -> Event | None:
     return event
 
 
-class Rows:
-    """A round's events made into one row of numbers when the round ends."""
+class Table:
+    """The heading of a table when the run starts, and a line of numbers when a round ends."""
 
     def __init__(self) -> None:
-        self._started: RoundStarted | None = None
-        self._verdict: Aggregated | None = None
+        self._rows = Rows()
+        self._scores: tuple[str, ...] = ()
 
     def __call__(self, event: Event) -> tuple[Any, ...] | None:
-        """The finished row, in the order of COLUMNS, or None while a round is under way."""
-        if isinstance(event, RoundStarted):
-            self._started = event
-        elif isinstance(event, Aggregated):
-            self._verdict = event
-        elif isinstance(event, RoundEnded) and self._started and self._verdict:
-            return _row(self._started, self._verdict, event)
-        return None
+        """What this event adds to the table; None where it adds nothing."""
+        row = self._rows(event)
+        if isinstance(event, RunStarted):
+            self._scores = event.scores
+            return column_names(event.scores)
+        return self._cells(row) if row else None
+
+    def _cells(self, row: Row) -> tuple[Any, ...]:
+        before, after = ([cell(row) for _, cell in part.values()] for part in (BEFORE, AFTER))
+        return (*before, *map(row.scores.get, self._scores), *after)
 
 
-def _row(started: RoundStarted, verdict: Aggregated, ended: RoundEnded) -> tuple[Any, ...]:
-    return (
-        ended.round, ended.time, len(started.cohort), len(started.byzantine), verdict.byzantine_weight,
-        ended.accuracy, ended.loss, ended.validation_accuracy, ended.validation_loss, ended.train_loss, verdict.norm,
-        verdict.distance, len(verdict.dropped), len(verdict.late), len(verdict.nonfinite), verdict.skipped,
-        ended.digest, round(ended.seconds, 6),
-    )  # fmt: skip
-
-
-def table_rows(events: Iterable[Event]) -> Iterator[dict[str, Any]]:
-    """The rows of metrics.csv as dictionaries, with None where a round was not scored."""
-    rows = Rows()
-    for event in events:
-        row = rows(event)
-        if row is not None:
-            yield dict(zip(COLUMNS, row, strict=True))
+def table_of(events: Iterable[Event]) -> Iterator[tuple[Any, ...]]:
+    """The heading and the rows of metrics.csv, with None where a round was not scored."""
+    return (line for line in map(Table(), events) if line is not None)
 
 
 def csv_line(row: Iterable[Any]) -> str:
@@ -97,23 +109,21 @@ class Metrics:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._rows = Rows()
+        self._lines = Table()
         with storing(folder):
             self._events: IO[str] = TextIOWrapper(append_to(folder / "events.jsonl"), "utf-8", newline="")
             self._table: IO[str] = TextIOWrapper(append_to(folder / "metrics.csv"), "utf-8", newline="")
-            if self._table.tell() == 0:
-                self._table.write(csv_line(COLUMNS))
 
     def __call__(self, event: Event) -> None:
         """Write the event; a run that goes on has said before that it started."""
-        row = self._rows(event)
+        line = self._lines(event)
         if isinstance(event, RunStarted) and self._events.tell() > 0:
             return
         with storing(self._folder):
             self._events.write(event_line(event) + "\n")
-            if row is not None:
-                self._table.write(csv_line(row))
-            if row is not None or not isinstance(event, RoundStarted | Aggregated):
+            if line is not None:
+                self._table.write(csv_line(line))
+            if line is not None or not isinstance(event, RoundStarted | Aggregated):
                 self._flush()
 
     def sync(self) -> None:

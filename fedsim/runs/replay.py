@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fedsim.array_types import Progress
 from fedsim.atomic_files import kind_of
 from fedsim.errors import ResultsConflict
-from fedsim.events import Event, RoundEnded, bits
+from fedsim.events import Event, RoundEnded, Scores, bits
 from fedsim.runs.checkpoints import ARRAYS, REST, checkpoint_files, checkpoints, load_checkpoint
 from fedsim.runs.consistency import ABSENT, Difference, same_bytes
 from fedsim.runs.event_json import event_line, event_of, lines_of
@@ -129,7 +129,15 @@ def _difference(line: bytes, now: Event) -> Difference | None:
     changed = [name for (name, old), (_, new) in zip(bits(before), bits(now), strict=True) if old != new]
     if not changed:
         return None
-    return Difference(round, phase, changed[0], getattr(before, changed[0]), getattr(now, changed[0]))
+    return Difference(round, phase, *_apart(changed[0], getattr(before, changed[0]), getattr(now, changed[0])))
+
+
+def _apart(field: str, recorded: object, now: object) -> tuple[str, object, object]:
+    """The field with both of its values; of scores by the same names only the first that differs."""
+    if isinstance(recorded, Scores) and isinstance(now, Scores) and tuple(recorded) == tuple(now):
+        name = next(name for name in now if repr(recorded[name]) != repr(now[name]))
+        return f"{field}.{name}", recorded[name], now[name]
+    return field, recorded, now
 
 
 def _is_start(line: bytes, now: Event) -> bool:

@@ -116,7 +116,8 @@ def _part(name: str, hint: Any, values: dict[str, Any], path: Path, problems: li
         return {}
     items = values.pop(name)
     if not isinstance(items, tuple):
-        problems.append(Problem((*path, name), f"must be a list of tables, got {shown(items)}", items))
+        what = "tables" if dataclasses.is_dataclass(inner) else "names or tables"
+        problems.append(Problem((*path, name), f"must be a list of {what}, got {shown(items)}", items))
         return {}
     built = [build(item, (*path, name, place), problems) for place, item in enumerate(items)]
     return {name: tuple(takewhile(lambda item: item is not None, built))}  # those after it would lose their place

@@ -16,6 +16,7 @@ from fedsim.array_types import Array
 from fedsim.checked_calls import refusal
 from fedsim.errors import Problem
 from fedsim.latencies.contract import latencies
+from fedsim.metrics.contract import metrics
 from fedsim.preaggregators.contract import Mixed, preaggregators
 from fedsim.randomness import Stream
 from fedsim.registry import BYZANTINE, Registry
@@ -60,6 +61,8 @@ def dry_run(scenario: Scenario, wrong: Sequence[Path] = ()) -> list[Problem]:
             found += _server(scenario)
         if sound(("clients", "latency")):
             found += _latency(scenario)
+        if sound(("evaluation", "metrics")):
+            found += _metrics(scenario)
     return found
 
 
@@ -166,6 +169,17 @@ def _unfit(path: tuple[str | int, ...], choice: Choice, message: str, attempt: A
             attempt(Choice(choice.name, {**choice.settings, "f": smaller}))
             return Problem((*path, "f"), f"{message}; here f is at most {smaller}", f)
     return Problem((*path, "f"), f"{message}; no f will do with so few rows", f)
+
+
+def _metrics(scenario: Scenario) -> list[Problem]:
+    """Each metric on a few examples."""
+    found, around = [], Sample(np.zeros((1, 1), np.float32), Stream.root(0))
+    for place, choice in enumerate(scenario.evaluation.metrics):
+        entry = metrics[choice.name]
+        message = refused(entry, samples(metrics.supplies, entry.supplied, around), choice)
+        if message:
+            found.append(Problem(("evaluation", "metrics", place), message, choice.name))
+    return found
 
 
 def _latency(scenario: Scenario) -> list[Problem]:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from fedsim.registry import Entry
 from fedsim.scenario.adversary_checks import HOLDING
 from fedsim.scenario.build import CHAIN, DEFAULTS, NAMELESS, families
-from fedsim.scenario.sections import Attack, Clients, In, Scenario, Server, Training
+from fedsim.scenario.sections import Attack, Clients, Evaluation, In, Scenario, Server, Training
 from fedsim.scenario.validation import settings_adapter
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -32,7 +32,7 @@ def scenario_schema() -> Node:
     sections = {name: _plain(node) for name, node in raw.pop("$defs").items()}
     scenario = _plain(raw)
     _point_at_families(Scenario, scenario)
-    for cls in (Clients, Training, Server):
+    for cls in (Clients, Training, Server, Evaluation):
         _point_at_families(cls, sections[cls.__name__])
     sections["Attack"] = _attack(sections["Attack"])
     chosen = {family: _family(list(families()[family])) for family in families() if family != "attacks"}
@@ -83,8 +83,7 @@ def _point_at_families(section: type, node: Node) -> None:
         kept = {key: field[key] for key in ("description",) if key in field}
         choice = {"$ref": f"#/$defs/{family}"}
         node["properties"][name] = kept | ({"type": "array", "items": choice} if listed else choice)
-        if not listed:
-            node["properties"][name]["default"] = DEFAULTS[family]
+        node["properties"][name]["default"] = [] if listed else DEFAULTS[family]
 
 
 def _choices(section: type) -> dict[str, tuple[str, bool]]:

@@ -120,6 +120,8 @@ class Evaluation:
     """Examples held out of training for choosing a round honestly; 0 means no selected accuracy."""
     limit: Annotated[int, Ge(1)] | None = None
     """Most test examples to use, an even spread over the test set; when not given all of them."""
+    metrics: tuple[Annotated[Choice, In("metrics")], ...] = ()
+    """What is scored besides accuracy and loss, by name or as tables with settings."""
 
 
 @section

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from math import prod
 from typing import TypeVar
 
@@ -19,9 +19,10 @@ from fedsim.scenario.chains import poisoning
 from fedsim.schedules.contract import factor_of
 from fedsim.simulation.adversaries import Held
 from fedsim.simulation.federation import Federation
+from fedsim.simulation.scoring import asks
 from fedsim.training.batch import BatchResult, ClientBatch, train_batch
 from fedsim.training.client import ClientJob, Poison, Site, Stretch
-from fedsim.training.evaluation import Exam, Questions, Score, answer, evaluate, total
+from fedsim.training.evaluation import Exam, Predicted, Questions, answer, evaluate, joined
 from fedsim.training.minibatches import Turn
 from fedsim.training.recently_used import Recent
 
@@ -50,8 +51,8 @@ class Dispatcher:
             ]
             for each in federation.scenario.attacks
         ]
-        self._test = self._exam(arena, federation.test)
-        self._validation = self._exam(arena, _chosen(federation.train, federation.validation))
+        validation = [_chosen(federation.train, federation.validation)] if len(federation.validation) else []
+        self._exams = [self._exam(arena, examples) for examples in (federation.test, *validation)]
         self._root = arena.of(federation.train.inputs[federation.root])
         asked_of = federation.kind.answers(len(federation.root))
         answers, self._answers = arena.empty((capacity, prod(asked_of[:-1]), asked_of[-1]))
@@ -105,13 +106,11 @@ class Dispatcher:
         room = len(self._asked)
         return np.concatenate([self._answered(matrix[begin : begin + room]) for begin in range(0, len(matrix), room)])
 
-    def score(self) -> tuple[Score, Score | None]:
-        """The global model on the test and on the validation examples."""
-        exams = [self._test, *([self._validation] if len(self._federation.validation) else [])]
-        pieces = [exam.pieces() for exam in exams]
-        scores = list(self._pool.map(evaluate, [piece for exam in pieces for piece in exam]))
-        split = len(pieces[0])
-        return total(scores[:split]), total(scores[split:]) if scores[split:] else None
+    def predict(self) -> list[Predicted]:
+        """What the global model makes of the test examples and, where there are any, of the validation examples."""
+        pieces = [exam.pieces() for exam in self._exams]
+        found = iter(list(self._pool.map(evaluate, [piece for exam in pieces for piece in exam])))
+        return [joined(islice(found, len(exam))) for exam in pieces]
 
     def _answered(self, matrix: Array) -> Array:
         n = len(matrix)
@@ -122,7 +121,7 @@ class Dispatcher:
 
     def _exam(self, arena: Arena, examples: Examples) -> Exam:
         inputs, targets = arena.of(examples.inputs), arena.of(examples.targets)
-        return Exam(self._federation.kind, self._site.parameters, inputs, targets)
+        return Exam(self._federation.kind, self._site.parameters, inputs, targets, asks(self._federation, "logits"))
 
     def _poisoned(self, round: int, client: int, held: Held | None) -> tuple[Poison, ...]:
         """The data attacks of the adversary that holds this client in this round."""

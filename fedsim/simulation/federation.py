@@ -15,6 +15,7 @@ from fedsim.blame import told
 from fedsim.checked_calls import refusal
 from fedsim.datasets.contract import Dataset, Examples, check_dataset, datasets
 from fedsim.errors import FedsimError, Problem, ScenarioError, WrongSetting
+from fedsim.metrics.contract import metrics
 from fedsim.partitions.contract import Shares, check_shares, partitions
 from fedsim.randomness import Stream
 from fedsim.registry import Entry
@@ -61,6 +62,7 @@ def build_federation(scenario: Scenario, progress: Progress = silent) -> Federat
     stream = Stream.root(scenario.seed)
     data = _suited(scenario, _dataset(scenario, stream.at("data"), progress))
     root, validation, held = _carve(scenario, len(data.train), stream.at("held out"))
+    _check_owners(scenario, data)
     shares = _divide(scenario, data, held, stream.at("partition"))
     if scenario.clients.sampled > len(shares):
         message = f"cannot sample {scenario.clients.sampled} of {len(shares)} clients"
@@ -101,6 +103,17 @@ def _refused_by_attacks(scenario: Scenario, data: Dataset) -> list[Problem]:
     """What attacks on the data have against these, where not all was known of them before they were read."""
     found = {"kind": data.kind, "shape": data.spec.shape, "classes": data.classes}
     return [] if told_of_data(scenario) == found else wrong_on_data(scenario, found | {"dtype": data.spec.dtype})
+
+
+def _check_owners(scenario: Scenario, data: Dataset) -> None:
+    """A metric over owners needs examples whose owners are known."""
+    scored = {"test": data.test, **({"training": data.train} if scenario.evaluation.validation else {})}
+    unknown = [part for part, examples in scored.items() if examples.owners is None]
+    for place, choice in enumerate(scenario.evaluation.metrics):
+        if unknown and "owners" in metrics[choice.name].supplied:
+            whose = f"{scenario.data.name} does not know whose its {' and '.join(unknown)} examples are"
+            message = f"{choice.name} needs data that know it, such as glyphs and femnist: {whose}"
+            raise ScenarioError([Problem(("evaluation", "metrics", place), message, choice.name)], scenario.name)
 
 
 def _carve(scenario: Scenario, count: int, stream: Stream) -> tuple[Integers, Integers, Integers]:
@@ -145,7 +158,7 @@ def _limited(test: Examples, limit: int | None) -> Examples:
     if limit is None or limit >= len(test):
         return test
     chosen = np.linspace(0, len(test) - 1, limit).astype(np.int64)
-    return Examples(test.inputs[chosen], test.targets[chosen], None)
+    return Examples(test.inputs[chosen], test.targets[chosen], None if test.owners is None else test.owners[chosen])
 
 
 def _controlled(scenario: Scenario, population: int, stream: Stream) -> tuple[tuple[ClientSet, ...], ClientSet]:

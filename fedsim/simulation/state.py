@@ -7,6 +7,7 @@ import numpy as np
 
 from fedsim.array_types import Array
 from fedsim.errors import RunFailed
+from fedsim.events import Scores
 from fedsim.simulation.clock import Arrival
 
 Memory = Mapping[str, Array]
@@ -16,8 +17,7 @@ Memory = Mapping[str, Array]
 class Tally:
     """What the closing summary will say."""
 
-    final: float | None = None
-    final_loss: float | None = None
+    scores: Scores = field(default_factory=Scores)  # of the last evaluation
     best: float | None = None
     best_round: int | None = None
     selected: float | None = None
@@ -40,9 +40,10 @@ class Tally:
             self.aggregated += 1
             self.byzantine_weight += byzantine_weight
 
-    def score(self, round: int, accuracy: float, loss: float, validation: float | None) -> None:
+    def score(self, round: int, scores: Scores) -> None:
         """Take note of an evaluation; the first of equals counts."""
-        self.final, self.final_loss = accuracy, loss
+        self.scores = scores
+        accuracy, validation = scores["accuracy"], scores.get("validation_accuracy")
         if self.best is None or accuracy > self.best:
             self.best, self.best_round = accuracy, round
         if validation is not None and (self.best_validation is None or validation > self.best_validation):

@@ -5,12 +5,15 @@ Both are cut into fixed pieces that do not depend on the number of workers, and 
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
+from numpy.typing import NDArray
+from torch.nn.functional import log_softmax, nll_loss
 
+from fedsim.array_types import Array
 from fedsim.execution.shared_memory import Shared
 from fedsim.training.inference import outputs
 from fedsim.training.torch_models import ModelKind, flat_model
@@ -21,22 +24,17 @@ MOST_NUMBERS = 2**21
 """Outputs in one job: where every place is asked, an example has many."""
 
 
-class Score(NamedTuple):
-    """Sums over some examples, or over all their places where each is asked."""
+NO_CLASS = -1
+"""The prediction of a model with an output that is not a number: it is right in nothing."""
 
-    examples: int  # answers that were asked for
-    correct: int
-    loss: float  # summed cross-entropy
 
-    @property
-    def accuracy(self) -> float:
-        """Share of the examples classified rightly."""
-        return self.correct / self.examples
+class Predicted(NamedTuple):
+    """What a model makes of some examples, or of all their places where each is asked."""
 
-    @property
-    def mean_loss(self) -> float:
-        """Mean cross-entropy of an example."""
-        return self.loss / self.examples
+    predictions: NDArray[np.int32]  # (k,) classes, or NO_CLASS
+    losses: Array  # (k,) float64 cross-entropy of each
+    loss_sum: float  # of these losses, in fixed pieces and in order
+    logits: Array | None = None  # (k, classes), where they are asked for
 
 
 @dataclass(frozen=True)
@@ -47,6 +45,7 @@ class Exam:
     parameters: Shared  # (d,)
     inputs: Shared
     targets: Shared
+    logits: bool = False  # whether the outputs themselves are asked for
     begin: int = 0
     end: int = 0
 
@@ -54,27 +53,27 @@ class Exam:
         """The exam as jobs."""
         whole, answers = self.targets.shape[0], math.prod(self.kind.answers(1))
         piece = max(1, min(PIECE, MOST_NUMBERS // answers))
-        return [
-            Exam(self.kind, self.parameters, self.inputs, self.targets, begin, min(begin + piece, whole))
-            for begin in range(0, whole, piece)
-        ]
+        return [replace(self, begin=begin, end=min(begin + piece, whole)) for begin in range(0, whole, piece)]
 
 
-def evaluate(exam: Exam) -> Score:
-    """The score of one piece."""
+def evaluate(exam: Exam) -> Predicted:
+    """What the model makes of one piece."""
     part = slice(exam.begin, exam.end)
     run = outputs(exam.kind, torch.from_numpy(exam.parameters.open()))
     logits = run(exam.inputs.open()[part])
     logits, targets = exam.kind.task.flat(logits, torch.tensor(exam.targets.open()[part]))
-    right = (logits.argmax(dim=1) == targets) & ~logits.isnan().any(dim=1)  # a broken model is right in nothing
-    loss = cross_entropy(logits.double(), targets, reduction="sum").item()
-    return Score(len(targets), int(right.sum()), loss)
+    predictions = logits.argmax(dim=1).masked_fill_(logits.isnan().any(dim=1), NO_CLASS)
+    likelihoods = log_softmax(logits.double(), dim=1)
+    losses, loss_sum = (nll_loss(likelihoods, targets, reduction=reduction) for reduction in ("none", "sum"))
+    asked = logits.numpy() if exam.logits else None
+    return Predicted(predictions.to(torch.int32).numpy(), losses.numpy(), loss_sum.item(), asked)
 
 
-def total(scores: Iterable[Score]) -> Score:
-    """The sum of pieces, in their order."""
-    examples, correct, loss = zip(*scores, strict=True)
-    return Score(sum(examples), sum(correct), sum(loss))
+def joined(pieces: Iterable[Predicted]) -> Predicted:
+    """The whole of pieces, in their order."""
+    predictions, losses, sums, logits = zip(*pieces, strict=True)
+    asked = None if logits[0] is None else np.concatenate(logits)
+    return Predicted(np.concatenate(predictions), np.concatenate(losses), sum(sums), asked)
 
 
 @dataclass(frozen=True)

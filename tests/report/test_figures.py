@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from fedsim.report.figures import draw_comparison, draw_run
-from tests.cli.recorded_run import STARTED, history, tale, told
+from tests.cli.recorded_run import STARTED, history, started, tale, told
 
 
 @pytest.fixture
@@ -37,6 +37,25 @@ def test_a_run_is_drawn(tmp_path, figures):
     assert loss.get_yscale() == "log"
     assert {"best 0.750", "selected 0.400"} <= set(labels(figure))
     assert lower.get_xlabel() == "round"
+
+
+def test_chosen_shares_are_drawn_beside_the_accuracy_and_named(tmp_path, figures):
+    chosen = {"balanced_accuracy": 0.25, "worst_class_accuracy": math.nan}
+    events = [started(*chosen), *told(1, more=chosen), *told(2, more=chosen), *told(3, accuracy=None)]
+    draw_run(tmp_path / "a.png", history(events).rows, "")
+    upper, *_ = figures[0].axes
+    assert [line.get_label() for line in upper.lines] == ["accuracy", "balanced accuracy", "worst class"]
+    assert list(upper.lines[1].get_ydata()) == [0.25, 0.25]
+    assert [text.get_text() for text in upper.get_legend().get_texts()] == [
+        "accuracy",
+        "balanced accuracy",
+        "worst class",
+    ]
+
+
+def test_a_run_of_accuracy_and_loss_needs_no_legend(tmp_path, figures):
+    draw_run(tmp_path / "a.png", history().rows, "")
+    assert figures[0].axes[0].get_legend() is None
 
 
 def test_best_and_selected_in_one_round_are_marked_once(tmp_path, figures):

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fedsim.errors import ResultsConflict
+from fedsim.events import Scores
 from fedsim.runs.checkpoints import checkpoint_round, checkpoints, load_checkpoint, prune_checkpoints, save_checkpoint
 from fedsim.simulation.clock import Arrival
 from fedsim.simulation.state import InFlight, State, Tally
@@ -27,7 +28,7 @@ def state_of(round=7):
         },
         {5: row[4], 10**9: row[5]},
         (InFlight(Arrival(1e-9 + round, 3, 2), row[1], 40, True), InFlight(Arrival(9.0, 3, 7), row[2], 1, False)),
-        Tally(0.1, float("inf"), 0.3, 2, None, None, None, 0.125, 3, 4),
+        Tally(Scores({"loss": float("inf"), "accuracy": 0.1}), 0.3, 2, None, None, None, 0.125, 3, 4),
     )  # fmt: skip
 
 
@@ -54,6 +55,7 @@ def test_there_and_back(tmp_path):
         assert (now.arrival, now.count, now.byzantine) == (before.arrival, before.count, before.byzantine)
         same_array(now.row, before.row)
     assert (again.round, again.time, again.tally) == (7, 0.1 + 0.2, state.tally)
+    assert list(again.tally.scores) == ["loss", "accuracy"]  # in their order
 
 
 @pytest.mark.parametrize("memory", [{}, {"aggregator": {}}])
@@ -107,8 +109,8 @@ def test_a_checkpoint_under_another_rounds_name_is_refused(saved, tmp_path):
 def test_another_format_is_refused(saved, tmp_path, monkeypatch):
     from fedsim.runs import checkpoints as module
 
-    monkeypatch.setattr(module, "FORMAT", 4)
-    with pytest.raises(ResultsConflict, match="format 3, not 4"):
+    monkeypatch.setattr(module, "FORMAT", module.FORMAT + 1)
+    with pytest.raises(ResultsConflict, match=rf"format {module.FORMAT - 1}, not {module.FORMAT}"):
         load_checkpoint(saved)
 
 

@@ -1,5 +1,6 @@
 """Every event is a line and every line is the event again; a line that is none is refused in words."""
 
+import copy
 import dataclasses
 import json
 from types import UnionType
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedsim.events import BatchTrained, Event
+from fedsim.events import BatchTrained, Event, RoundEnded, Scores
 from fedsim.runs.event_json import event_line, event_record, read_event, recorded, round_digests
 from tests.small_runs import DIGITS, played, scenario
 
@@ -21,7 +22,8 @@ def values(hint):
         return st.lists(values(get_args(hint)[0]), max_size=4).map(tuple)
     if get_origin(hint) is UnionType:
         return st.none() | values(get_args(hint)[0])
-    return {float: st.floats(), int: st.integers(-(2**63), 2**63), str: words}[hint]
+    scores = st.dictionaries(words, st.floats(), max_size=4).map(Scores)
+    return {Scores: scores, float: st.floats(), int: st.integers(-(2**63), 2**63), str: words}[hint]
 
 
 def an_event(kind):
@@ -103,3 +105,50 @@ def test_events_are_equal_to_the_last_bit_and_whatever_the_clock_says():
     assert hash(one) == hash(BatchTrained(1.0, 2, (3,), (other,), (4,), 9.0))
     assert one != BatchTrained(1.0, 2, (3,), (0.0,), (4,), 0.5)
     assert BatchTrained(0.0, 2, (), (), (), 0.5) != BatchTrained(-0.0, 2, (), (), (), 0.5)
+
+
+def round_ended(scores):
+    return RoundEnded(1.0, 1, Scores(scores), None, "00", 0.0, 0.0, 0.0, 0.0)
+
+
+def test_scores_are_an_object_of_numbers_in_their_order():
+    line = event_line(round_ended({"loss": float("nan"), "accuracy": 0.5}))
+    assert '"scores":{"loss":"nan","accuracy":0.5}' in line
+    assert list(read_event(line).scores) == ["loss", "accuracy"]
+
+
+@pytest.mark.parametrize(
+    "scores", ["[]", "null", '{"a":1}', '{"a":null}', '{"a":"x"}', '{"a":0.5,"a":0.5}', '{"a":true}']
+)
+def test_scores_that_are_none_are_refused(scores):
+    line = event_line(round_ended({"a": 0.5}))
+    with pytest.raises(ValueError, match="not an event"):
+        read_event(line.replace('{"a":0.5}', scores))
+
+
+def test_scores_are_equal_to_the_last_bit_and_cannot_be_changed():
+    nan = float("nan")
+    assert round_ended({"a": nan}) == round_ended({"a": nan})
+    assert round_ended({"a": 0.0}) != round_ended({"a": -0.0})
+    assert round_ended({"a": 1.0, "b": 2.0}) != round_ended({"b": 2.0, "a": 1.0})
+    assert len({round_ended({"a": 0.5}), round_ended({"a": 0.5})}) == 1
+    assert Scores({"a": 0.5}) == {"a": 0.5}
+    with pytest.raises(TypeError):
+        Scores({"a": 0.5})["a"] = 1.0
+    numbers = {"a": 0.5}
+    scores = Scores(numbers)
+    numbers["a"] = 1.0
+    assert scores["a"] == 0.5
+    assert copy.deepcopy(round_ended(numbers)) == round_ended(numbers)
+
+
+@pytest.mark.parametrize(
+    "names", [["accuracy"], ["accuracy", "loss", "more"], ["loss", "accuracy"], ["accuracy", "accuracy"]]
+)
+def test_a_round_has_the_scores_that_the_run_has_told_of(tmp_path, names):
+    events = played(scenario(DIGITS, "evaluation.validation=0"))
+    lines = [json.loads(event_line(event)) for event in events]
+    lines[0]["scores"] = names
+    (tmp_path / "events.jsonl").write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
+    read = [event for _, event in recorded(tmp_path / "events.jsonl")]
+    assert not any(isinstance(event, RoundEnded) for event in read)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fedsim.events import RoundEnded
+from fedsim.events import RoundEnded, Scores
 from fedsim.runs.history import History
 from tests.cli.recorded_run import STARTED, history, told
 
@@ -44,4 +44,4 @@ def test_only_scored_rounds_count_for_the_sparkline():
 
 def test_an_end_without_a_verdict_is_an_error():
     with pytest.raises(ValueError, match="round 1 ended before it was aggregated"):
-        History()(RoundEnded(1.0, 1, None, None, None, None, None, "", 0.0, 0.0, 0.0, 0.0))
+        History()(RoundEnded(1.0, 1, Scores(), None, "", 0.0, 0.0, 0.0, 0.0))

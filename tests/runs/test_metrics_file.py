@@ -7,12 +7,14 @@ import signal
 import pytest
 
 from fedsim.errors import StorageFailed
-from fedsim.events import Aggregated, RoundEnded
+from fedsim.events import Aggregated, RoundEnded, RunStarted
+from fedsim.metrics.contract import RESERVED
 from fedsim.runs.event_json import event_line
-from fedsim.runs.metrics_file import COLUMNS, Metrics, Rows, consume, csv_line, table_rows
+from fedsim.runs.metrics_file import AFTER, BEFORE, Metrics, Table, column_names, consume, csv_line, table_of
 from fedsim.runs.reading import read_events
 from tests.small_runs import DIGITS, ends, held, played, same, scenario, verdicts
 
+SCORES = ("accuracy", "loss", "validation_accuracy", "validation_loss")
 EVENTS = played(scenario(DIGITS, "evaluation.every=2", "clients.dropout=0.3", rest=held(1, name="nan")))
 
 
@@ -32,7 +34,7 @@ def test_files_are_the_events_and_a_row_a_round(tmp_path):
     assert same(read_events(tmp_path)) == same(EVENTS)
     with (tmp_path / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == column_names(SCORES)
     for row, end, verdict in zip(rows, ends(EVENTS), verdicts(EVENTS), strict=True):
         assert row["accuracy"] == ("" if end.accuracy is None else repr(end.accuracy))
         assert (int(row["round"]), row["digest"], float(row["norm"])) == (end.round, end.digest, verdict.norm)
@@ -54,21 +56,31 @@ def test_a_run_that_goes_on_has_one_beginning_and_one_header(tmp_path):
         with Metrics(tmp_path) as metrics:
             metrics(EVENTS[0])
     assert same(read_events(tmp_path)) == same(EVENTS[:1])
-    assert (tmp_path / "metrics.csv").read_text() == csv_line(COLUMNS)
+    assert (tmp_path / "metrics.csv").read_text() == csv_line(column_names(SCORES))
 
 
-def test_rows_as_dictionaries():
-    rows = list(table_rows(EVENTS))
+def test_a_heading_and_a_row_a_round():
+    heading, *lines = table_of(EVENTS)
+    assert heading == column_names(EVENTS[0].scores)
+    rows = [dict(zip(heading, line, strict=True)) for line in lines]
     assert [row["round"] for row in rows] == [1, 2, 3]
     assert [row["accuracy"] is None for row in rows] == [True, False, False]
     assert [row["sampled"] for row in rows] == [6, 6, 6]
 
 
-def test_a_row_waits_for_its_round():
-    rows = Rows()
-    first = [rows(event) is not None for event in EVENTS]
-    assert first == [isinstance(event, RoundEnded) for event in EVENTS]
-    assert Rows()(ends(EVENTS)[0]) is None
+def test_a_line_waits_for_its_round():
+    table = Table()
+    first = [table(event) is not None for event in EVENTS]
+    assert first == [isinstance(event, RunStarted | RoundEnded) for event in EVENTS]
+
+
+def test_a_score_has_a_column_of_its_own_and_no_metric_the_name_of_another():
+    events = played(scenario(DIGITS, 'evaluation.metrics=["worst_class_accuracy"]', "evaluation.validation=0"))
+    heading, *rows = table_of(events)
+    assert heading == (*BEFORE, "accuracy", "loss", "worst_class_accuracy", *AFTER)
+    places = [heading.index(name) for name in ends(events)[0].scores]
+    assert [tuple(row[place] for place in places) for row in rows] == [tuple(e.scores.values()) for e in ends(events)]
+    assert (*BEFORE, *AFTER) == RESERVED
 
 
 @pytest.mark.parametrize("text", ["plain", 'with "quotes", commas', "two\nlines", "ünïcode ≥"])

@@ -78,8 +78,10 @@ CHANGES = [
     ("UpdatesForged", 1, "attack", lambda _: "alie"),
     ("Aggregated", 5, "weights", lambda weights: [0.0, *weights[1:]]),
     ("Aggregated", 3, "norm", lambda _: "nan"),
-    ("RoundEnded", 6, "accuracy", add(0.01)),
-    ("RoundEnded", 2, "validation_loss", lambda _: None),
+    ("RoundEnded", 6, "scores", lambda scores: scores | {"accuracy": scores["accuracy"] + 0.01}),
+    ("RoundEnded", 1, "scores", lambda scores: scores | {"validation_loss": "nan"}),
+    ("RoundEnded", 2, "scores", lambda _: {}),
+    ("RunEnded", 0, "scores", lambda scores: scores | {"loss": scores["loss"] + 0.01}),
     ("RunEnded", 0, "final", add(0.01)),
     ("RunEnded", 0, "skipped", add(1)),
 ]
@@ -89,7 +91,7 @@ CHANGES = [
 def test_a_changed_value_is_named(copy, kind, round, field, make):
     change(copy, kind, round, field, make)
     difference = verify(copy).difference
-    assert (difference.round, difference.phase, difference.field) == (round, PHASES[kind], field)
+    assert (difference.round, difference.phase, difference.field.partition(".")[0]) == (round, PHASES[kind], field)
     assert difference.recorded != difference.now
 
 
@@ -178,7 +180,7 @@ def test_a_word_under_wall_does_not_hide_an_events_own(copy):
     lines = path.read_text().splitlines(keepends=True)
     place = next(i for i, line in enumerate(lines) if '"RoundEnded"' in line and '"round":4' in line)
     event = json.loads(lines[place])
-    event["wall"] = event["wall"] | {"accuracy": event["accuracy"]}
+    event["wall"] = event["wall"] | {"scores": event["scores"]}
     event["accuracy"] = 0.99
     lines[place] = json.dumps(event, separators=(",", ":")) + "\n"
     path.write_text("".join(lines))

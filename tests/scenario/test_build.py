@@ -76,6 +76,7 @@ def test_problems_in_every_part_are_found_at_once():
     [
         ({"clients": []}, "clients", "must be a table of settings, got ()"),
         ({"attacks": {}}, "attacks", "must be a list of tables, got {}"),
+        ({"evaluation": {"metrics": "loss"}}, "evaluation.metrics", "must be a list of names or tables, got 'loss'"),
         ({"attacks": [3]}, "attacks[0]", "must be a table of settings, got 3"),
         (
             {"preaggregators": [3]},
@@ -127,6 +128,7 @@ def test_every_algorithm_composes_and_decomposes(family, data):
         "schedules": {"server": {"schedule": table}},
         "optimizers": {"training": {"optimizer": table}},
         "latencies": {"clients": {"latency": table}},
+        "metrics": {"evaluation": {"metrics": [table]}},
     }[family]
     scenario, problems = compose(place)
     assert problems == []

@@ -48,6 +48,9 @@ def test_shipped_scenarios_are_valid(path):
         "attacks = [{ count = 1 }]",
         "attacks = { name = 'noise', count = 1 }",
         "execution = { workers = 'many' }",
+        "evaluation = { metrics = 'balanced_accuracy' }",
+        "evaluation = { metrics = ['balance'] }",
+        "evaluation = { metrics = [{ name = 'accuracy_of_worst_owners', share = 0.0 }] }",
         "preaggregators = [{ name = 'krum', f = 1 }]",
     ],
 )

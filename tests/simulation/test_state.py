@@ -1,20 +1,21 @@
 import numpy as np
 
+from fedsim.events import Scores
 from fedsim.simulation.state import State, Tally, lasting
 
 
 def test_scores_of_a_run_are_kept_apart():
     tally = Tally()
     for round, (test, loss, validation) in enumerate([(0.5, 2.0, 0.7), (0.8, 1.0, 0.6), (0.8, 0.9, 0.7)], 1):
-        tally.score(round, test, loss, validation)
-    assert (tally.final, tally.final_loss) == (0.8, 0.9)
+        tally.score(round, Scores({"accuracy": test, "loss": loss, "validation_accuracy": validation}))
+    assert tally.scores == {"accuracy": 0.8, "loss": 0.9, "validation_accuracy": 0.7}
     assert (tally.best, tally.best_round) == (0.8, 2)
     assert (tally.selected, tally.selected_round) == (0.5, 1)  # the first of equals on validation
 
 
 def test_without_validation_nothing_is_selected():
     tally = Tally()
-    tally.score(1, 0.5, 2.0, None)
+    tally.score(1, Scores({"accuracy": 0.5, "loss": 2.0}))
     assert (tally.best, tally.selected, tally.selected_round) == (0.5, None, None)
 
 

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
+from torch.nn.functional import cross_entropy
 
 from fedsim.attacks.contract import attack, attacks
 from fedsim.execution.arithmetic import repeatable
@@ -12,7 +14,7 @@ from fedsim.execution.shared_memory import Arena
 from fedsim.models.contract import model, models
 from fedsim.runs.event_json import event_line, read_event
 from fedsim.simulation.server import DIVERGED
-from fedsim.training.evaluation import PIECE, Exam, Questions, Score, answer, evaluate, total
+from fedsim.training.evaluation import NO_CLASS, PIECE, Exam, Questions, answer, evaluate, joined
 from tests.small_runs import DIGITS, EVERYONE, ends, held, played, registered, same, scenario, verdicts
 from tests.training_sites import kind_of
 
@@ -49,20 +51,37 @@ def test_pieces_add_up_to_the_whole(arena, count):
     assert [(piece.begin, piece.end) for piece in pieces] == [
         (begin, min(begin + PIECE, count)) for begin in range(0, count, PIECE)
     ]
-    score = total(evaluate(piece) for piece in pieces)
+    found = joined(evaluate(piece) for piece in pieces)
     losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(count), labels]
-    assert score.examples == count
-    assert score.correct == (logits.argmax(axis=1) == labels).sum()
-    assert score.accuracy == score.correct / count
-    assert score.mean_loss == pytest.approx(losses.mean(), rel=1e-5)
+    assert found.predictions.dtype == np.int32
+    np.testing.assert_array_equal(found.predictions, logits.argmax(axis=1))
+    np.testing.assert_allclose(found.losses, losses, rtol=1e-4, atol=1e-5)
+    assert found.loss_sum == pytest.approx(losses.sum(), rel=1e-5)
+    assert found.logits is None
+
+
+@pytest.mark.parametrize("count", [3, PIECE + 1])
+def test_the_sum_of_the_losses_has_the_bits_of_torchs_own(arena, count):
+    """Added up in torch's order within a piece, and piece by piece: the same whoever works, and as it always was."""
+    exam, labels, _ = exam_of(arena, count)
+    found = joined(evaluate(piece) for piece in replace(exam, logits=True).pieces())
+    logits, targets = torch.from_numpy(found.logits).double(), torch.from_numpy(labels)
+    sums = [
+        cross_entropy(logits[begin : begin + PIECE], targets[begin : begin + PIECE], reduction="sum").item()
+        for begin in range(0, count, PIECE)
+    ]
+    assert found.loss_sum == sum(sums)
+    np.testing.assert_array_equal(found.losses, cross_entropy(logits, targets, reduction="none").numpy())
+    np.testing.assert_array_equal(found.predictions, found.logits.argmax(axis=1))
 
 
 def test_a_model_of_nan_is_right_in_nothing(arena):
     exam, *_ = exam_of(arena, 50)
     exam.parameters.open()[:] = np.nan
-    score = total(map(evaluate, exam.pieces()))
-    assert score.correct == 0
-    assert np.isnan(score.loss)
+    found = joined(map(evaluate, exam.pieces()))
+    assert set(found.predictions) == {NO_CLASS}
+    assert np.isnan(found.losses).all()
+    assert np.isnan(found.loss_sum)
 
 
 def test_evaluation_leaves_the_examples_alone(arena):
@@ -75,7 +94,7 @@ def test_evaluation_leaves_the_examples_alone(arena):
         def in_place(shape, classes):
             return nn.Sequential(nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(144, classes))
 
-        total(map(evaluate, replace(exam, kind=kind_of("in place"), inputs=shared).pieces()))
+        joined(map(evaluate, replace(exam, kind=kind_of("in place"), inputs=shared).pieces()))
     np.testing.assert_array_equal(shared.open(), floats)
 
 
@@ -90,10 +109,6 @@ def test_answers_are_the_logits_of_each_row(arena):
         vector = exam.parameters.open() + array[row]
         np.testing.assert_allclose(found[row], images @ vector[:720].reshape(5, 144).T + vector[720:], atol=1e-3)
     assert not found[1].any()
-
-
-def test_score_of_sums():
-    assert total([Score(2, 1, 0.5), Score(3, 3, 1.0)]) == (5, 4, 1.5)
 
 
 def test_scored_every_so_many_rounds_and_always_last():

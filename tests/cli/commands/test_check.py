@@ -112,6 +112,7 @@ class TestInit:
         squeezed = " ".join(starter().replace("\n# ", " ").split())
         for family in ("datasets", "partitions", "models", "aggregators", "optimizers", "latencies"):
             assert f"One of {', '.join(entry.name for entry in families()[family])}." in squeezed
+        assert f"Any of {', '.join(entry.name for entry in families()['metrics'])}." in squeezed
 
     def test_no_line_is_too_long(self):
         assert max(map(len, starter().splitlines())) <= 100

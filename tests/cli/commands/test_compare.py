@@ -1,19 +1,21 @@
 """`fedsim compare` on real, small runs, and what it says of differences."""
 
 import csv
+import dataclasses
 import json
+import math
 
 import numpy as np
 import pytest
 
 from cli.commands.compared_runs import ComparedRun, in_turns
-from cli.display.compare_table import heading, line_of, summary_lines
+from cli.display.compare_table import heading, line_of, score_tables, summary_lines
 from fedsim.events import RoundEnded
 from fedsim.runs.comparison import differences, interval, shared
 from fedsim.runs.reading import read_events
 from fedsim.scenario.build import settings_of
 from fedsim.scenario.load import parse_scenario
-from tests.cli.recorded_run import SMALL, ask, history, tale
+from tests.cli.recorded_run import SMALL, ask, history, scored, started, tale, told
 
 MEAN = SMALL.replace('"trimmed_mean"\nf = 2', '"fedavg"')
 
@@ -182,6 +184,44 @@ def test_the_closing_table():
         " other     0.750  +0.000 ± 0.085     0.750       inf  0.31     13.5",
         " half      not finished: 1 of 5 rounds",
     ]
+
+
+def test_chosen_scores_stand_in_tables_of_their_own():
+    plain = {"balanced_accuracy": 0.25, "accuracy_of_owners": 0.125}
+    other = {"balanced_accuracy": 0.5, "worst_class_accuracy": math.nan}
+    runs = [compared(name, ended(more)) for name, more in (("one", plain), ("other", other), ("none", {}))]
+    assert score_tables(runs, 80) == [
+        [
+            " scenario  balanced accuracy  mean of owners  worst class",
+            " one                   0.250           0.125            –",
+            " other                 0.500               –          nan",
+            " none                      –               –            –",
+        ]
+    ]
+    first, second = score_tables(runs, 50)
+    assert (first[0], second[0]) == (" scenario  balanced accuracy  mean of owners", " scenario  worst class")
+    assert score_tables([compared("one", list(tale()))], 80) == []
+
+
+def ended(more):
+    """A run of one round that scored these too."""
+    last = dataclasses.replace(list(tale())[-1], scores=scored(0.5, 1.5, more))
+    return [started(*more), *told(1, more=more), last]
+
+
+def test_the_kept_table_has_a_column_for_every_score(capsys, both):
+    text = (both / "mean.toml").read_text()
+    chosen = '[evaluation]\nmetrics = ["worst_class_accuracy"]'
+    (both / "more.toml").write_text(text.replace("[evaluation]", chosen))
+    answer = ask(capsys, "compare", "mean.toml", "more.toml")
+    assert '  evaluation.metrics[0].name  –  |  "worst_class_accuracy"' in answer.out
+    assert "\n scenario  worst class\n mean                –\n more            0." in answer.out
+    with (runs_in(both)["compare"] / "summary.csv").open() as file:
+        mean, more = csv.DictReader(file)
+    assert mean["worst_class_accuracy"] == ""
+    assert float(more["worst_class_accuracy"]) <= float(more["final"])
+    assert more["validation_accuracy"] == mean["validation_accuracy"] != ""
+    assert "accuracy" not in mean  # that is the final
 
 
 def test_rounds_are_taken_in_turns():

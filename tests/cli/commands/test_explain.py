@@ -60,6 +60,13 @@ def test_an_ambiguous_name_shows_all_that_bear_it():
     assert "model · key of a scenario" in shown
 
 
+def test_a_metric_says_how_it_is_read():
+    assert "Is read\n  a share, from 0 to 1; more is better\n" in text("balanced_accuracy")
+    assert "Is read\n  a magnitude, 0 or more; less is better\n" in text("metrics.loss")
+    assert '[evaluation]\n  metrics = ["balanced_accuracy"]' in text("balanced_accuracy")
+    assert "In a scenario" not in text("metrics.loss")  # it is always scored
+
+
 def test_a_family_narrows_it_down():
     assert "key of a scenario" not in text("attacks.model")
 

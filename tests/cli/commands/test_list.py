@@ -47,6 +47,15 @@ def test_the_overview_names_and_counts_everything():
     assert "krum_noise" in shown
 
 
+def test_metrics_say_how_they_are_read(capsys):
+    shown = ask(capsys, "list", "metrics").out
+    assert "share = 0.1 · a share, from 0 to 1; more is better · Li 2020" in " ".join(shown.split())
+    (loss,) = [each for each in json.loads(ask(capsys, "list", "metrics", "--json").out) if each["name"] == "loss"]
+    assert (loss["words"], loss["better"], loss["form"], loss["least"], loss["most"]) == (
+        "loss", "down", "magnitude", 0.0, None,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["aggregators", "rules", "rule", "attack", "attacks", "latency law"])
 def test_families_answer_to_their_nouns(name):
     assert family_named(name).family in FAMILIES

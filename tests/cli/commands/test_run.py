@@ -183,13 +183,13 @@ class TestVerify:
         lines = path.read_text().splitlines(keepends=True)
         place = next(i for i, line in enumerate(lines) if '"RoundEnded"' in line and '"round":4' in line)
         event = json.loads(lines[place])
-        event["accuracy"] = 0.123
+        event["scores"]["accuracy"] = 0.123
         lines[place] = json.dumps(event, separators=(",", ":")) + "\n"
         path.write_text("".join(lines))
         answer = ask(capsys, "verify", results(folder))
         assert answer.code == 1
         told = ": first in events.jsonl: round 4, scoring\n  events.jsonl: round 4, scoring\n"
-        told += "    accuracy on record  0.123\n    accuracy now        0."
+        told += "    scores.accuracy on record  0.123\n    scores.accuracy now        0."
         assert told in answer.out
 
     def test_a_spot_check_says_what_it_proves(self, capsys, folder):

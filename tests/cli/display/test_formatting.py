@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from cli.display.formatting import clock, kind, magnitude, plural, score, seconds, sparkline
+from cli.display.formatting import clock, kind, magnitude, plural, reading, score, seconds, sparkline
 from fedsim.scenario.toml_values import toml
 
 
@@ -29,6 +29,17 @@ def test_scores():
 )
 def test_seconds(value, text):
     assert seconds(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "text"),
+    [
+        (0.12345, "share", "0.123"), (12345.6, "magnitude", "1.2e+04"), (12345.0, "count", "12,345"),
+        (None, "share", "–"), (math.nan, "count", "nan"), (math.inf, "magnitude", "inf"),
+    ],
+)  # fmt: skip
+def test_a_score_is_written_as_its_metric_wants(value, form, text):
+    assert reading(value, form) == text
 
 
 def test_clock():

@@ -10,7 +10,7 @@ from cli.display.plain import JsonLines, PlainTable
 from cli.display.progress import Pace
 from fedsim.events import RunStarted
 from fedsim.runs.event_json import read_event
-from tests.cli.recorded_run import STARTED, history, tale, told
+from tests.cli.recorded_run import STARTED, history, started, tale, told
 
 AT_80 = """\
  round       time   Byzantine   weight on Byz.   accuracy       loss        s
@@ -71,6 +71,27 @@ def test_a_wide_screen_shows_more():
     assert heading.split("s   ")[-1].split("   ")[-1].strip() == "absent"
     assert "validation   training loss       norm   off honest mean" in heading
     assert "skipped: krum" in fourth
+
+
+CHOSEN = {"balanced_accuracy": 0.25, "accuracy_of_owners": 0.125, "worst_class_accuracy": float("nan")}
+
+
+def test_chosen_scores_stand_beside_the_loss_as_the_width_allows():
+    events = [started(*CHOSEN), *told(1, more=CHOSEN), *told(2, accuracy=None)]
+    assert screen(80, 24, events)[0].split("accuracy")[1].split() == ["loss", "s"]
+    heading, first, second, *_ = screen(120, 24, events)
+    assert heading.endswith("   accuracy       loss   balanced accuracy   mean of owners        s")
+    assert first.endswith("      0.500      1.500               0.250            0.125     0.25")
+    assert second.endswith("          –          –                   –                –     0.25")
+    heading, first, *_ = screen(160, 24, events)
+    assert "loss   balanced accuracy   mean of owners   worst class        s   validation" in heading
+    assert "              0.250            0.125           nan     0.25        0.500" in first
+
+
+def test_without_validation_examples_there_is_no_column_for_them():
+    heading, *_ = screen(160, 24, [RunStarted(**{**_fields(STARTED), "scores": ("accuracy", "loss")}), *told(1)])
+    assert "validation" not in heading
+    assert "training loss" in heading
 
 
 def test_the_height_never_changes_and_the_last_rows_stay():

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cli.display.summary import closing, kept, to_go_on
-from tests.cli.recorded_run import STARTED, history, tale, told
+from tests.cli.recorded_run import STARTED, history, started, tale, told
 
 
 def lines(found, **options):
@@ -30,6 +30,12 @@ def test_a_run_without_attackers_says_nothing_of_them():
 def test_a_run_that_reached_its_goal_says_which():
     head, *_ = lines(history(list(tale())[:-1]), stopped="reached accuracy ≥ 0.7")
     assert head == "reached accuracy ≥ 0.7 in 34.1 s · 5 rounds · last 0.750 · best 0.750 (round 5)"
+
+
+def test_chosen_scores_have_a_line_of_their_own():
+    chosen = {"balanced_accuracy": 0.25, "accuracy_of_worst_owners": 0.0}
+    found = history([started(*chosen), *told(1, more=chosen), *told(2, accuracy=None)])
+    assert lines(found, stopped="interrupted")[1] == "  balanced accuracy 0.250 · worst owners 0.000"
 
 
 def test_many_lost_rounds_are_not_all_listed():
