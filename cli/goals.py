@@ -54,10 +54,16 @@ class Goal:
         return f"{self.key} {COMPARED[self.sign][0]} {self.value:g}"
 
 
-def read_goal(text: str | None) -> Goal | None:
+def goal_of(text: str | None, scenario: Scenario) -> Goal | None:
+    """The goal of a run of this scenario; typer.BadParameter says what is wrong with it."""
+    goal = None if text is None else read_goal(text)
+    if goal is not None:
+        goal.check(scenario)
+    return goal
+
+
+def read_goal(text: str) -> Goal:
     """The goal in `key=value` or `key<value`; typer.BadParameter says what is wrong with it."""
-    if text is None:
-        return None
     found, known = GOAL.fullmatch(text), _known()
     key = found[1] if found else text.strip()
     if found is None or key not in known:

@@ -14,7 +14,7 @@ from rich.text import Text
 from cli.display.consoles import messages, show
 from cli.display.screens import Mode, Screen
 from cli.display.summary import closing, kept, to_go_on
-from cli.goals import Goal, read_goal
+from cli.goals import Goal, goal_of
 from cli.signals import INTERRUPTED, Interrupted, Stopping
 from fedsim.errors import ResultsConflict, ScenarioError
 from fedsim.runs.folder import RunFolder, claim, reopen
@@ -60,10 +60,9 @@ def run(path: Path, options: Options) -> int:
     """Run a scenario file; the exit code."""
     if options.out and not options.save:
         raise typer.BadParameter("--out says where to keep the results, and --no-save to keep none: give one of them")
-    goal, path = read_goal(options.until), find_scenario(path)
+    path = find_scenario(path)
     scenario = load_scenario(path, options.all_overrides, plugins=options.plugins)
-    if goal:
-        goal.check(scenario)
+    goal = goal_of(options.until, scenario)
     try:
         if not options.save:
             return _perform(scenario, None, None, goal, options.mode)
@@ -76,8 +75,8 @@ def run(path: Path, options: Options) -> int:
 
 def resume(path: Path, mode: Mode, until: str | None = None, kept_code: bool = False, other_code: bool = False) -> int:
     """Go on with a run that was interrupted; the exit code."""
-    goal = read_goal(until)
     with reopen(path, kept_code=kept_code) as folder:
+        goal = goal_of(until, folder.scenario)
         if folder.status == "finished":
             messages().print(f"{path} is finished: nothing to go on with", soft_wrap=True)
             return 0
@@ -86,8 +85,6 @@ def resume(path: Path, mode: Mode, until: str | None = None, kept_code: bool = F
             raise ResultsConflict(
                 f"{path}: {folder.other_code}; put it back, {copies}or go on under the present code with --other-code"
             )
-        if goal:
-            goal.check(folder.scenario)
         return _perform(folder.scenario, folder, folder.begin(), goal, mode)
 
 

@@ -4,6 +4,7 @@ import contextlib
 
 import numpy as np
 import pytest
+from sklearn.metrics import matthews_corrcoef
 
 from fedsim.errors import RunFailed, ScenarioError
 from fedsim.events import RoundEnded
@@ -92,6 +93,22 @@ def test_a_metric_that_fails_ends_the_run_in_its_own_name():
         given = scenario(DIGITS, 'evaluation.metrics=["fragile"]')
         with pytest.raises(RunFailed, match=r"round 1: metric `fragile` raised ZeroDivisionError: .*\(test_scoring"):
             played(given)
+
+
+def test_a_function_of_scikit_learn_is_a_metric_by_its_address():
+    address = "sklearn.metrics:matthews_corrcoef"
+    with registered(metrics, address, "witness"):
+        seen = []
+
+        @metric("witness")
+        def witness(predictions, targets):
+            seen.append(matthews_corrcoef(targets, predictions))
+            return 0.5
+
+        given = scenario(DIGITS, f'evaluation.metrics=["{address}", "witness"]', "rounds=1")
+        seen.clear()
+        last = ends(played(given))[-1]
+    assert [last.scores[name] for name in (address, f"validation_{address}")] == seen
 
 
 def test_owners_of_data_that_know_none_are_refused_when_the_data_are_there():
