@@ -149,7 +149,7 @@ def test_seats_go_to_the_largest_remainders(seats, sizes, counts):
         ("count = 1\ndata = ['noise']", "attacks[0].data[0]", "noise forges the rows that are sent: it belongs to upd"),
         ("count = 1\nupdates = ['zero', 'label_flip']", "attacks[0].updates[1]", "label_flip poisons examples: it bel"),
         ("count = 1\nupdates = ['zer']", "attacks[0].updates[0].name", "unknown attack `zer`; did you mean `zero`?"),
-        ("count = 1\nupdates = 'zero'", "attacks[0].updates", "must be a list of tables, got 'zero'"),
+        ("count = 1\nupdates = 'zero'", "attacks[0].updates", "must be a list of names or tables, got 'zero'"),
         ("count = 1\nupdates = ['zero']\nscale = 2.0", "attacks[0].scale", "unknown key"),
         ("name = 'nan'\nper_round = 11", "attacks[0].per_round", "cannot hold 11 of 10 sampled clients"),
         (

@@ -150,5 +150,5 @@ def test_a_metric_that_fails_on_any_examples_is_refused_before_any_work():
         def hopeless(targets):
             return float("inf")
 
-        with pytest.raises(ScenarioError, match=r"metric `hopeless` must be from 0 to 1: got inf"):
+        with pytest.raises(ScenarioError, match=r"`hopeless` answered wrongly: must be from 0 to 1: got inf"):
             scenario(DIGITS, 'evaluation.metrics=["hopeless"]')
