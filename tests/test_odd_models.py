@@ -1,46 +1,23 @@
 """Models that are more, or less, than layers with weights: run as a user would run them."""
 
+import contextlib
 import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
+import torch
+from torch import nn
 
 import fedsim
+from fedsim.execution.arithmetic import repeatable
+from fedsim.execution.shared_memory import Arena
 from fedsim.scenario.load import parse_scenario
-
-nn = pytest.importorskip("torch").nn
-
-
-def batch_normalised(shape, classes):
-    """A linear model of normalised pixels."""
-    return nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64), nn.Linear(64, classes))
-
-
-def frozen(shape, classes):
-    """A first layer that is not trained."""
-    module = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, classes))
-    module[1].requires_grad_(False)
-    return module
-
-
-class Unused(nn.Module):
-    def __init__(self, classes):
-        super().__init__()
-        self.used, self.unused = nn.Linear(64, classes), nn.Linear(3, 3)
-
-    def forward(self, images):
-        return self.used(images.flatten(1))
-
-
-def unused(shape, classes):
-    """A layer that no batch uses."""
-    return Unused(classes)
-
-
-def dropping(shape, classes):
-    """A layer that draws."""
-    return nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Dropout(0.3), nn.Linear(32, classes))
+from fedsim.scenario.sections import Training
+from fedsim.training.batch import ClientBatch, train_batch
+from tests.odd_models import IMAGES, TEXT, frozen
+from tests.training_sites import Clients, choice, kind_of
 
 
 @pytest.fixture(autouse=True)
@@ -49,14 +26,14 @@ def registered(monkeypatch):
 
     models.names()
     monkeypatch.setattr(models, "_entries", dict(models._entries))
-    for function in (batch_normalised, frozen, unused, dropping):
+    for function in (*IMAGES, *TEXT):
         model(function.__name__)(function)
 
 
-def ended(model, workers=1, rounds=3, extra=""):
+def ended(model, workers=1, rounds=3, extra="", data='"digits"'):
     text = f"""
 rounds = {rounds}
-data = "digits"
+data = {data}
 model = "{model}"
 clients.population = 14
 clients.sampled = 7
@@ -68,9 +45,93 @@ execution.workers = {workers}
     return last
 
 
-@pytest.mark.parametrize("name", ["batch_normalised", "frozen", "unused", "dropping"])
-def test_two_workers_give_the_bits_of_one(name):
-    assert ended(name) == ended(name, workers=2)
+DATA = {
+    **{function.__name__: '"digits"' for function in IMAGES},
+    **{function.__name__: '{name = "sentences", speakers = 14, samples = 20, length = 12}' for function in TEXT},
+}
+SMALL = "root.size = 5\nevaluation.validation = 20\ntraining.epochs = 2"
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_every_model_learns_with_the_same_bits_on_two_workers(name):
+    extra = SMALL + '\ntraining.optimizer = {name = "adam", lr = 0.01}'
+    one, two = (ended(name, workers=workers, extra=extra, data=DATA[name]) for workers in (1, 2))
+    assert one == two
+    assert one.skipped == 0
+    assert one.final_loss < 0.97 * ended(name, rounds=1, extra=extra, data=DATA[name]).final_loss
+
+
+DRAWING = {"dropping", "noisy", "dropping_between", "attending"}
+
+
+@pytest.mark.parametrize("name", [function.__name__ for function in IMAGES if function.__name__ not in DRAWING])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_client_trains_it_as_torch_alone_would(name, optimizer):
+    with repeatable(), contextlib.closing(Arena()) as arena:
+        training = Training(batch_size=8, optimizer=choice(optimizer, lr=0.01))
+        clients = Clients(arena, kind_of(name, (1, 8, 8)), training, (20, 10, 34))
+        train_batch(ClientBatch(clients.site, tuple(clients.jobs)))
+        for job in clients.jobs:
+            row, _ = clients.expected(job)
+            assert np.abs(row).max() > 1e-4
+            np.testing.assert_allclose(clients.rows[job.row], row, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", sorted(DRAWING))
+def test_what_a_layer_draws_depends_on_the_round_and_the_seed_alone(name):
+    first, again, other = (
+        ended(name, rounds=1, extra=f"{SMALL}\nseed = {seed}", data=DATA[name]).digest for seed in (1, 1, 2)
+    )
+    assert first == again != other
+
+
+def test_what_is_frozen_stays_and_a_padding_row_too():
+    from fedsim.randomness import Stream
+    from fedsim.simulation.federation import build_federation
+    from fedsim.training.torch_draws import drawing_from
+
+    federation = build_federation(parse_scenario(f'data = {DATA["padded"]}\nmodel = "padded"\n{SMALL}'))
+    with drawing_from(Stream.root(0)):
+        module = federation.kind.build()
+    assert not module.embedding.weight[0].any()
+    fixed = build_federation(parse_scenario(f'data = {DATA["frozen_embedding"]}\nmodel = "frozen_embedding"\n{SMALL}'))
+    trained = sum(p.numel() for p in fixed.kind.build().parameters() if p.requires_grad)
+    assert len(fixed.parameters) == trained
+
+
+class Turned(nn.Module):
+    """Complex weights and real answers."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(64, 10, dtype=torch.complex64))
+
+    def forward(self, images):
+        return (images.flatten(1).to(torch.complex64) @ self.weight).real
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (nn.Flatten, "has nothing to train: no parameter, or all are frozen"),
+        (lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).requires_grad_(False), "has nothing to train"),
+        (lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 9)), r"gives \(2, 9\) for 2 images of 10 classes"),
+        (lambda: nn.Sequential(nn.Flatten(), nn.Linear(63, 10)), "cannot take images of 1×8×8"),
+        (Turned, "holds complex numbers in `weight`: a vector of a client's numbers is real"),
+        (lambda: 5, "must return a torch.nn.Module: got int"),
+    ],
+)
+def test_a_model_that_cannot_be_trained_is_refused_in_one_line(build, message):
+    from fedsim.models.contract import model
+
+    @model("broken")
+    def broken(shape, classes):
+        """A model with a mistake."""
+        return build()
+
+    with pytest.raises(fedsim.ScenarioError, match=message) as raised:
+        ended("broken")
+    assert len(str(raised.value).splitlines()) == 2
 
 
 @pytest.mark.parametrize("server", ["server.momentum = 0.9", "server.lr = 1.5", "server.lr = 0.5"])

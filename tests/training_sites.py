@@ -15,6 +15,7 @@ from fedsim.scenario.sections import Choice, Training
 from fedsim.training.client import ClientJob, Site
 from fedsim.training.flat import Flat, initial
 from fedsim.training.minibatches import Turn, batches, counted
+from fedsim.training.torch_draws import drawing_from
 from fedsim.training.torch_models import ModelKind, flat_model
 
 STREAM = Stream.root(5)
@@ -79,7 +80,8 @@ class Clients:
     def expected(self, job: ClientJob) -> tuple[np.ndarray, float]:
         """The row and the mean loss by a plain loop with torch's own optimizers."""
         site, training = self.site, self.training
-        module = self.kind.build()
+        with drawing_from(self.kind.stream):  # what no vector carries is as the model was made
+            module = self.kind.build()
         flat = Flat(module)
         start = torch.tensor(site.parameters.open())
         flat.load(start)

@@ -70,4 +70,5 @@ def _gradients(loss: Tensor, parameters: Sequence[Tensor]) -> list[Tensor | None
     """The gradient by each parameter; None by one that this batch did not use, as torch's own optimizers know it."""
     if not loss.requires_grad:
         return [None] * len(parameters)
-    return list(torch.autograd.grad(loss, parameters, allow_unused=True))
+    found = torch.autograd.grad(loss, parameters, allow_unused=True)
+    return [gradient.to_dense() if gradient is not None and gradient.is_sparse else gradient for gradient in found]

@@ -44,6 +44,7 @@ class Flat:
 
     def __init__(self, module: nn.Module, *, channels_last: bool = False) -> None:
         self.module = module
+        _refuse_complex(module)
         self.parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
         self._tensors: list[Tensor] = [*self.parameters, *filter(torch.is_floating_point, module.buffers())]
         self.size = sum(tensor.numel() for tensor in self._tensors)
@@ -97,6 +98,13 @@ class Flat:
 
     def _split(self, vector: Tensor) -> tuple[Tensor, ...]:
         return torch.split(vector, [tensor.numel() for tensor in self._tensors])
+
+
+def _refuse_complex(module: nn.Module) -> None:
+    """ValueError where a part of a number would be lost."""
+    found = [name for name, tensor in module.named_parameters() if tensor.is_complex() and tensor.requires_grad]
+    if found:
+        raise ValueError(f"it holds complex numbers in `{found[0]}`: a vector of a client's numbers is real")
 
 
 def _strided(place: Tensor, shape: torch.Size, *, channels_last: bool, standard: Tensor) -> Tensor:
