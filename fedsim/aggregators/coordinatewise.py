@@ -2,7 +2,7 @@
 
 from fedsim.aggregators.contract import Aggregate, F, aggregator
 from fedsim.array_types import Array
-from fedsim.kernels import mean_of_ranks_screened, survival
+from fedsim.kernels import surviving_mean
 from fedsim.kernels.rules.nearest import mean_of_nearest
 
 
@@ -18,8 +18,8 @@ def median(updates: Array) -> Aggregate:
     Breakdown:
         ⌈n/2⌉ − 1 rows: with fewer than half of the rows bad, every coordinate stays between honest values.
     Cost:
-        One pass over the matrix. Weights are shares of survived coordinates, in which tied rows share alike;
-        beyond half a million numbers they are counted on as many, spread evenly.
+        One pass over the matrix. Weights are shares of survived coordinates, in which tied rows share alike; of more
+        than 64 rows they are counted on half a million numbers, spread evenly.
     Differs:
         torch.median, and with it byzpy, takes the lower of the two middle values for an even n.
     Source:
@@ -32,8 +32,8 @@ def median(updates: Array) -> Aggregate:
     """
     n = len(updates)
     low, high = (n - 1) // 2, n // 2 + 1
-    update, finite = mean_of_ranks_screened(updates, low, high)
-    return Aggregate(update, survival(updates, low, high), finite=finite)
+    update, weights, finite = surviving_mean(updates, low, high)
+    return Aggregate(update, weights, finite=finite)
 
 
 @aggregator("trimmed_mean", needs="n > 2f", screens=True)
@@ -47,8 +47,8 @@ def trimmed_mean(updates: Array, *, f: F) -> Aggregate:
     Breakdown:
         f rows: with no more of them, every coordinate stays between honest values.
     Cost:
-        One pass over the matrix. Weights are shares of survived coordinates, in which tied rows share alike;
-        beyond half a million numbers they are counted on as many, spread evenly.
+        One pass over the matrix. Weights are shares of survived coordinates, in which tied rows share alike; of more
+        than 64 rows they are counted on half a million numbers, spread evenly.
     Differs:
         The kept values are summed directly; total minus extremes, as some do, cancels when the extremes are
         huge.
@@ -61,8 +61,8 @@ def trimmed_mean(updates: Array, *, f: F) -> Aggregate:
         [1.1]
     """
     n = len(updates)
-    update, finite = mean_of_ranks_screened(updates, f, n - f)
-    return Aggregate(update, survival(updates, f, n - f), finite=finite)
+    update, weights, finite = surviving_mean(updates, f, n - f)
+    return Aggregate(update, weights, finite=finite)
 
 
 @aggregator("meamed", needs="n > 2f")

@@ -2,7 +2,7 @@
 
 from fedsim.kernels.rules.blocks import column_blocks
 from fedsim.kernels.rules.measures import distances_to, longest_gaps, power_of_two, products_about
-from fedsim.kernels.rules.ranks import mean_of_ranks, mean_of_ranks_screened, survival
+from fedsim.kernels.rules.ranks import mean_of_ranks, survival, surviving_mean
 from fedsim.kernels.rules.sums import weighted_sum, weighted_sums
 
 __all__ = [
@@ -10,10 +10,10 @@ __all__ = [
     "distances_to",
     "longest_gaps",
     "mean_of_ranks",
-    "mean_of_ranks_screened",
     "power_of_two",
     "products_about",
     "survival",
+    "surviving_mean",
     "weighted_sum",
     "weighted_sums",
 ]

@@ -7,11 +7,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from fedsim.kernels import distances_to, llvm, mean_of_ranks, weighted_sum, weighted_sums
+from fedsim.kernels import distances_to, llvm, mean_of_ranks, survival, surviving_mean, weighted_sum, weighted_sums
 from fedsim.kernels.rules import measures, ranks_compiled, sums
 from fedsim.kernels.rules.measures_source import products
 from fedsim.kernels.rules.ranks import by_sorting
 from fedsim.kernels.rules.sorting_network import halvings, selection
+from tests import oracles
 from tests.kernels.test_kernels import means_of_most
 
 FLOAT32 = np.dtype(np.float32)
@@ -184,3 +185,27 @@ def test_whether_products_are_compiled_depends_on_the_matrix_alone():
     first = measures.products_about(rows, 3)
     for _ in range(3):
         np.testing.assert_array_equal(measures.products_about(rows, 3), first)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", ["all apart", "many ties", "infinite", "equal rows"])
+@pytest.mark.parametrize(
+    ("n", "d", "f"), [(3, 7, 1), (5, 1003, 2), (13, 4321, 3), (20, 260, 0), (50, 777, 12), (64, 200, 31)]
+)
+def test_survivors_are_counted_as_numpy_counts_them(monkeypatch, n, d, f, kind, dtype):
+    rows = np.random.default_rng(n).standard_normal((n, d)).astype(dtype)
+    if kind == "many ties":
+        rows = np.round(rows)
+    elif kind == "equal rows":
+        rows[: n // 2 + 1] = rows[0]
+    elif kind == "infinite":
+        rows[0], rows[-1] = (-np.inf, np.inf) if f else (0, 1)
+    wanted = np.empty(d, dtype)
+    by_sorting(rows, f, n - f, wanted)
+    shares = survival(rows, f, n - f)
+    monkeypatch.setattr(llvm, "repaid", lambda *_: True)
+    found, counted, _ = surviving_mean(rows, f, n - f)
+    np.testing.assert_array_equal(counted, shares)
+    if kind != "infinite" or f:
+        np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_allclose(counted, oracles.survival(rows, f, n - f), atol=1e-9)

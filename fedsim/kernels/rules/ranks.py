@@ -11,11 +11,16 @@ from numpy.typing import NDArray
 from fedsim.array_types import Array
 from fedsim.kernels import llvm
 from fedsim.kernels.rules.blocks import column_blocks
-from fedsim.kernels.rules.ranks_compiled import kernel
+from fedsim.kernels.rules.ranks_compiled import REGISTERS, kernel, surviving_kernel
 from fedsim.kernels.rules.sorting_network import halvings
+from fedsim.kernels.rules.survival_source import ROUNDING
 
 SAMPLE_NUMBERS, SAMPLE_LENGTH, FEWEST_RUNS = 2**19, 64, 64
 """Survival is counted on about so many numbers, in runs of so many columns and at least so many runs."""
+EXACT_ROWS = REGISTERS
+"""Up to so many rows survival is counted in every column."""
+EXACT_COLUMNS = 2**20
+"""Shares of so many columns sum without rounding."""
 SURVIVAL_COLUMNS = 4096
 """Columns at a time: what is compared stays in the cache."""
 
@@ -67,17 +72,44 @@ def _rescue(rows: Array, first: int, last: int, update: Array) -> None:
         update[unfit] = (ranks / rows.dtype.type(last - first)).sum(axis=0)
 
 
+def surviving_mean(rows: Array, first: int, last: int) -> tuple[Array, NDArray[np.float64], bool]:
+    """(n, d) -> (d,), (n,): `mean_of_ranks` and `survival` of the same ranks, in one pass where they are compiled.
+
+    And whether it saw that all numbers of the rows are finite, without which the weights mean nothing.
+    """
+    n, d = rows.shape
+    found = surviving_kernel(n, first, last, rows.dtype, d) if llvm.readable(rows) and n <= EXACT_ROWS else None
+    if found is None:
+        update, fit = mean_of_ranks_screened(rows, first, last)
+        return update, survival(rows, first, last), fit
+    run, lanes = found
+    update, held, fit = np.empty(d, rows.dtype), np.zeros(n), True
+    for start in range(0, d, EXACT_COLUMNS):
+        part, into = rows[:, start : start + EXACT_COLUMNS], update[start : start + EXACT_COLUMNS]
+        whole = len(into) - len(into) % lanes
+        sound, counted = run(part[:, :whole], into[:whole]) if whole else (True, np.zeros(n))
+        fit &= sound & by_sorting(part[:, whole:], first, last, into[whole:])
+        held += counted + _ranks_held(part[:, whole:], first, last)
+    if not fit:
+        _rescue(rows, first, last, update)
+    return update, held / max(held.sum(), 1.0), fit
+
+
 def survival(rows: Array, first: int, last: int) -> NDArray[np.float64]:
     """(n,) mean share of each row in ranks first … last − 1, summing to 1; rows that tie share their ranks equally.
 
-    Exact up to half a million numbers or 4,096 columns; beyond, counted on as many, in runs of 64 columns spread evenly
-    over all layers, the same in every call.
+    Exact for up to 64 rows, and for more of them up to half a million numbers or 4,096 columns; beyond, counted on as
+    many, in runs of 64 columns spread evenly over all layers, the same in every call.
     """
-    runs = max(SAMPLE_NUMBERS // (SAMPLE_LENGTH * len(rows)), FEWEST_RUNS)
-    sample = sample_columns(rows, runs, SAMPLE_LENGTH)
-    blocks = range(0, sample.shape[1], SURVIVAL_COLUMNS)
-    held = sum(_ranks_held(sample[:, start : start + SURVIVAL_COLUMNS], first, last) for start in blocks)
-    return np.asarray(held / (sample.shape[1] * (last - first)))
+    sample = rows
+    if len(rows) > EXACT_ROWS:
+        sample = sample_columns(rows, max(SAMPLE_NUMBERS // (SAMPLE_LENGTH * len(rows)), FEWEST_RUNS), SAMPLE_LENGTH)
+    held = np.zeros(len(rows))
+    for start in range(0, sample.shape[1], EXACT_COLUMNS):
+        part = sample[:, start : start + EXACT_COLUMNS]
+        blocks = range(0, part.shape[1], SURVIVAL_COLUMNS)
+        held += sum(_ranks_held(part[:, begin : begin + SURVIVAL_COLUMNS], first, last) for begin in blocks)
+    return np.asarray(held / max(held.sum(), 1.0))
 
 
 def _ranks_held(sample: Array, first: int, last: int) -> NDArray[np.float64]:
@@ -96,8 +128,8 @@ def _shared_ranks(sample: Array, lowest: Array, highest: Array, first: int, last
     for bound in (lowest, highest):
         less, equal = (sample < bound).sum(axis=0), sample == bound
         held = np.minimum(less + equal.sum(axis=0), last) - np.maximum(less, first)
-        share = np.where(equal, held / equal.sum(axis=0), share)
-    return np.asarray(share.sum(axis=1))
+        share = np.where(equal, held / np.maximum(equal.sum(axis=0), 1), share)
+    return np.asarray(((share + ROUNDING) - ROUNDING).sum(axis=1))  # exact, in whatever order it is summed
 
 
 def sample_columns(rows: Array, runs: int, length: int) -> Array:

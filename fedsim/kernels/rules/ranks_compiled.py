@@ -6,12 +6,16 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fedsim.array_types import Array
 from fedsim.kernels import llvm
 from fedsim.kernels.rules.ranks_source import GROUP, interpreted, unrolled
 from fedsim.kernels.rules.sorting_network import halvings, selection
+from fedsim.kernels.rules.survival_source import surviving
 
+Counting = Callable[[Array, Array], tuple[bool, NDArray[np.float64]]]
+"""The same, and how many ranks each row held in these columns together."""
 Kernel = Callable[[Array, Array], bool]
 """Fills `out` from as many columns; False if a number of the rows or an answer is not finite."""
 
@@ -24,6 +28,7 @@ VECTOR_BYTES = 256
 
 # Nanoseconds for each number of the matrix that a path saves over the next slower one, and what the last costs once.
 INTERPRETED_SAVES, UNROLLED_SAVES = 2.5, 0.2
+COUNTING_SAVES, COUNTED_ROW = 10.0, 3e5
 INTERPRETER, WRITTEN_OUT, WRITTEN_EXCHANGE = 1e7, 4e6, 8e4
 
 
@@ -49,6 +54,32 @@ def unrolled_kernel(n: int, first: int, last: int, dtype: np.dtype[Any]) -> tupl
     def run(rows: Array, out: Array) -> bool:
         stride = rows.strides[0] // rows.itemsize
         return bool(function(rows.ctypes.data, stride, out.ctypes.data, len(out), last - first) == 0)
+
+    return run, width
+
+
+def surviving_kernel(n: int, first: int, last: int, dtype: np.dtype[Any], columns: int) -> tuple[Counting, int] | None:
+    """The kernel that also counts survivors, and its vector's length; None while numpy is good enough, or too tall."""
+    if n > REGISTERS:
+        return None
+    cost = WRITTEN_OUT + COUNTED_ROW * n + WRITTEN_EXCHANGE * len(selection(n, first, last))
+    if not llvm.repaid(("survival", dtype, n, first, last), COUNTING_SAVES * n * columns, cost):
+        return None
+    return _surviving(n, first, last, dtype)
+
+
+@cache
+def _surviving(n: int, first: int, last: int, dtype: np.dtype[Any]) -> tuple[Counting, int]:
+    width, number = _register(dtype), _number(dtype)
+    arguments = [llvm.POINTER, llvm.INTEGER, llvm.POINTER, llvm.INTEGER, number, llvm.POINTER, llvm.POINTER]
+    function = llvm.compiled(surviving(n, first, last, _lanes(dtype, width)), arguments, number)
+
+    def run(rows: Array, out: Array) -> tuple[bool, NDArray[np.float64]]:
+        counts, shares = np.zeros(n, np.int64), np.zeros((n, width))
+        stride = rows.strides[0] // rows.itemsize
+        span = (rows.ctypes.data, stride, out.ctypes.data, len(out), last - first)
+        fit = function(*span, counts.ctypes.data, shares.ctypes.data) == 0
+        return bool(fit), counts + shares.sum(axis=1)
 
     return run, width
 

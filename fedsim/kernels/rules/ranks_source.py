@@ -67,12 +67,16 @@ def doubted(lanes: Lanes, name: str, value: str, before: str) -> str:
 
 def unrolled(n: int, first: int, last: int, lanes: Lanes) -> str:
     """A kernel for one height and one span of ranks: the whole network, straight, in registers."""
-    lines = [
-        f"define {lanes.kind} @kernel(ptr noalias %rows, i64 %stride, ptr noalias %out, i64 %columns, "
-        f"{lanes.kind} %divisor) #0 {{\nentry:",
-        opening(lanes, "block", "block"),
-    ]
-    values, doubts = [f"%v{row}" for row in range(n)], ["zeroinitializer"] * CHAINS
+    ranks, values, doubt = in_order(n, first, last, lanes)
+    total = totalled(first, last, lanes, values)
+    return f"""
+define {lanes.kind} @kernel(ptr noalias %rows, i64 %stride, ptr noalias %out, i64 %columns, {lanes.kind} %divisor) #0 {{
+entry:{opening(lanes, "block", "block")}{ranks}{total}{closing(lanes, values[first], doubt, "block")}"""
+
+
+def in_order(n: int, first: int, last: int, lanes: Lanes) -> tuple[str, list[str], str]:
+    """Lines that load a vector of each row, %v<row>, and order them: the names by rank, and of the sum of zeros."""
+    lines, values, doubts = [], [f"%v{row}" for row in range(n)], ["zeroinitializer"] * CHAINS
     for row in range(n):
         lines.append(_loaded(lanes, row))
         lines.append(doubted(lanes, f"d{row}", values[row], doubts[row % CHAINS]))
@@ -83,10 +87,16 @@ def unrolled(n: int, first: int, last: int, lanes: Lanes) -> str:
     for tag, (low, high, _, _) in enumerate(selection(n, first, last)):
         lines.append(exchange(lanes, str(tag), values[low], values[high]))
         values[low], values[high] = f"%l{tag}", f"%h{tag}"
+    return "".join(lines), values, doubts[0]
+
+
+def totalled(first: int, last: int, lanes: Lanes, values: list[str]) -> str:
+    """Lines that add up the values of these ranks, and leave the name of the sum in the first one's place."""
+    lines = []
     for tag, (into, addend) in enumerate(halvings(first, last)):
         lines.append(f"\n  %s{tag} = fadd {lanes.vector} {values[into]}, {values[addend]}")
         values[into] = f"%s{tag}"
-    return "".join([*lines, closing(lanes, values[first], doubts[0], "block")])
+    return "".join(lines)
 
 
 def _loaded(lanes: Lanes, row: int) -> str:
