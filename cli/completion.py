@@ -18,6 +18,7 @@ FAMILIES = (
     "partitions",
     "preaggregators",
     "schedules",
+    "server_optimizers",
     "scenarios",
 )
 

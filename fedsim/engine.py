@@ -23,13 +23,14 @@ from fedsim.execution.shared_memory import Arena
 from fedsim.scenario.load import load_scenario
 from fedsim.scenario.sections import Scenario, attackers
 from fedsim.simulation.arrivals import measure, receive
+from fedsim.simulation.client_momentum import carry, client_rate, momentum_of
 from fedsim.simulation.dispatch import Dispatcher
 from fedsim.simulation.ends import run_ended, run_started
 from fedsim.simulation.federation import Federation, build_federation
 from fedsim.simulation.forging import forge, trains
 from fedsim.simulation.judging import Inputs, Judgement, judge
 from fedsim.simulation.scoring import score
-from fedsim.simulation.server import DIVERGED, server_step
+from fedsim.simulation.server import DIVERGED, MEMORY, rate_of, server_step
 from fedsim.simulation.state import State, first_state, lasting
 from fedsim.simulation.steps import Cohort, gather, mean_loss
 from fedsim.training.flat import digest, named
@@ -150,16 +151,13 @@ class Round:
 
     @OVERFLOWING
     def _remember(self, clients: list[int], rows: dict[int, int]) -> None:
-        """Worker momentum: m ← βm + (1−β)·update, and m is what is sent; buffers are sent as they are."""
-        trained, beta = self.federation.layout.trained, np.float32(self.federation.scenario.training.worker_momentum)
-        if not beta:
-            return
-        for client in clients:
-            row = self.dispatcher.rows[rows[client]]
-            before = self.state.momenta.get(client, np.zeros_like(row))
-            momentum = beta * before + (1 - beta) * row
-            momentum[trained:] = row[trained:]
-            row[:] = self.state.momenta[client] = momentum
+        """What clients send becomes the momentum of it, where they keep one."""
+        training = self.federation.scenario.training
+        momentum = momentum_of(training)
+        if momentum is not None:
+            own = ((client, self.dispatcher.rows[rows[client]]) for client in clients)
+            rate = client_rate(training, self.dispatcher.factor(self.number))
+            carry(momentum, rate, self.state.momenta, own, self.federation.layout.trained)
 
     def _forge(self, cohort: Cohort) -> Iterator[UpdatesForged]:
         matrix = self.dispatcher.rows[: len(cohort.answering)]
@@ -206,15 +204,14 @@ class Round:
         """Whether the server could take its step: a step to numbers that are not finite is not taken."""
         state, rows = self.state, self.dispatcher.rows
         update = lasting(judged.verdict.update, rows).astype(state.parameters.dtype, copy=False)
-        step = server_step(
-            state.parameters, state.velocity, update, self.federation.scenario.server, self.federation.layout
-        )
+        scenario, layout = self.federation.scenario, self.federation.layout
+        memory, rate = state.memories.get(MEMORY), rate_of(scenario, self.number)
+        step = server_step(state.parameters, memory, update, scenario.server, layout, self.number, rate)
         if not np.isfinite(step.parameters).all():
             return False
-        state.parameters, state.velocity = step
-        state.previous = update
-        for path, memory in judged.memories.items():
-            state.remember(path, memory, rows)
+        state.parameters, state.previous = step.parameters, update
+        for path, carried in [*judged.memories.items(), (MEMORY, step.memory)]:
+            state.remember(path, carried, rows)
         return True
 
     def _score(self, begin: float) -> RoundEnded:

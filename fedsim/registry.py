@@ -236,6 +236,7 @@ def registries() -> dict[str, Registry]:
         "models",
         "local_algorithms",
         "optimizers",
+        "server_optimizers",
         "schedules",
         "latencies",
         "metrics",

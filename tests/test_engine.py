@@ -61,7 +61,7 @@ def test_what_the_events_of_a_round_say_of_each_other(given):
 
 
 def test_a_round_in_which_everyone_drops_out_changes_nothing():
-    events = played(scenario(DIGITS, "clients.dropout=0.999999", "server.momentum=0.9"))
+    events = played(scenario(DIGITS, "clients.dropout=0.999999", "server.optimizer.momentum=0.9"))
     assert {end.digest for end in ends(events)} == {events[0].digest}
     assert all(v.skipped == "no usable update arrived" and len(v.dropped) == 6 for v in verdicts(events))
     assert (events[-1].skipped, events[-1].byzantine_weight) == (3, 0.0)
@@ -133,7 +133,7 @@ def test_a_state_of_another_model_is_refused():
     given = scenario()
     strange = np.zeros(3, np.float32)
     with pytest.raises(RunFailed, match="3 parameters"):
-        list(simulate(given, Pool(1, "serial"), resume=State(1, 0.0, strange, strange, strange)))
+        list(simulate(given, Pool(1, "serial"), resume=State(1, 0.0, strange, strange)))
 
 
 def test_the_model_has_its_own_names_and_the_last_parameters():

@@ -134,7 +134,7 @@ def test_a_model_that_cannot_be_trained_is_refused_in_one_line(build, message):
     assert len(str(raised.value).splitlines()) == 2
 
 
-@pytest.mark.parametrize("server", ["server.momentum = 0.9", "server.lr = 1.5", "server.lr = 0.5"])
+@pytest.mark.parametrize("server", ["server.optimizer.momentum = 0.9", "server.lr = 1.5", "server.lr = 0.5"])
 def test_running_statistics_take_the_aggregate_and_not_the_servers_step(server):
     last = ended("batch_normalised", rounds=40, extra=server)
     assert last.final > 0.8

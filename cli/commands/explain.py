@@ -31,6 +31,7 @@ PLACES = {
     "models": "[model]",
     "local_algorithms": "[training.algorithm]",
     "optimizers": "[training.optimizer]",
+    "server_optimizers": "[server.optimizer]",
     "schedules": "[training.schedule]",
     "latencies": "[clients.latency]",
     "metrics": "[evaluation]",

@@ -72,6 +72,8 @@ def training(scenario: Scenario) -> str:
     extras += [f"worker momentum {plan.worker_momentum:g}"] * bool(plan.worker_momentum)
     optimizer = described(plan.optimizer, "optimizers", ("lr",))
     if local_algorithms[plan.algorithm.name].traits["one_step"]:
+        unscaled = plan.algorithm.settings.get("rate") == "server"
+        optimizer = described(plan.optimizer, "optimizers") if unscaled else optimizer
         return ", ".join([algorithm, f"one gradient over {plan.batch_size}", optimizer, *extras])
     named = [algorithm] * (plan.algorithm.name != DEFAULTS["local_algorithms"])
     return ", ".join([*named, optimizer, f"{work} of {plan.batch_size}", *extras])
@@ -99,7 +101,8 @@ def own_code(scenario: Scenario) -> str:
 def server(scenario: Scenario) -> str:
     """The server's step where it is not the plain one."""
     given = scenario.server
-    words = [f"lr {given.lr:g}"] * (given.lr != 1) + [f"momentum {given.momentum:g}"] * (given.momentum != 0)
+    optimizer = described(given.optimizer, "server_optimizers")
+    words = [f"lr {given.lr:g}"] * (given.lr != 1) + [optimizer] * (optimizer != DEFAULTS["server_optimizers"])
     return ", ".join([*words, *_rates(given)])
 
 

@@ -4,6 +4,7 @@ from fedsim.local_algorithms.contract import (
     SUPPLIES,
     Correction,
     Function,
+    Momentum,
     local_algorithm,
     local_algorithms,
 )
@@ -12,6 +13,7 @@ __all__ = [
     "SUPPLIES",
     "Correction",
     "Function",
+    "Momentum",
     "local_algorithm",
     "local_algorithms",
 ]

@@ -1,11 +1,11 @@
 """Federated averaging and its nearest relatives."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, Lt
 
-from fedsim.local_algorithms.contract import Correction, local_algorithm
+from fedsim.local_algorithms.contract import Correction, Momentum, local_algorithm
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,18 +25,47 @@ def fedavg(descend: Descend) -> None:
     descend(None)
 
 
-@local_algorithm("fedsgd", one_step=True)
-def fedsgd(descend: Descend) -> None:
-    """One gradient over one batch, sent as a plain step.
+def _momentum(settings: Mapping[str, Any]) -> Momentum | None:
+    beta, rate = settings["momentum"], settings["rate"]
+    return Momentum(beta, settings["average"], rate == "client") if beta else None
+
+
+@local_algorithm("fedsgd", one_step=True, momentum=_momentum)
+def fedsgd(
+    descend: Descend,
+    gradients: Callable[[], list["Tensor"]],
+    send: Callable[[list["Tensor"]], None],
+    *,
+    momentum: Annotated[float, Ge(0), Lt(1), "β of the momentum of gradients that each client keeps and sends"] = 0.0,
+    average: Annotated[  # noqa: ARG001 - the momentum is kept for the client, between its rounds
+        bool, "m ← βm + (1−β)g, as the field does; false: m ← βm + g, as torch.optim.SGD"
+    ] = True,
+    rate: Annotated[
+        Literal["client", "server"],
+        "whose learning rate is taken: client sends −training.optimizer.lr · m; server sends −m, for server.lr",
+    ] = "client",
+) -> None:
+    """One gradient over one batch, or its momentum: what most Byzantine papers run, D-SHB.
 
     Formula:
-        row = −lr · (∇ℓ(w_global; batch) + λ·w_global), the batch of training.batch_size examples, or all of fewer
+        g = ∇ℓ(w_global; batch) + λ·w_global, the batch of training.batch_size examples, or all of fewer;
+        m ← β·m + (1−β)·g, from m = 0, kept from round to round; without momentum m is g;
+        rate = "client": row = −lr·m;  rate = "server": row = −m
     Assumes:
-        An optimizer whose first step is along the gradient, neither `epochs` nor `steps`, else refused.
+        An optimizer whose first step is along the gradient, neither `epochs` nor `steps`, else refused. λ is the
+        optimizer's weight decay.
+    Differs:
+        byzfl's clients send m with rate = "server" and average = true; its weight decay is the server's, in fedsim
+        server.optimizer.weight_decay. A client that is not sampled keeps its m as it was.
     Source:
-        McMahan et al., Communication-Efficient Learning of Deep Networks from Decentralized Data, AISTATS 2017.
+        McMahan et al., Communication-Efficient Learning of Deep Networks from Decentralized Data, AISTATS 2017, for the
+        gradient; Farhadkhani et al., Byzantine Machine Learning Made Easy by Resilient Averaging of Momentums, ICML
+        2022, for D-SHB.
     """
-    descend(None)
+    if rate == "client" and not momentum:
+        descend(None)
+    else:
+        send([-gradient for gradient in gradients()])
 
 
 @local_algorithm("fedprox")

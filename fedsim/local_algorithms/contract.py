@@ -13,8 +13,8 @@ zeros where a correction is asked for, and none otherwise.
 What it returns is kept for a client's memory, as of control variates; it must be None as long as clients keep none.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from fedsim.registry import Registry
 from fedsim.supply import Item, table
@@ -43,13 +43,29 @@ SUPPLIES = table(
 local_algorithms = Registry("local_algorithms", "local algorithm", "fedsim.local_algorithms", SUPPLIES)
 
 
+class Momentum(NamedTuple):
+    """A momentum that each client keeps over what it sends, m ← βm + (1−β)·row, and sends in place of the row."""
+
+    beta: float
+    average: bool = True  # false: m ← βm + row
+    of_gradients: bool = False  # whether the rows are gradients, and the client multiplies m by its learning rate
+
+
 def local_algorithm(
-    name: str, *, aliases: tuple[str, ...] = (), one_step: bool = False
+    name: str,
+    *,
+    aliases: tuple[str, ...] = (),
+    one_step: bool = False,
+    momentum: Callable[[Mapping[str, Any]], Momentum | None] = lambda settings: None,  # noqa: ARG005 - one signature
 ) -> Callable[[Function], Function]:
-    """Register a local algorithm; `one_step` says that a client draws one batch a round and no more."""
+    """Register a local algorithm.
+
+    `one_step` says that a client draws one batch a round and no more; `momentum` what momentum clients keep, from round
+    to round, under these settings.
+    """
 
     def decorate(function: Function) -> Function:
-        local_algorithms.register(name, function, aliases=aliases, one_step=one_step)
+        local_algorithms.register(name, function, aliases=aliases, one_step=one_step, momentum=momentum)
         return function
 
     return decorate

@@ -109,7 +109,7 @@ def _paths(folder: Path) -> list[Path]:
 
 
 def _arrays(state: State) -> dict[str, Array]:
-    named = {"parameters": state.parameters, "previous": state.previous, "velocity": state.velocity}
+    named = {"parameters": state.parameters, "previous": state.previous}
     for path, memory in state.memories.items():
         named |= {_memory_name(path, name): array for name, array in memory.items()}
     named |= {f"momenta.{client}": array for client, array in state.momenta.items()}
@@ -155,7 +155,6 @@ def _state(path: Path, rest: dict[str, Any], arrays: dict[str, Array]) -> State:
         found.time,
         arrays.pop("parameters"),
         arrays.pop("previous"),
-        arrays.pop("velocity"),
         {path: dict(_taken(_memory_name(path, ""), arrays)) for path in found.remembers},
         {int(client): array for client, array in _taken("momenta.", arrays)},
         tuple(
@@ -186,7 +185,7 @@ def _taken(prefix: str, arrays: dict[str, Array]) -> Iterator[tuple[str, Array]]
 
 def _check_shapes(state: State, left: dict[str, Array]) -> None:
     """ValueError where rows are unlike the parameters, a client has no number, or arrays are left over."""
-    rows = [state.previous, state.velocity, *state.momenta.values(), *(each.row for each in state.in_flight)]
+    rows = [state.previous, *state.momenta.values(), *(each.row for each in state.in_flight)]
     like = state.parameters
     if like.ndim != 1 or like.dtype.kind != "f" or any((r.shape, r.dtype) != (like.shape, like.dtype) for r in rows):
         raise ValueError("its rows do not fit its parameters")

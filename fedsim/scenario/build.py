@@ -184,7 +184,7 @@ DEFAULTS: dict[str, Any] = {
 """The algorithm of each family that a scenario gets without asking."""
 CHAIN = ("data", "updates")
 """Keys that stand in the place of an adversary's name."""
-NAMELESS = {"optimizers", "latencies"}
+NAMELESS = {"optimizers", "server_optimizers", "latencies"}
 """Families whose usual member is meant by a table without a name: `[training.optimizer]` with `lr = 0.1` is SGD."""
 
 

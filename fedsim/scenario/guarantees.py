@@ -16,6 +16,7 @@ from fedsim.exact_fractions import apportioned
 from fedsim.preaggregators.contract import preaggregators
 from fedsim.registry import Entry
 from fedsim.scenario.dry_run import rows_seen
+from fedsim.scenario.momenta import momentum_notes
 from fedsim.scenario.sections import Attack, Choice, Scenario, attackers_wanted
 
 MOST_ROUNDS = 100_000
@@ -118,6 +119,7 @@ def guarantees(scenario: Scenario, population: int | None = None) -> list[Guaran
     """Everything worth saying about what the scenario promises, good and bad."""
     population = population or known_population(scenario)
     found = [*_conditions(scenario), *_averaging(scenario), *_absences(scenario)]
+    found += [Guarantee("warning", text) for text in momentum_notes(scenario)]
     return found + _exposed(scenario, population) if population else found
 
 

@@ -42,9 +42,9 @@ class Server:
     """What the server does with the aggregate."""
 
     lr: Annotated[float, Gt(0), Le(1e6)] = 1.0
-    """Server learning rate: parameters += lr × (aggregate, or its momentum)."""
-    momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
-    """β of server momentum v ← βv + aggregate; 0 means none."""
+    """Server learning rate: parameters += lr × what the optimizer makes of the aggregate."""
+    optimizer: Annotated[Choice, In("server_optimizers")] = Choice("sgd", {"momentum": 0.0, "weight_decay": 0.0})
+    """What the server makes of the aggregate; its memory lasts for the whole run."""
     schedule: Annotated[Choice, In("schedules")] = Choice("constant")
     """By what the server's rate is multiplied, round by round."""
     warmup: Annotated[int, Ge(0), Le(10**7)] = 0

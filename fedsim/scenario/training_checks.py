@@ -19,7 +19,10 @@ MOST_ROUNDS = 10_000
 
 def wrong_training(scenario: Scenario, sound: Callable[..., bool]) -> list[Problem]:
     """What does not go together; `sound` tells whether places are known to be right so far."""
-    found = [*_one_step(scenario.training), *_unscheduled(scenario.training)] if sound(("training",)) else []
+    found = []
+    if sound(("training",)):
+        training = scenario.training
+        found += [*_one_step(training), *_unscheduled(training), *_at_the_servers_rate(training), *_twice(training)]
     for key, part in (("training", scenario.training), ("server", scenario.server)):
         if sound((key,), ("rounds",)):
             found += _schedule(key, part, scenario.rounds)
@@ -40,6 +43,30 @@ def _one_step(training: Training) -> list[Problem]:
             message = f"{algorithm} makes one step in a round: leave this out, or use fedavg"
             found.append(Problem(("training", key), message, value))
     return found
+
+
+def _at_the_servers_rate(training: Training) -> list[Problem]:
+    """Where the server's rate is taken, the client's own means nothing."""
+    if training.algorithm.settings.get("rate") != "server":
+        return []
+    name, whose = training.optimizer.name, 'rate = "server": the learning rate is server.lr'
+    lr, found = optimizers[name].settings.get("lr"), []
+    if lr is not None and training.optimizer.settings["lr"] != lr.default:
+        given = training.optimizer.settings["lr"]
+        found.append(Problem(("training", "optimizer", "lr"), f"is not taken with {whose}", given))
+    if scheduled(training):
+        key, value = ("schedule", training.schedule.name) if not training.warmup else ("warmup", training.warmup)
+        found.append(Problem(("training", key), f"belongs under [server] with {whose}", value))
+    return found
+
+
+def _twice(training: Training) -> list[Problem]:
+    """Two momenta of the same client."""
+    algorithm = training.algorithm
+    if not training.worker_momentum or not local_algorithms[algorithm.name].traits["momentum"](algorithm.settings):
+        return []
+    message = f"{algorithm.name} keeps a momentum of its own: leave one of the two out"
+    return [Problem(("training", "worker_momentum"), message, training.worker_momentum)]
 
 
 def scheduled(part: Training | Server) -> bool:

@@ -18,6 +18,7 @@ from fedsim.partitions.contract import Split
 from fedsim.scenario.chains import poisoning
 from fedsim.schedules.contract import factor_of
 from fedsim.simulation.adversaries import Held
+from fedsim.simulation.client_momentum import client_rate
 from fedsim.simulation.federation import Federation
 from fedsim.simulation.scoring import asks
 from fedsim.training.batch import BatchResult, ClientBatch, train_batch
@@ -66,7 +67,7 @@ class Dispatcher:
 
     def train(self, round: int, work: Sequence[tuple[int, int, Held | None]]) -> Iterator[BatchResult]:
         """Local work of (client, its row, who holds it in this round), in fixed batches and in order."""
-        factor = self._factor(round)
+        factor = self.factor(round)
         jobs = [
             ClientJob(
                 client,
@@ -90,12 +91,14 @@ class Dispatcher:
         if self._trusted is None or self._trusted[0] != round:
             row = len(self.rows) - 1
             own, turn = self._federation.root, self.turn(round, "server")
-            for _ in self._sent(round, [ClientJob(-1, row, own, turn, (), self._factor(round))]):
+            for _ in self._sent(round, [ClientJob(-1, row, own, turn, (), self.factor(round))]):
                 pass
-            self._trusted = round, self.rows[row].copy()
+            trusted, trained = self.rows[row].copy(), self._federation.layout.trained
+            trusted[:trained] *= np.float32(client_rate(self._site.training, self.factor(round)))
+            self._trusted = round, trusted
         return self._trusted[1]
 
-    def _factor(self, round: int) -> float:
+    def factor(self, round: int) -> float:
         """Of the local optimizer's rate in this round."""
         scenario = self._federation.scenario
         plan = scenario.training.schedule

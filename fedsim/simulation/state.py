@@ -68,7 +68,6 @@ class State:
     time: float  # on the simulation's clock
     parameters: Array  # (d,)
     previous: Array  # (d,) last aggregate
-    velocity: Array  # (d,) server momentum
     memories: Mapping[str, Memory] = field(default_factory=dict)  # of whatever acts every round, by its path
     momenta: dict[int, Array] = field(default_factory=dict)  # worker momentum of each client that has one
     in_flight: tuple[InFlight, ...] = ()
@@ -92,7 +91,7 @@ def lasting(array: Array, rows: Array) -> Array:
 def first_state(resume: State | None, parameters: Array) -> State:
     """The state to go on from, or nothing learnt yet."""
     if resume is None:
-        return State(0, 0.0, parameters, np.zeros_like(parameters), np.zeros_like(parameters))
+        return State(0, 0.0, parameters, np.zeros_like(parameters))
     if resume.parameters.shape != parameters.shape:
         raise RunFailed(f"a state of {resume.parameters.size} parameters: not of this model")
     return resume

@@ -20,7 +20,7 @@ def state_of(round=7):
     row = draw.standard_normal((6, 9)).astype(np.float32)
     row[0, :3] = [np.nan, np.inf, -0.0]
     return State(
-        round, 0.1 + 0.2, row[0], row[1], row[2],
+        round, 0.1 + 0.2, row[0], row[1],
         {
             "aggregator": {"matrix": row[3:5], "count": np.asarray(3), "mask": row[3] > 0},
             "attacks[1].updates[0].clients[7]": {"empty": np.zeros((0, 4)), "a|b.c": row.T[:2]},
@@ -41,7 +41,7 @@ def test_there_and_back(tmp_path):
     state = state_of()
     path = save_checkpoint(tmp_path / "checkpoints", state)
     again = load_checkpoint(path)
-    for name in ("parameters", "previous", "velocity"):
+    for name in ("parameters", "previous"):
         same_array(getattr(again, name), getattr(state, name))
     assert again.memories.keys() == state.memories.keys()
     for path, memory in state.memories.items():
@@ -61,7 +61,7 @@ def test_there_and_back(tmp_path):
 @pytest.mark.parametrize("memory", [{}, {"aggregator": {}}])
 def test_no_memory_and_an_empty_one_are_two_things(tmp_path, memory):
     row = np.zeros(2)
-    path = save_checkpoint(tmp_path, State(1, 0.0, row, row, row, memory))
+    path = save_checkpoint(tmp_path, State(1, 0.0, row, row, memory))
     assert load_checkpoint(path).memories == memory
 
 

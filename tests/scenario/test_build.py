@@ -125,6 +125,7 @@ def test_every_algorithm_composes_and_decomposes(family, data):
         "partitions": {"partition": table},
         "models": {"model": table},
         "local_algorithms": {"training": {"algorithm": table}},
+        "server_optimizers": {"server": {"optimizer": table}},
         "schedules": {"server": {"schedule": table}},
         "optimizers": {"training": {"optimizer": table}},
         "latencies": {"clients": {"latency": table}},

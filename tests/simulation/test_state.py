@@ -29,7 +29,7 @@ def test_skipped_rounds_have_no_weight():
 
 def test_a_copy_is_independent():
     row = np.zeros(2)
-    state = State(1, 0.0, row, row, row)
+    state = State(1, 0.0, row, row)
     other = state.copy()
     other.momenta[3] = row
     other.tally.judged(None)
