@@ -124,7 +124,7 @@ class Round:
         begin, state = time.perf_counter(), self.state
         cohort = gather(self.federation, state, self.number)
         yield self._started(cohort)
-        self.dispatcher.broadcast(state.parameters)
+        self.dispatcher.broadcast(state.parameters, state.previous)
         yield from self._train(cohort)
         yield from self._forge(cohort)
         yield self._aggregate(cohort)

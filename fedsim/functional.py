@@ -98,7 +98,8 @@ def attack(
     """
     entry = attacks[name]
     if entry.traits["poisons"] != "updates":
-        raise ValueError(f"attack `{name}` poisons training examples: a matrix of updates is nothing to it")
+        what = {"data": "poisons training examples", "training": "trains otherwise"}[entry.traits["poisons"]]
+        raise ValueError(f"attack `{name}` {what}: a matrix of updates is nothing to it")
     if operator.index(count) < 0:
         raise ValueError(f"count must be ≥ 0: got {count}")
     reading = _matrix("honest", honest)

@@ -228,3 +228,21 @@ DATA_ATTACKS = table(
     ),
 )
 """What an attack on the data may ask for."""
+
+TRAINING_ATTACKS = table(
+    Item(
+        "descend", "(correct=None) -> None: takes the client's steps; correct(parameters, start, gradients) before each"
+    ),
+    Item("parameters", "list of tensors: the client's parameters, which the steps change in place"),
+    Item("start", "list of tensors: the same before the first step, the global parameters"),
+    Item("previous", "list of tensors: the last round's aggregate, zeros in the first round"),
+    Item("send", "(tensors) -> None: sends these in place of local minus global parameters; buffers go as they are"),
+    Item(
+        "clean", "() -> list of tensors: gradient over the next batch of unpoisoned examples; None where none is left"
+    ),
+    Item(
+        "poisoned", "() -> (loss, list of tensors): mean over the examples that the data steps change, a batch at most"
+    ),
+    Item("optimizer", "() -> step: a fresh optimizer; step(gradients) takes a step of it"),
+)
+"""What an attack on the training may ask for, which takes the place of the local algorithm."""

@@ -88,8 +88,11 @@ def example(entry: Entry) -> str:
         return "" if entry.name in ALWAYS else f"{PLACES[entry.family]}\nmetrics = [{toml(entry.name)}]"
     schemas = setting_schemas(entry)
     required = [name for name, setting in entry.settings.items() if setting.required]
-    lines = [PLACES[entry.family], f"name = {toml(entry.name)}"]
+    lines = [f"name = {toml(entry.name)}"]
     lines += [f"{name} = {_byzantine(entry) if name == BYZANTINE else sample(schemas[name])}" for name in required]
+    if entry.traits.get("poisons") == "training":
+        lines = ['data = ["backdoor_pixel"]', f"training = [{{{', '.join(lines)}}}]"]
+    lines = [PLACES[entry.family], *lines]
     lines += ["fraction = 0.2"] * (entry.family == "attacks")
     lines += [line for section, name in suiting(entry) for line in (f"[{section}]", f"name = {toml(name)}")]
     return "\n".join(lines + (_few(entry) if entry.family == "datasets" else []))
@@ -144,8 +147,8 @@ def _settings(entry: Entry, width: int) -> Iterator[Text]:
 
 
 def _supplied(entry: Entry, registry: Registry) -> str:
-    from fedsim.supply import DATA_ATTACKS, UPDATE_ATTACKS
+    from fedsim.supply import DATA_ATTACKS, TRAINING_ATTACKS, UPDATE_ATTACKS
 
-    kinds = {"updates": UPDATE_ATTACKS, "data": DATA_ATTACKS}
+    kinds = {"updates": UPDATE_ATTACKS, "data": DATA_ATTACKS, "training": TRAINING_ATTACKS}
     supplies = kinds.get(entry.traits.get("poisons", ""), registry.supplies)
     return "\n".join(f"{item}: {supplies[item].meaning}" for item in entry.supplied)

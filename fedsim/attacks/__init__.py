@@ -1,4 +1,4 @@
-"""Attacks: forged rows and poisoned examples; `contract.py` holds their contracts."""
+"""Attacks: forged rows, poisoned examples and other training; `contract.py` holds their contracts."""
 
 from fedsim.attacks.contract import (
     Forged,
@@ -8,6 +8,7 @@ from fedsim.attacks.contract import (
     attacks,
     data_attack,
     forged_rows,
+    training_attack,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "attacks",
     "data_attack",
     "forged_rows",
+    "training_attack",
 ]

@@ -1,4 +1,4 @@
-"""The contracts of the two kinds of attack.
+"""The contracts of the three kinds of attack.
 
 An update attack forges the rows of its clients after the honest clients have trained:
 
@@ -20,7 +20,12 @@ a round's steps draw are read and poisoned; otherwise the client's whole data ar
 A backdoor names with `@data_attack(..., trigger=shown)` a function of (inputs, targets, settings) that makes of test
 examples what the attack is judged by, Triggered(places, inputs, target).
 
-Neither can write to its inputs. An attack that asks for `honest` is called with at least one row of it.
+A training attack takes the place of the local algorithm of its clients:
+
+    @training_attack("neurotoxin")
+    def neurotoxin(descend, parameters, start, previous, send, *, keep: ... = 0.95) -> None
+
+The first two cannot write to their inputs. An attack that asks for `honest` is called with at least one row of it.
 """
 
 import functools
@@ -36,7 +41,7 @@ from fedsim.checked_calls import floats, guarded, memory
 from fedsim.errors import NotRegistrable
 from fedsim.registry import Registry
 from fedsim.signatures import supplied_items
-from fedsim.supply import DATA_ATTACKS, UPDATE_ATTACKS, Table
+from fedsim.supply import DATA_ATTACKS, TRAINING_ATTACKS, UPDATE_ATTACKS, Table
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -58,7 +63,7 @@ class Triggered(NamedTuple):
 
 Trigger = Callable[[NDArray[Any], Integers, Mapping[str, Any]], Triggered]
 
-attacks = Registry("attacks", "attack", "fedsim.attacks", UPDATE_ATTACKS | DATA_ATTACKS)
+attacks = Registry("attacks", "attack", "fedsim.attacks", TRAINING_ATTACKS | UPDATE_ATTACKS | DATA_ATTACKS)
 
 
 def attack(
@@ -91,6 +96,13 @@ def data_attack(
     `trigger` makes of test examples what a backdoor is judged by.
     """
     return _decorator(name, "data", DATA_ATTACKS, aliases, breaks, apart=apart, kinds=kinds, trigger=trigger)
+
+
+def training_attack(
+    name: str, *, aliases: tuple[str, ...] = (), breaks: Mapping[str, str] | None = None
+) -> Callable[[Function], Function]:
+    """Register an attack on the training: what its clients do in the place of the local algorithm."""
+    return _decorator(name, "training", TRAINING_ATTACKS, aliases, breaks)
 
 
 def _decorator(

@@ -11,7 +11,7 @@ from fedsim.errors import Problem
 from fedsim.randomness import Stream
 from fedsim.registry import Entry
 from fedsim.scenario.build import CHAIN
-from fedsim.scenario.chains import placed
+from fedsim.scenario.chains import placed, poisoning, retraining
 from fedsim.scenario.sections import Attack, Choice, Scenario, attackers_wanted
 from fedsim.supply import DATA_ATTACKS, UPDATE_ATTACKS, Sample, samples
 
@@ -77,16 +77,29 @@ def _steps(plan: Attack, path: Path, told: Mapping[str, Any]) -> Iterator[Proble
         if message := _try_attack(plan.attack, told):
             yield Problem((*path, "name"), message, plan.attack.name)
     elif not plan.steps:
-        yield Problem(path, "does nothing: give it a name, or steps in data or updates")
+        yield Problem(path, "does nothing: give it a name, or steps in data, training or updates")
+    yield from _training(plan, path)
     for kind, chosen in chains.items():
         for place, choice in enumerate(chosen):
             if message := _misplaced(choice, kind) or _try_attack(choice, told):
                 yield Problem((*path, kind, place), message, choice.name)
 
 
+def _training(plan: Attack, path: Path) -> Iterator[Problem]:
+    """What is wrong with the steps that take the place of the local algorithm."""
+    if plan.training is not None and len(plan.training) > 1:
+        message = "one attack takes the place of the local algorithm, not several"
+        yield Problem((*path, "training", 1), message, plan.training[1].name)
+    step = retraining(plan)
+    if step is not None and "poisoned" in step.entry.supplied and not poisoning(plan):
+        where = (*path, "name") if plan.attack is not None else (*path, "training", 0)
+        message = f"{step.choice.name} needs steps in data before it, whose poisoned examples it is after"
+        yield Problem(where, message, step.choice.name)
+
+
 def _misplaced(choice: Choice, kind: str) -> str:
     poisons = attacks[choice.name].traits["poisons"]
-    what = {"data": "poisons examples", "updates": "forges the rows that are sent"}
+    what = {"data": "poisons examples", "training": "trains otherwise", "updates": "forges the rows that are sent"}
     return "" if poisons == kind else f"{choice.name} {what[poisons]}: it belongs to {poisons}, not to {kind}"
 
 
@@ -94,6 +107,8 @@ def _try_attack(choice: Choice, told: Mapping[str, Any]) -> str:
     """What the attack says against its settings; one that needs inputs of which nothing is known is not asked."""
     rows = Stream.root(0).at("rows").numpy().standard_normal((4, WIDTH)).astype(np.float32)
     entry = attacks[choice.name]
+    if entry.traits["poisons"] == "training":
+        return ""  # it is given a training to steer, which nobody has before the first round
     items = UPDATE_ATTACKS if entry.traits["poisons"] == "updates" else DATA_ATTACKS
     kinds = entry.traits.get("kinds")
     if "inputs" in entry.supplied and ("shape" not in told or (kinds is not None and told.get("kind") not in kinds)):

@@ -182,7 +182,7 @@ DEFAULTS: dict[str, Any] = {
     if (In_ := next((m for m in get_args(hint)[1:] if isinstance(m, In)), None)) is not None
 }
 """The algorithm of each family that a scenario gets without asking."""
-CHAIN = ("data", "updates")
+CHAIN = ("data", "training", "updates")
 """Keys that stand in the place of an adversary's name."""
 NAMELESS = {"optimizers", "server_optimizers", "latencies"}
 """Families whose usual member is meant by a table without a name: `[training.optimizer]` with `lr = 0.1` is SGD."""

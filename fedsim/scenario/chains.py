@@ -1,4 +1,4 @@
-"""The chain of an adversary: what it does to its clients' data, then to the rows that they send."""
+"""The chain of an adversary: what it does to its clients' data, to their training, then to the rows that they send."""
 
 from typing import NamedTuple
 
@@ -19,6 +19,12 @@ class Step(NamedTuple):
 def poisoning(adversary: Attack) -> list[Step]:
     """The steps that poison examples, in order."""
     return _steps(adversary, "data")
+
+
+def retraining(adversary: Attack) -> Step | None:
+    """The step that takes the place of the local algorithm, if there is one."""
+    steps = _steps(adversary, "training")
+    return steps[0] if steps else None
 
 
 def forging(adversary: Attack) -> list[Step]:

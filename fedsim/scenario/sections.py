@@ -64,9 +64,11 @@ class Attack:
     """An adversary: what it does, the clients that it holds, and when it acts."""
 
     attack: Annotated[Choice | None, In("attacks", flat=True)] = None
-    """The attack by name, its settings beside it; or leave out the name and give a chain: data, updates or both."""
+    """The attack by name, its settings beside it; or leave out the name and give a chain of data, training, updates."""
     data: tuple[Annotated[Choice, In("attacks")], ...] | None = None
     """Of a chain: the attacks on its clients' examples, in order."""
+    training: tuple[Annotated[Choice, In("attacks")], ...] | None = None
+    """Of a chain: the attack that its clients carry out in the place of the local algorithm; one at most."""
     updates: tuple[Annotated[Choice, In("attacks")], ...] | None = None
     """Of a chain: the attacks on the rows that its clients send, in order, each on what the one before left."""
     count: Annotated[int, Ge(0), Le(10**9)] | None = None
@@ -89,7 +91,8 @@ class Attack:
     @property
     def steps(self) -> tuple[Choice, ...]:
         """What it does, in order."""
-        return (self.attack,) if self.attack is not None else (*(self.data or ()), *(self.updates or ()))
+        chain = (self.data, self.training, self.updates)
+        return (self.attack,) if self.attack is not None else tuple(step for kind in chain for step in kind or ())
 
     @property
     def name(self) -> str:

@@ -13,9 +13,10 @@ from fedsim.datasets.contract import Examples
 from fedsim.errors import ClientFailed
 from fedsim.execution.pool import JobFailed, Pool, WorkersDied
 from fedsim.execution.sending import Sent
-from fedsim.execution.shared_memory import Arena
+from fedsim.execution.shared_memory import Arena, Shared
 from fedsim.partitions.contract import Split
-from fedsim.scenario.chains import poisoning
+from fedsim.registry import Bound
+from fedsim.scenario.chains import poisoning, retraining
 from fedsim.schedules.contract import factor_of
 from fedsim.simulation.adversaries import Held
 from fedsim.simulation.client_momentum import client_rate
@@ -52,6 +53,9 @@ class Dispatcher:
             ]
             for each in federation.scenario.attacks
         ]
+        training = [retraining(each) for each in federation.scenario.attacks]
+        self._attacks = [Sent(step.entry.bound(step.choice.settings)) if step else None for step in training]
+        self._previous = arena.empty((size,)) if any(training) else None
         validation = [_chosen(federation.train, federation.validation)] if len(federation.validation) else []
         self._exams = [self._exam(arena, examples) for examples in (federation.test, *validation)]
         self._root = arena.of(federation.train.inputs[federation.root])
@@ -61,9 +65,11 @@ class Dispatcher:
         self._questions = Questions(federation.kind, parameters, asked, self._root, answers, ())
         self._trusted: tuple[int, Array] | None = None  # round and update
 
-    def broadcast(self, parameters: Array) -> None:
-        """Let every process see these global parameters."""
+    def broadcast(self, parameters: Array, previous: Array | None = None) -> None:
+        """Let every process see these global parameters, and the last aggregate where somebody looks at it."""
         self._parameters[:] = parameters
+        if self._previous is not None and previous is not None:
+            self._previous[1][:] = previous
 
     def train(self, round: int, work: Sequence[tuple[int, int, Held | None]]) -> Iterator[BatchResult]:
         """Local work of (client, its row, who holds it in this round), in fixed batches and in order."""
@@ -76,6 +82,7 @@ class Dispatcher:
                 self.turn(round, "client", client),
                 self._poisoned(round, client, held),
                 factor,
+                *self._attacked(held),
             )
             for client, row, held in work
         ]
@@ -135,6 +142,11 @@ class Dispatcher:
             Poison(attack, stream.at("step", place) if place else stream, apart, round, held.index, held.colluders)
             for place, (attack, apart) in enumerate(self._poisons[held.adversary])
         )
+
+    def _attacked(self, held: Held | None) -> tuple[Sent[Bound] | None, Shared | None]:
+        """What the adversary that holds a client puts in the place of the local algorithm, and what that looks at."""
+        attack = None if held is None else self._attacks[held.adversary]
+        return attack, self._previous[0] if attack and self._previous else None
 
     def _sent(self, round: int, jobs: Sequence[ClientJob]) -> Iterator[BatchResult]:
         batches = [ClientBatch(self._site, part) for part in grouped(jobs, self._federation.scenario.execution.batch)]

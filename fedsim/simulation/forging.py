@@ -10,7 +10,7 @@ from fedsim.array_types import Array, Defence
 from fedsim.attacks.contract import forged_rows
 from fedsim.checked_calls import blamed
 from fedsim.kernels.rules.finite_rows import screen
-from fedsim.scenario.chains import Step, forging, poisoning
+from fedsim.scenario.chains import Step, forging, poisoning, retraining
 from fedsim.simulation.federation import Federation
 from fedsim.simulation.state import State
 from fedsim.simulation.steps import Cohort
@@ -30,7 +30,7 @@ def trains(federation: Federation, cohort: Cohort, client: int) -> bool:
         return True
     adversary = federation.scenario.attacks[held.adversary]
     steps = forging(adversary)
-    if not steps or poisoning(adversary):
+    if not steps or poisoning(adversary) or retraining(adversary):
         return True
     first = steps[0]
     looks = "own" in first.entry.supplied and not first.entry.traits["idle"](first.choice.settings)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
+from fedsim.training.attacked_work import train_attacked
 from fedsim.training.backends import local_model
 from fedsim.training.client import ClientJob, Site
 from fedsim.training.local_work import train_client
@@ -37,7 +38,10 @@ def train_batch(batch: ClientBatch) -> BatchResult:
     begin = time.perf_counter()
     with torch.no_grad():
         model = local_model(batch.site)
-        losses = tuple(train_client(model, batch.site, job) for job in batch.jobs)
+        losses = tuple(
+            train_attacked(batch.site, job, job.attack.thing) if job.attack else train_client(model, batch.site, job)
+            for job in batch.jobs
+        )
     counts = tuple(len(job.examples) for job in batch.jobs)
     clients = tuple(job.client for job in batch.jobs)
     return BatchResult(clients, losses, counts, time.perf_counter() - begin)

@@ -82,6 +82,8 @@ class ClientJob:
     turn: Turn
     poisons: tuple[Poison, ...] = ()
     factor: float = 1.0  # of the optimizer's rate in this round
+    attack: Sent[Bound] | None = None  # what takes the place of the local algorithm
+    previous: Shared | None = None  # (d,) the last aggregate, where an attack takes that place
 
 
 class Stepper:

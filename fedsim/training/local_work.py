@@ -4,26 +4,28 @@ A local algorithm is given this loop as functions to call (`fedsim/local_algorit
 gradients (`fedsim/training/backends.py`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from fedsim.local_algorithms.contract import Correction
+from fedsim.registry import Bound
 from fedsim.training.client import ClientJob, Site, Stepper
 from fedsim.training.local_model import LocalModel, Work
 
 
 def train_client(model: LocalModel, site: Site, job: ClientJob) -> float:
     """Do one client's work of a round, write its row, and give the mean loss of its steps; gradients are off."""
-    return _Loop(model, site, job).run()
+    return Loop(model, site, job).run(site.algorithm.thing)
 
 
-class _Loop:
+class Loop:
     """One client's steps, as the functions and tensors that a local algorithm may ask for."""
 
-    def __init__(self, model: LocalModel, site: Site, job: ClientJob) -> None:
+    def __init__(self, model: LocalModel, site: Site, job: ClientJob, more: Mapping[str, Any] | None = None) -> None:
+        self._more = more or {}  # what else may be asked for
         self._model, self._site, self._work, self._factor = model, site, Work.of(site, job), job.factor
         self._begin, self._row = torch.from_numpy(site.parameters.open()), torch.from_numpy(site.rows.open()[job.row])
         model.load(self._begin, self._work, job.turn)
@@ -31,9 +33,8 @@ class _Loop:
         self._start: list[Tensor] | None = None
         self._sent: list[Tensor] | None = None
 
-    def run(self) -> float:
-        """Call the algorithm, write what it sends, and give the mean loss."""
-        algorithm = self._site.algorithm.thing
+    def run(self, algorithm: Bound) -> float:
+        """Call what decides where the steps go, write what it sends, and give the mean loss."""
         if algorithm(**{name: self._given(name) for name in algorithm.supplied}) is not None:
             raise TypeError(f"local algorithm `{algorithm.name}` returned something: clients keep no memory yet")
         self._model.difference(self._begin, self._row)
@@ -78,7 +79,7 @@ class _Loop:
         """What a local algorithm asks for by this name."""
         if name in {"start", "parameters"}:
             return self._anchors() if name == "start" else list(self._model.tensors)
-        return {"descend": self.descend, "gradients": self.gradients, "send": self.send}[name]
+        return {**self._more, "descend": self.descend, "gradients": self.gradients, "send": self.send}[name]
 
     def _gradients(self) -> list[Tensor | None]:
         loss, found = self._model.gradients(self._work.batch(self._next))

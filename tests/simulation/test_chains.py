@@ -144,7 +144,7 @@ def test_seats_go_to_the_largest_remainders(seats, sizes, counts):
     ("text", "where", "message"),
     [
         ("name = 'noise'\ncount = 1\nupdates = ['zero']", "attacks[0].updates", "give a name, or a chain in its place"),
-        ("count = 1\ndata = []", "attacks[0]", "does nothing: give it a name, or steps in data or updates"),
+        ("count = 1\ndata = []", "attacks[0]", "does nothing: give it a name, or steps in data, training or updates"),
         ("count = 1", "attacks[0].name", "must name one of the attacks"),
         ("count = 1\ndata = ['noise']", "attacks[0].data[0]", "noise forges the rows that are sent: it belongs to upd"),
         ("count = 1\nupdates = ['zero', 'label_flip']", "attacks[0].updates[1]", "label_flip poisons examples: it bel"),
