@@ -175,7 +175,7 @@ class Round:
         begin, state = time.perf_counter(), self.state
         received = receive(cohort, state, self.number, self.dispatcher.rows, self.counts)
         judged, skipped = self._judged(
-            Inputs(received.matrix, received.counts, received.clients, len(received.nonfinite))
+            Inputs(received.matrix, received.counts, received.clients, len(received.nonfinite), received.staleness)
         )
         if judged and not self._step(judged):
             judged, skipped = None, DIVERGED
@@ -194,7 +194,7 @@ class Round:
         if not len(inputs.matrix):
             return None, "no usable update arrived"
         dispatcher, number = self.dispatcher, self.number
-        extras = {"trusted": lambda _: dispatcher.trusted(number), "root_logits": dispatcher.root_logits}
+        extras = dispatcher.extras(number)
         try:
             return judge(self.federation, self.state, number, inputs, extras), ""
         except RowsDoNotSuffice as error:

@@ -124,6 +124,10 @@ class RowsDoNotSuffice(ValueError):
     """
 
 
+class SearchGivenUp(RowsDoNotSuffice):
+    """An exact search that these rows made too long; others of the same number may be searched in no time."""
+
+
 class ClientFailed(RunFailed):
     """The local work of these clients raised, or the process doing it died."""
 

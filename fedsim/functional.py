@@ -30,7 +30,8 @@ from fedsim.preaggregators.contract import preaggregators
 from fedsim.randomness import Stream
 from fedsim.registry import Entry
 from fedsim.scenario.validation import check_settings
-from fedsim.supply import Item, Sample, Table
+from fedsim.stand_ins import Sample
+from fedsim.supply import Item, Table
 
 Matrix = Any
 """A numpy array or a torch tensor."""
@@ -212,7 +213,7 @@ def _first_round(entry: Entry, item: Item, rows: int, matrix: Array) -> Any:
 def _item(item: Item, value: Any, rows: int, matrix: Array) -> Any:
     """A caller's item as the engine would hand it over."""
     if item.shape is None:
-        return value
+        return value if item.read is None else item.read(value, matrix.shape[1])
     lengths: dict[str, int] = {"n": rows, "d": matrix.shape[1]}
     array = _shaped(item.name, value, tuple(lengths.get(length) for length in item.shape))
     if item.whole:

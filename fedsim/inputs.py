@@ -44,6 +44,13 @@ class InputSpec:
         """(count, *shape) inputs as stored, to try a model with: black images, the first token."""
         return np.zeros((count, *self.shape), self.dtype)
 
+    def uniform(self, generator: "np.random.Generator", count: int) -> NDArray[Any]:
+        """(count, *shape) random inputs, all equally likely: numbers from 0 to 1, or tokens."""
+        shape = (count, *self.shape)
+        if self.kind == "tokens":
+            return generator.integers(0, self.vocabulary or 1, shape)
+        return generator.random(shape, np.float32)
+
     def tensor(self, inputs: NDArray[Any]) -> "Tensor":
         """Inputs as a model takes them: whole numbers of torch's kind for tokens, floats for anything else."""
         import torch

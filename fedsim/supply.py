@@ -7,34 +7,12 @@ here, and says in the engine how it is made.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from fedsim.array_types import Array
-
-if TYPE_CHECKING:
-    from fedsim.randomness import Stream  # numpy's generators take a while, and whoever only lists draws nothing
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Around what stand-ins are made up."""
-
-    rows: Array  # (n, d) updates, or what the attackers know of
-    stream: "Stream"
-    root: tuple[int, int] = (4, 3)  # root examples and classes
-    count: int = 2  # rows that an attack is to forge
-    shape: tuple[int, ...] = (1, 8, 8)  # of an example's inputs
-    dtype: str = "uint8"  # of them as stored
-    classes: int = 62
-
-    def draw(self, name: str) -> "np.random.Generator":
-        """Randomness of an item's own."""
-        return self.stream.at("sample", name).numpy()
-
-
-Make = Callable[[Sample], Any]
+from fedsim.layers import as_layers
+from fedsim.stand_ins import Linear, Make, Sample, anywhere, layers, logits, loss, losses, near_the_mean, zeros
 
 
 @dataclass(frozen=True)
@@ -47,6 +25,8 @@ class Item:
     sample: Make | None = None  # a small stand-in
     default: Make | None = None  # its value in a first round of a model of zeros; None: whoever calls has to give it
     whole: bool = False  # whether its numbers are whole
+    read: Callable[[Any, int], Any] | None = None  # a caller's value and d -> what the engine would hand over
+    root: bool = False  # whether the server needs root data for it
 
     @property
     def per_row(self) -> bool:
@@ -74,29 +54,6 @@ def samples(items: Table, wanted: Iterable[str], around: Sample) -> dict[str, An
     return {name: make(around) for name in wanted if (make := items[name].sample) is not None}
 
 
-def _zeros(around: Sample) -> Array:
-    return np.zeros(around.rows.shape[1], around.rows.dtype)
-
-
-def _near_the_mean(name: str) -> Make:
-    def make(around: Sample) -> Array:
-        rows = around.rows
-        noise = 0.1 * around.draw(name).standard_normal(rows.shape[1])
-        return np.asarray(rows.mean(axis=0) + noise, rows.dtype)
-
-    return make
-
-
-def _anywhere(around: Sample) -> Array:
-    return np.asarray(around.draw("parameters").standard_normal(around.rows.shape[1]), around.rows.dtype)
-
-
-def _logits(around: Sample) -> Array:
-    draw, n = around.draw("root logits"), len(around.rows)
-    common, own = draw.standard_normal((1, *around.root)), draw.standard_normal((n, *around.root))
-    return np.asarray(common + 0.7 * own, np.float32)
-
-
 MEMORY = Item("memory", "what it returned as memory in its last round, or None", None, lambda _: None, lambda _: None)
 ROUND = Item("round", "number of the round, from 1", None, lambda _: 1, lambda _: 1)
 STREAM = Item("stream", "the algorithm's own randomness for this round", None, lambda around: around.stream)
@@ -114,17 +71,59 @@ RULES = table(
         "previous",
         "(d,) the last round's aggregate, zeros in the first round",
         ("d",),
-        _near_the_mean("previous"),
-        _zeros,
+        near_the_mean("previous"),
+        zeros,
     ),
-    Item("parameters", "(d,) the global parameters before this round", ("d",), _anywhere, _zeros),
-    Item("trusted", "(d,) the server's own update, trained on the root data", ("d",), _near_the_mean("trusted")),
+    Item("parameters", "(d,) the global parameters before this round", ("d",), anywhere, zeros),
+    Item(
+        "trusted",
+        "(d,) the server's own update, trained on the root data",
+        ("d",),
+        near_the_mean("trusted"),
+        root=True,
+    ),
     Item(
         "root_logits",
         "(n, r, classes) outputs of the model with each row applied, on the r root examples or all their places",
         ("n", "r", "classes"),
-        _logits,
+        logits,
+        root=True,
     ),
+    Item(
+        "root_losses",
+        "(n,) mean loss on the root data of the model with each row applied",
+        ("n",),
+        losses,
+        root=True,
+    ),
+    Item(
+        "root_loss",
+        "(m, d) -> (m,): mean loss on the root data of the model with any row applied",
+        None,
+        loss,
+        root=True,
+    ),
+    Item(
+        "layers",
+        "the model's tensors in the order of a row: name, begin, end, shape, and whether it is a buffer",
+        None,
+        layers,
+        read=as_layers,
+    ),
+    Item(
+        "outputs",
+        "(d,) -> (inputs -> (k, classes)): the model with a row applied; its `draw` makes uniform random inputs",
+        None,
+        lambda _: Linear(),
+    ),
+    Item(
+        "staleness",
+        "(n,) rounds that went by while the row was on its way, 0 of a row of this round",
+        ("n",),
+        lambda around: around.draw("staleness").integers(0, 3, len(around.rows)),
+        lambda around: np.zeros(len(around.rows), np.int64),
+    ),
+    ROUND,
     MEMORY,
     Item(
         "clients",
@@ -170,7 +169,7 @@ UPDATE_ATTACKS = table(
         lambda around: around.rows[: around.count],
     ),
     Item("count", "number of rows to forge", None, lambda around: around.count),
-    Item("parameters", "(d,) the global parameters before this round", ("d",), _anywhere, _zeros),
+    Item("parameters", "(d,) the global parameters before this round", ("d",), anywhere, zeros),
     RULES["previous"],
     Item(
         "defence",

@@ -10,7 +10,8 @@ import numpy as np
 from fedsim.aggregators.contract import Condition
 from fedsim.randomness import Stream
 from fedsim.registry import Entry, Setting
-from fedsim.supply import RULES, Sample, samples
+from fedsim.stand_ins import Sample
+from fedsim.supply import RULES, samples
 
 
 def supplies(entry: Entry, rows: np.ndarray, seed: int = 0) -> dict[str, Any]:

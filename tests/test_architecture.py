@@ -22,7 +22,7 @@ FLOORS = {
     "ground": (
         [],
         "errors array_types array_interop blame checked_calls events atomic_files exact_fractions clean_text "
-        "randomness registry signatures supply inputs tasks paths plugins plugins.* kernels kernels.*",
+        "randomness layers registry stand_ins signatures supply inputs tasks paths plugins plugins.* kernels kernels.*",
     ),
     "execution": (["ground"], "execution execution.*"),
     "contracts": (["ground"], " ".join(f"{family} {family}.contract" for family in FAMILIES)),

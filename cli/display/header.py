@@ -89,7 +89,8 @@ def rule(scenario: Scenario) -> str:
     steps = [described(choice, "preaggregators", ("f",)) for choice in scenario.preaggregators]
     steps.append(described(scenario.aggregator, "aggregators", ("f",)))
     entry = aggregators[scenario.aggregator.name]
-    weighted = "weighted by examples" if "counts" in entry.supplied else "unweighted"
+    rows = scenario.aggregator.settings.get("weighting") == "rows" or "layers" in entry.supplied
+    weighted = "weighted by examples" if "counts" in entry.supplied and not rows else "unweighted"
     return f"{' → '.join(steps)}, {weighted}{_condition(scenario)}"
 
 

@@ -9,7 +9,7 @@ from fedsim.aggregators._selection import average
 from fedsim.aggregators._spreads import Search
 from fedsim.aggregators.contract import Aggregate, F, aggregator
 from fedsim.array_types import Array
-from fedsim.errors import RowsDoNotSuffice
+from fedsim.errors import SearchGivenUp
 from fedsim.kernels.rules.distances import central_row, products, squared_distances
 
 COVER_STEPS, SPREAD_WORK = 300_000, 20_000_000
@@ -50,7 +50,7 @@ def mda(updates: Array, *, f: F) -> Aggregate:
         return average(updates, closest_together(squared_distances(updates), n - f, COVER_STEPS))
     except TooManySteps:
         remedy = "f ≤ 20, or fewer rows as bucketing makes them, would do"
-        raise RowsDoNotSuffice(_given_up("mda", n, f, COVER_STEPS, remedy)) from None
+        raise SearchGivenUp(_given_up("mda", n, f, COVER_STEPS, remedy)) from None
 
 
 @aggregator("smea", needs="n > 2f")
@@ -87,7 +87,7 @@ def smea(updates: Array, *, f: F) -> Aggregate:
         remedy = (
             "a smaller f, fewer rows as bucketing makes them, or caf, which finds nearly as narrow a mean, would do"
         )
-        raise RowsDoNotSuffice(_given_up("smea", n, f, steps, remedy)) from None
+        raise SearchGivenUp(_given_up("smea", n, f, steps, remedy)) from None
     return average(updates, kept)
 
 

@@ -19,7 +19,8 @@ from fedsim.array_types import Array, Integers
 from fedsim.checked_calls import guarded
 from fedsim.errors import NotRegistrable
 from fedsim.registry import Entry, Registry
-from fedsim.supply import Item, Sample, Synonyms, table
+from fedsim.stand_ins import Sample
+from fedsim.supply import Item, Synonyms, table
 
 Metric = TypeVar("Metric", bound=Callable[..., Any])
 Better = Literal["up", "down"]

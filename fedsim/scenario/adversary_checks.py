@@ -13,7 +13,8 @@ from fedsim.registry import Entry
 from fedsim.scenario.build import CHAIN
 from fedsim.scenario.chains import placed, poisoning, retraining
 from fedsim.scenario.sections import Attack, Choice, Scenario, attackers_wanted
-from fedsim.supply import DATA_ATTACKS, UPDATE_ATTACKS, Sample, samples
+from fedsim.stand_ins import Sample
+from fedsim.supply import DATA_ATTACKS, UPDATE_ATTACKS, samples
 
 Path = tuple[str | int, ...]
 

@@ -14,7 +14,7 @@ import numpy as np
 from fedsim.aggregators.contract import Aggregate, Condition, aggregators, check_condition
 from fedsim.array_types import Array
 from fedsim.checked_calls import refusal
-from fedsim.errors import Problem
+from fedsim.errors import Problem, RowsDoNotSuffice, SearchGivenUp
 from fedsim.latencies.contract import latencies
 from fedsim.metrics.contract import metrics
 from fedsim.preaggregators.contract import Mixed, preaggregators
@@ -23,7 +23,8 @@ from fedsim.registry import BYZANTINE, Registry
 from fedsim.scenario.adversary_checks import WIDTH, refused, wrong_adversary, wrong_together
 from fedsim.scenario.compatibility import told_of_data, too_many_parts, unfit
 from fedsim.scenario.sections import Choice, Scenario
-from fedsim.supply import MIXERS, RULES, Sample, samples
+from fedsim.stand_ins import Sample
+from fedsim.supply import MIXERS, RULES, samples
 
 Path = tuple[str | int, ...]
 
@@ -143,26 +144,28 @@ def _played(scenario: Scenario, n: int) -> list[Problem]:
             rows = mix(choice, rows).updates
         except Exception as error:
             words = refusal(error, choice.name, preaggregators[choice.name].function)
-            return [_unfit(("preaggregators", place), choice, words, lambda c, r=rows: mix(c, r))]
+            return [_unfit(("preaggregators", place), choice, error, words, lambda c, r=rows: mix(c, r))]
     try:
         play(scenario.aggregator, rows)
+    except SearchGivenUp:
+        return []  # random rows in few dimensions are the hardest: the run's own have their say
     except Exception as error:
         words = refusal(error, scenario.aggregator.name, aggregators[scenario.aggregator.name].function)
-        return [_unfit(("aggregator",), scenario.aggregator, words, lambda c: play(c, rows))]
+        return [_unfit(("aggregator",), scenario.aggregator, error, words, lambda c: play(c, rows))]
     return []
 
 
 def _root(scenario: Scenario) -> list[Problem]:
-    wants_root = {"trusted", "root_logits"} & set(aggregators[scenario.aggregator.name].supplied)
+    wants_root = any(RULES[item].root for item in aggregators[scenario.aggregator.name].supplied)
     if wants_root and scenario.root.size == 0:
         return [Problem(("root", "size"), f"{scenario.aggregator.name} needs root data: give at least one example", 0)]
     return []
 
 
-def _unfit(path: tuple[str | int, ...], choice: Choice, message: str, attempt: Any) -> Problem:
-    """The rule's own words, with the greatest f that would do."""
+def _unfit(path: tuple[str | int, ...], choice: Choice, error: Exception, message: str, attempt: Any) -> Problem:
+    """The rule's own words; where the rows do not suffice, with the greatest f that would do."""
     f = choice.settings.get("f")
-    if not isinstance(f, int):
+    if not isinstance(f, int) or not isinstance(error, RowsDoNotSuffice):
         return Problem((*path, "name"), message, choice.name)
     for smaller in range(min(f, MOST_ROWS) - 1, -1, -1):
         with suppress(Exception):

@@ -26,6 +26,7 @@ class Received:
     counts: Integers  # (n,) examples behind each row
     byzantine: NDArray[np.bool_]  # (n,) whose row an attack made or poisoned
     nonfinite: tuple[int, ...]  # clients whose row was not finite
+    staleness: Integers  # (n,) rounds that each row was on its way
 
 
 def receive(cohort: Cohort, state: State, round: int, rows: Array, counts: Mapping[int, int]) -> Received:
@@ -47,7 +48,7 @@ def receive(cohort: Cohort, state: State, round: int, rows: Array, counts: Mappi
     late = [update(arrival) for arrival in cohort.closing.late if arrival.round != round or arrival.client in place]
     state.in_flight = tuple(map(_kept, late))
     all_fresh = [(a.client, a.round) for a in arrived] == [(client, round) for client in cohort.answering]
-    return _screened(updates, rows[: len(updates)] if all_fresh else _stacked(updates, rows.shape[1]))
+    return _screened(updates, rows[: len(updates)] if all_fresh else _stacked(updates, rows.shape[1]), round)
 
 
 def _kept(update: InFlight) -> InFlight:
@@ -59,7 +60,7 @@ def _stacked(updates: Sequence[InFlight], size: int) -> Array:
     return np.array([update.row for update in updates], np.float32).reshape(-1, size)
 
 
-def _screened(updates: Sequence[InFlight], matrix: Array) -> Received:
+def _screened(updates: Sequence[InFlight], matrix: Array, round: int) -> Received:
     finite = screen(matrix) if len(matrix) else np.zeros(0, bool)
     clients = np.array([update.arrival.client for update in updates], np.int64)
     return Received(
@@ -68,6 +69,7 @@ def _screened(updates: Sequence[InFlight], matrix: Array) -> Received:
         np.array([update.count for update in updates], np.int64)[finite],
         np.array([update.byzantine for update in updates], bool)[finite],
         tuple(clients[~finite].tolist()),
+        np.array([round - update.arrival.round for update in updates], np.int64)[finite],
     )
 
 

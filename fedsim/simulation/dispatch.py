@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice, pairwise
 from math import prod
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,7 +24,8 @@ from fedsim.simulation.federation import Federation
 from fedsim.simulation.scoring import asks
 from fedsim.training.batch import BatchResult, ClientBatch, train_batch
 from fedsim.training.client import ClientJob, Poison, Site, Stretch
-from fedsim.training.evaluation import Exam, Predicted, Questions, answer, evaluate, joined
+from fedsim.training.evaluation import Exam, Predicted, Questions, answer, evaluate, joined, mean_loss
+from fedsim.training.inference import RowOutputs
 from fedsim.training.minibatches import Turn
 from fedsim.training.recently_used import Recent
 
@@ -93,6 +94,16 @@ class Dispatcher:
         stream = self._federation.stream
         return Turn(stream.at("round", round, *who), stream.at("passes", *who), round - 1)
 
+    def extras(self, round: int) -> dict[str, Callable[[Array], Any]]:
+        """What costs work and is made only for a rule that asks for it, each from the rows it is given."""
+        return {
+            "trusted": lambda _: self.trusted(round),
+            "root_logits": self.root_logits,
+            "root_losses": self.root_loss,
+            "root_loss": lambda _: self.root_loss,
+            "outputs": lambda _: RowOutputs(self._federation.kind, np.array(self._parameters)),
+        }
+
     def trusted(self, round: int) -> Array:
         """The server's own update, (d,): the same local work on the root data."""
         if self._trusted is None or self._trusted[0] != round:
@@ -121,6 +132,11 @@ class Dispatcher:
         pieces = [exam.pieces() for exam in self._exams]
         found = iter(list(self._pool.map(evaluate, [piece for exam in pieces for piece in exam])))
         return [joined(islice(found, len(exam))) for exam in pieces]
+
+    def root_loss(self, matrix: Array) -> Array:
+        """(m, d) -> (m,) mean loss on the root examples of the model with each row applied."""
+        targets = self._federation.train.targets[self._federation.root]
+        return np.array([mean_loss(logits, targets) for logits in self.root_logits(matrix)])
 
     def _answered(self, matrix: Array) -> Array:
         n = len(matrix)

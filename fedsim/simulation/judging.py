@@ -28,12 +28,14 @@ class Inputs:
     counts: Integers  # (n,) examples behind each
     clients: Integers  # (n,)
     nonfinite: int  # rows set aside before; the rule's f shrinks by as many
+    staleness: Integers  # (n,) rounds that each row was on its way
 
     @classmethod
     def trial(cls, matrix: Array) -> "Inputs":
         """Rows that an attack only imagines, taken in as the server would take them in."""
         rows = matrix[screen(matrix)]
-        return cls(rows, np.ones(len(rows), np.int64), np.arange(len(rows)), len(matrix) - len(rows))
+        n = len(rows)
+        return cls(rows, np.ones(n, np.int64), np.arange(n), len(matrix) - n, np.zeros(n, np.int64))
 
 
 class Judgement(NamedTuple):
@@ -64,6 +66,8 @@ def judge(federation: Federation, state: State, round: int, inputs: Inputs, extr
         "parameters": state.parameters,
         "memory": state.memories.get(RULE),
         "clients": inputs.clients if len(rows) == len(inputs.clients) else np.arange(len(rows)),
+        "staleness": shares @ inputs.staleness,
+        "layers": federation.layout.layers,
         "round": round,
         "stream": stream.at("aggregator"),
     }

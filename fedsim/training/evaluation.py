@@ -6,12 +6,12 @@ Both are cut into fixed pieces that do not depend on the number of workers, and 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn.functional import log_softmax, nll_loss
+from torch.nn.functional import cross_entropy, log_softmax, nll_loss
 
 from fedsim.array_types import Array
 from fedsim.execution.shared_memory import Shared
@@ -95,3 +95,10 @@ def answer(questions: Questions) -> None:
     for row in questions.which:
         run = outputs(questions.kind, torch.from_numpy(layout.mend(start + questions.rows.open()[row])))
         questions.answers.open()[row] = run(inputs).flatten(0, -2).numpy()
+
+
+def mean_loss(logits: Array, targets: NDArray[Any]) -> float:
+    """(p, classes), as many targets -> the mean cross-entropy; infinite where the outputs are not finite."""
+    loss = cross_entropy(torch.from_numpy(logits).double(), torch.from_numpy(targets.reshape(-1).astype(np.int64)))
+    value = float(loss)
+    return value if math.isfinite(value) else math.inf

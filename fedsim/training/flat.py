@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from fedsim.array_types import Array
+from fedsim.layers import Layer, as_layers
 from fedsim.randomness import Stream
 from fedsim.training.torch_draws import drawing_from
 
@@ -27,6 +28,7 @@ class Layout:
 
     trained: int  # numbers that training moves; behind them stand the buffers
     variances: tuple[tuple[int, int], ...] = ()  # stretches of running variances, which are never below zero
+    layers: tuple[Layer, ...] = ()
 
     def mend(self, vector: Array) -> Array:
         """The vector with its variances raised to zero where they are below; changed in place."""
@@ -48,7 +50,8 @@ class Flat:
         self.parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
         self._tensors: list[Tensor] = [*self.parameters, *filter(torch.is_floating_point, module.buffers())]
         self.size = sum(tensor.numel() for tensor in self._tensors)
-        self.layout = Layout(sum(parameter.numel() for parameter in self.parameters), tuple(self._variances()))
+        trained = sum(parameter.numel() for parameter in self.parameters)
+        self.layout = Layout(trained, tuple(self._variances()), self._layers())
         self._vector = torch.empty(self.size, dtype=torch.get_default_dtype())
         own = {id(tensor) for tensor in self._tensors}
         others = [tensor for tensor in (*module.parameters(), *module.buffers()) if id(tensor) not in own]
@@ -95,6 +98,12 @@ class Flat:
             if id(tensor) in known:
                 yield begin, begin + tensor.numel()
             begin += tensor.numel()
+
+    def _layers(self) -> tuple[Layer, ...]:
+        names = {id(tensor): name for name, tensor in (*self.module.named_parameters(), *self.module.named_buffers())}
+        trained = len(self.parameters)
+        described = [(names[id(t)], tuple(t.shape), k >= trained) for k, t in enumerate(self._tensors)]
+        return as_layers(described, self.size)
 
     def _split(self, vector: Tensor) -> tuple[Tensor, ...]:
         return torch.split(vector, [tensor.numel() for tensor in self._tensors])

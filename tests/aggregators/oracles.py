@@ -333,3 +333,76 @@ def hessian_product(steps, changes, direction):
         along = matrix @ s
         matrix = matrix - np.outer(along, along) / (s @ along) + np.outer(y, y) / (y @ s)
     return matrix @ direction
+
+
+def zeno(rows, losses, f, penalty):
+    scores = [-loss - penalty * length(row) ** 2 for loss, row in zip(losses, rows, strict=True)]
+    return mean_of(rows, least([-score for score in scores], len(rows) - f))
+
+
+def fedgreed(rows, counts, loss):
+    order = sorted(range(len(rows)), key=lambda i: (loss(rows[i]), i))
+    best = None
+    for k in range(1, len(rows) + 1):
+        total = sum(counts[i] for i in order[:k])
+        mean = sum(counts[i] * rows[i].astype(float) for i in order[:k]) / total
+        if best is not None and loss(mean) > loss(best):
+            break
+        best = mean
+    return best
+
+
+def lasa(rows, layers, sparsity=0.3, norm=2.0, sign=1.0):
+    rows = rows.astype(float)
+    bound = float(np.median([length(row) for row in rows]))
+    clipped = [row * min(1.0, bound / (length(row) or 1.0)) for row in rows]
+    sparse = []
+    for whole in clipped:
+        row = whole.copy()
+        main = [k for layer in layers if len(layer.shape) in (2, 4) for k in range(layer.begin, layer.end)]
+        for k in sorted(main, key=lambda k: abs(row[k]))[: math.ceil(sparsity * len(main))]:
+            row[k] = 0.0
+        sparse.append(row)
+    result = np.zeros(rows.shape[1])
+    for layer in layers:
+        norms = deviations([length(row[layer.stretch]) for row in sparse])
+        purities = deviations([_purity(row[layer.stretch]) for row in sparse])
+        kept = [i for i in range(len(rows)) if norms[i] < norm - 1e-9 and purities[i] < sign - 1e-9]
+        kept = kept or range(len(rows))
+        result[layer.stretch] = sum(clipped[i][layer.stretch] for i in kept) / len(kept)
+    return result
+
+
+def _purity(part):
+    signs = [np.sign(value) for value in part]
+    return 0.5 * (1 + sum(signs) / (sum(map(abs, signs)) or 1))
+
+
+def lfighter(rows, weight, bias):
+    n = len(rows)
+    weights = [row[weight.stretch].reshape(weight.shape).astype(float) for row in rows]
+    change = [sum(length(w[c]) for w in weights) for c in range(weight.shape[0])]
+    if bias is not None:
+        change = [total + sum(abs(row[bias.begin + c]) for row in rows) for c, total in enumerate(change)]
+    most = sorted(sorted(range(len(change)), key=lambda c: -change[c])[:2])
+    points = np.array([np.concatenate([w[c] for c in most]) for w in weights])
+    best = None
+    for part in two_means(points):
+        worst = [min([0.0, *(cosine(points[i], points[j]) for j in part if j != i)]) for i in part]
+        weighed = len(part) / n * (1 - sum(worst) / len(part))
+        if best is None or weighed > best[0]:
+            best = weighed, part
+    return mean_of(rows, sorted(best[1]))
+
+
+def auror(rows, columns, distance):
+    """The mean of those who are not in the smaller cluster of most indicative coordinates."""
+    votes, indicative = np.zeros(len(rows)), 0
+    for k in columns:
+        low, high = two_means(rows[:, [k]].astype(float))
+        if abs(rows[high, k].mean() - rows[low, k].mean()) < distance:
+            continue
+        indicative += 1
+        if len(low) != len(high):
+            votes[min(low, high, key=len)] += 1
+    return mean_of(rows, [i for i in range(len(rows)) if votes[i] <= indicative / 2]), indicative

@@ -8,7 +8,7 @@ import pytest
 from fedsim.aggregators._covers import Covers, TooManySteps, closest_together
 from fedsim.aggregators._spreads import Search
 from fedsim.aggregators.subsets import mda, smea
-from fedsim.errors import RowsDoNotSuffice
+from fedsim.errors import SearchGivenUp
 from fedsim.kernels.rules.distances import squared_distances
 from tests.aggregators import oracles
 from tests.aggregators.matrices import KINDS, plain
@@ -65,7 +65,7 @@ def test_searches_go_much_farther_than_trying_all_sets():
 
 def test_a_search_that_does_not_end_is_refused_with_its_count():
     begin = time.perf_counter()
-    with pytest.raises(RowsDoNotSuffice) as refusal:
+    with pytest.raises(SearchGivenUp) as refusal:
         smea(plain(60, d=6), f=24)
     assert "there are 3.61e+16 sets of 36 of 60 rows" in str(refusal.value)
     assert "a smaller f, fewer rows as bucketing makes them, or caf" in str(refusal.value)

@@ -8,7 +8,8 @@ from hypothesis import settings as hypothesis_settings
 from fedsim.metrics import VALIDATION, metrics, reading
 from fedsim.metrics.contract import RESERVED
 from fedsim.randomness import Stream
-from fedsim.supply import Sample, samples
+from fedsim.stand_ins import Sample
+from fedsim.supply import samples
 from tests.supplied_items import example
 
 ENTRIES = list(metrics)
