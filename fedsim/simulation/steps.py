@@ -40,8 +40,8 @@ def gather(federation: Federation, state: State, round: int) -> Cohort:
     stream, settings = federation.stream.at("round", round), federation.scenario.clients
     sampled = sample(federation, stream.at("cohort"))
     held = holders(federation, sampled, round)
-    dropped = tuple(int(c) for c in sampled if _drops_out(stream.at("dropout", int(c)), settings.dropout))
-    answers = sampled[~np.isin(sampled, dropped)]
+    dropped = _dropped(sampled, stream, settings.dropout)
+    answers = sampled[~np.isin(sampled, dropped)] if dropped else sampled
     delays = _delays(federation, answers, round)
     arrivals = [Arrival(state.time + float(s), int(c), round) for s, c in zip(delays, answers, strict=True)]
     in_flight = [update.arrival for update in state.in_flight]
@@ -57,8 +57,11 @@ def gather(federation: Federation, state: State, round: int) -> Cohort:
     return Cohort(sampled, held, dropped, closing, answering)
 
 
-def _drops_out(stream: Stream, chance: float) -> bool:
-    return chance > 0 and bool(stream.numpy().random() < chance)
+def _dropped(sampled: Integers, stream: Stream, chance: float) -> tuple[int, ...]:
+    """The clients that never answer, each drawn at its own address."""
+    if chance == 0:
+        return ()
+    return tuple(client for client in sampled.tolist() if stream.at("dropout", client).numpy().random() < chance)
 
 
 def _delays(federation: Federation, clients: Integers, round: int) -> Array:

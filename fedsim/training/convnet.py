@@ -34,6 +34,7 @@ class ConvolutionalModel:
     def __init__(self, kind: ModelKind, plan: Plan) -> None:
         self._plan = plan
         self._vector = torch.empty(flat_model(kind, channels_last=True).size)
+        self._found = torch.empty_like(self._vector)
         self.tensors: Sequence[Tensor] = _views(kind, self._vector)
 
     def load(self, vector: Tensor, work: Work, turn: Turn) -> None:  # noqa: ARG002 - nothing here draws
@@ -48,9 +49,15 @@ class ConvolutionalModel:
         loss, found = self._network.gradients(self.tensors, torch.from_numpy(labels))
         return loss * len(labels), [*found]
 
-    def descend(self, work: Work, lr: float) -> float | None:  # noqa: ARG002 - step by step
-        """Not in one call."""
-        return None
+    def descend(self, work: Work, lr: float) -> float:
+        """Plain steps, each of all parameters at once."""
+        loss = 0.0
+        for place in range(len(work.bounds) - 1):
+            own, found = self.gradients(work.batch(place))
+            self.write([gradient for gradient in found if gradient is not None], self._found)
+            self._vector.add_(self._found, alpha=-lr)
+            loss += own
+        return loss
 
     def difference(self, start: Tensor, out: Tensor) -> None:
         """Present minus given numbers."""

@@ -45,8 +45,9 @@ class Work:
 class LocalModel(Protocol):
     """A model as one backend keeps it; one instance serves clients that all begin at the same parameters."""
 
-    tensors: Sequence[Tensor]
-    """The parameters that are trained, as this backend keeps them; whoever takes a step changes them in place."""
+    @property
+    def tensors(self) -> Sequence[Tensor]:
+        """The parameters that are trained, as this backend keeps them; whoever takes a step changes them in place."""
 
     def load(self, vector: Tensor, work: Work, turn: Turn) -> None:
         """Begin a client's work at a flat (d,) vector; layers that draw, draw from the turn's address."""

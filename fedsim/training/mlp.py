@@ -24,6 +24,8 @@ from fedsim.training.torch_models import ModelKind, Workspaces, flat_model, foun
 
 LARGE = 4_000_000
 """Parameters above which weights leave the cache and general libraries are as fast."""
+ONE_STEP = 2
+"""Bounds of a work of one batch."""
 MOST_ROWS = 1_024
 """Rows of a batch above which they are as fast too."""
 
@@ -53,8 +55,18 @@ class LinearModel:
             net, 3, lambda net, count: [aligned(net.numbers) for _ in range(count)]
         )
         self._start: Array | None = None
-        self.tensors: Sequence[Tensor] = [torch.from_numpy(self._parameters)]
-        self._found = torch.from_numpy(self._gradient)
+        self._tensor, self._found = torch.from_numpy(self._parameters), torch.from_numpy(self._gradient)
+        self._fresh = (
+            False  # whether the parameters are still those of the start, which are copied when they are needed
+        )
+
+    @property
+    def tensors(self) -> Sequence[Tensor]:
+        """The parameters, padding included."""
+        if self._fresh and self._start is not None:
+            np.copyto(self._parameters, self._start)
+        self._fresh = False
+        return [self._tensor]
 
     def load(self, vector: Tensor, work: Work, turn: Turn) -> None:  # noqa: ARG002 - nothing here draws
         """Take a room wide enough for the work and the parameters, which are turned about once for all clients."""
@@ -64,29 +76,35 @@ class LinearModel:
         self._room = _room(self._net, work.most)
         if self._start is None:
             self._start = stored(self._net, vector.numpy())
-        np.copyto(self._parameters, self._start)
+        self._fresh = True
 
     def descend(self, work: Work, lr: float) -> float:
-        """All plain steps in one call."""
-        return self._train(work, self._parameters, self._parameters, lr)
+        """All plain steps in one call; a single one goes from the start to the parameters without a copy of it."""
+        if self._fresh and self._start is not None and len(work.bounds) == ONE_STEP:
+            self._fresh = False
+            return self._train(work, self._start, self._start, self._parameters, lr)
+        (own,) = (tensor.numpy() for tensor in self.tensors)
+        return self._train(work, own, own, own, lr)
 
     def gradients(self, batch: Work) -> tuple[float, list[Tensor | None]]:
         """Summed loss and gradient of a batch; the gradient lasts until the next one is asked for."""
-        return self._train(batch, self._nothing, self._gradient, -1.0), [self._found]
+        (own,) = (tensor.numpy() for tensor in self.tensors)
+        return self._train(batch, own, self._nothing, self._gradient, -1.0), [self._found]
 
     def difference(self, start: Tensor, out: Tensor) -> None:
         """Present minus given numbers."""
-        self._room.subtract(self._parameters, start.numpy(), out.numpy())
+        (own,) = (tensor.numpy() for tensor in self.tensors)
+        self._room.subtract(own, start.numpy(), out.numpy())
 
     def write(self, tensors: Sequence[Tensor], out: Tensor) -> None:
         """A vector that lies as the parameters do, in the model's own order."""
         self._room.subtract(tensors[0].numpy(), np.zeros(out.shape, np.float32), out.numpy())
 
-    def _train(self, work: Work, base: Array, target: Array, rate: float) -> float:
+    def _train(self, work: Work, own: Array, base: Array, target: Array, rate: float) -> float:
         images, rows, labels = work.examples
         if not _readable(images):
             images, rows = as_floats(images[rows]).numpy(), np.arange(len(rows))
-        return self._room.train(images, rows, labels, work.bounds, self._parameters, base, target, rate)
+        return self._room.train(images, rows, labels, work.bounds, own, base, target, rate)
 
 
 def _readable(images: NDArray[Any]) -> bool:

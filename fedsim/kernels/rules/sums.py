@@ -19,6 +19,10 @@ NARROW = 4_000
 """The same where all rows are needed again for every sum."""
 FEW = 0.4
 """Sums are made from what they have in common when that leaves at most this share of the terms."""
+MUCH = 4_000_000
+"""Terms from which sums of up to 64 rows are compiled at once: it costs 50 milliseconds once and halves the time."""
+Terms = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+"""Where each sum's terms begin, and of each term the vector and the factor."""
 SAVES, COST = 0.15, 8e6
 """Nanoseconds that the compiled sum saves for each number, and what the kernel costs once."""
 
@@ -90,6 +94,8 @@ def _width() -> int:
 
 def weighted_sums(weights: Array, rows: Array) -> Array:
     """(m, n), (n, d) -> (m, d): every row of `weights` makes one weighted sum."""
+    if _much(weights, rows):
+        return _by_terms(weights, rows)
     if np.count_nonzero(weights, axis=1).min(initial=0) * 2 <= weights.shape[1]:
         return _multiplied(weights, rows)  # sums of few rows may have nothing in common, and a huge row can be in most
     usual = np.sort(weights, axis=0)[len(weights) // 2]  # each column's weight in the middle one of the sums
@@ -97,6 +103,21 @@ def weighted_sums(weights: Array, rows: Array) -> Array:
     if np.count_nonzero(differences) + len(weights) > FEW * weights.size:
         return _multiplied(weights, rows)
     return _by_differences(usual, differences, rows)
+
+
+def _by_terms(weights: Array, rows: Array) -> Array:
+    """Every sum term by term, rows of weight 0 not read."""
+    output, places = np.nonzero(weights)
+    factors = weights[output, places].astype(rows.dtype)
+    starts = np.searchsorted(output, np.arange(len(weights) + 1))
+    return _summed(list(rows), (starts, places, factors), len(weights))
+
+
+def _much(weights: Array, rows: Array) -> bool:
+    """Whether sums are left to the compiled kernel; the matrices alone decide, not the calls before."""
+    if rows.dtype != np.float32 or len(rows) > GROUP or np.count_nonzero(weights) * rows.shape[1] < MUCH:
+        return False
+    return llvm.available() and all(map(_readable, rows))
 
 
 def _multiplied(weights: Array, rows: Array) -> Array:
@@ -117,23 +138,29 @@ def _by_differences(usual: Array, differences: Array, rows: Array) -> Array:
     places = len(vectors) - 1 - places  # the common sum first
     factors = table[output, places].astype(rows.dtype)
     starts = np.searchsorted(output, np.arange(len(table) + 1))
-    mixed = np.empty((len(table), rows.shape[1]), rows.dtype)
-    done = _sums_by_kernel(vectors, (starts, places, factors), mixed)
-    for start in range(done, rows.shape[1], NARROW):
+    return _summed(vectors, (starts, places, factors), len(table))
+
+
+def _summed(vectors: Sequence[Array], terms: Terms, count: int) -> Array:
+    """So many sums of a few of the vectors each, added in order."""
+    starts, places, factors = terms
+    mixed = np.empty((count, len(vectors[0])), vectors[0].dtype)
+    done = _sums_by_kernel(vectors, terms, mixed)
+    for start in range(done, mixed.shape[1], NARROW):
         parts = [vector[start : start + NARROW] for vector in vectors]
         for k, (first, last) in enumerate(pairwise(starts)):
-            terms = slice(first, last)
-            mixed[k, start : start + NARROW] = _group(factors[terms], [parts[place] for place in places[terms]])
+            own = slice(first, last)
+            mixed[k, start : start + NARROW] = _group(factors[own], [parts[place] for place in places[own]])
     return mixed
 
 
-def _sums_by_kernel(vectors: Sequence[Array], terms: tuple[NDArray[Any], ...], mixed: Array) -> int:
+def _sums_by_kernel(vectors: Sequence[Array], terms: Terms, mixed: Array) -> int:
     """Fill as many columns as a compiled kernel handles, if one has been repaid, and say how many."""
     starts, places, factors = terms
     d = int(mixed.shape[1])
     if mixed.dtype != np.float32 or not all(map(_readable, vectors)):
         return 0
-    if not llvm.repaid("differences", SAVES * len(places) * d, COST):
+    if len(places) * d < MUCH and not llvm.repaid("differences", SAVES * len(places) * d, COST):
         return 0
     run, width = _differences_kernel()
     whole = d - d % width
