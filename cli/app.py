@@ -182,6 +182,8 @@ app.command("list")(lookups.list_)
 app.command()(lookups.explain)
 app.command()(lookups.check)
 app.command()(lookups.init)
+app.command()(lookups.new)
+app.command()(lookups.laws)
 app.command()(lookups.schema)
 
 

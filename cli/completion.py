@@ -44,6 +44,13 @@ def complete_name(context: typer.Context, incomplete: str) -> list[tuple[str, st
     ]
 
 
+def complete_kind(incomplete: str) -> list[str]:
+    """Kinds of own code that begin so."""
+    from cli.commands.new import KINDS
+
+    return [kind for kind in KINDS if kind.startswith(incomplete)]
+
+
 def complete_plugin(incomplete: str) -> list[str]:
     """Python files and folders on the way to them."""
     return list(_below(incomplete, lambda path: path.suffix == ".py"))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli.completion import complete_kind
 from cli.options import (
     AsJson,
     Debug,
@@ -13,6 +14,7 @@ from cli.options import (
     Files,
     Name,
     NoPlugins,
+    OwnFiles,
     Plugins,
     WithData,
 )
@@ -90,3 +92,29 @@ def schema(_plugins: Plugins = None, _no_plugins: NoPlugins = False, _debug: Deb
     from fedsim.scenario.json_schema import scenario_schema
 
     show_json(scenario_schema())
+
+
+def new(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="What to start.", autocompletion=complete_kind)],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, ending in .py.")],
+) -> None:
+    """Write a file of own code to start from, with its tests: rule, attack, model, dataset ..."""
+    from cli.commands.new import write_new
+    from cli.display.consoles import output
+
+    for line in write_new(kind, path):
+        output().print(line, soft_wrap=True)
+
+
+def laws(files: OwnFiles, _no_plugins: NoPlugins = False, as_json: AsJson = False, _debug: Debug = False) -> None:
+    """Try the laws of its family on every algorithm of own code, and say which hold."""
+    from cli.commands import laws as trying
+    from cli.display.consoles import show, show_json, width
+
+    found = trying.tried(files)
+    if as_json:
+        show_json(trying.records(found))
+    else:
+        show(trying.lines(found, width()))
+    if any(verdict.fails for _, verdicts in found for verdict in verdicts):
+        raise typer.Exit(1)

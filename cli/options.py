@@ -72,6 +72,13 @@ Plugins = Annotated[
         help="Own code that brings algorithms, e.g. my_rules.py; may be given several times.",
     ),
 ]
+OwnFiles = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE|MODULE", help="Own code that registers algorithms.", autocompletion=completing.complete_plugin,
+        show_default=False,
+    ),
+]  # fmt: skip
 KeptCode = Annotated[
     bool, typer.Option("--kept-code", help="Run the copies of own code in the folder, not the files they came from.")
 ]

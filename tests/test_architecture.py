@@ -30,6 +30,7 @@ FLOORS = {
     "scenario": (["ground", "contracts"], "scenario scenario.*"),
     "functional": (["ground", "contracts", "scenario"], "functional"),
     "training": (["ground", "contracts", "scenario", "execution"], "training training.*"),
+    "laws": (["ground", "contracts", "scenario", "execution", "training"], "laws laws.*"),
     "simulation": (["ground", "contracts", "scenario", "execution", "training"], "simulation simulation.* engine"),
     "runs": (["ground", "contracts", "scenario", "execution", "training", "simulation"], "runs runs.*"),
     "report": (["ground", "contracts", "scenario", "simulation", "runs"], "report report.*"),

@@ -4,11 +4,11 @@ from fedsim.engine import simulate
 from fedsim.errors import FedsimError, ScenarioError
 from fedsim.events import RunEnded
 from fedsim.execution.pool import Pool
+from fedsim.laws.cases import example
 from fedsim.runs.event_json import event_line, read_event
 from fedsim.scenario.build import families
 from fedsim.scenario.load import parse_scenario
 from tests.fuzz.mutations import seeded, watched
-from tests.supplied_items import example
 
 CASES = 350
 PLAIN = """

@@ -1,4 +1,4 @@
-"""Whatever an algorithm's signature asks for, made up from a seed: so that a rule nobody has met yet can be tested."""
+"""Cases: whatever a signature asks for, made up from an address, so that what nobody has met yet can be tried."""
 
 import types
 from collections.abc import Mapping
@@ -8,23 +8,33 @@ import annotated_types
 import numpy as np
 
 from fedsim.aggregators.contract import Condition
+from fedsim.array_types import Array, Integers
+from fedsim.laws.verdicts import NotTried
 from fedsim.randomness import Stream
 from fedsim.registry import Entry, Setting
 from fedsim.stand_ins import Sample
 from fedsim.supply import RULES, samples
 
+MOST_ROWS = 1000
+"""That a condition is tried with."""
 
-def supplies(entry: Entry, rows: np.ndarray, seed: int = 0) -> dict[str, Any]:
+
+def supplies(entry: Entry, rows: Array, seed: int = 0) -> dict[str, Any]:
     """Everything that the entry asks the engine for, around these rows."""
     return samples(RULES, entry.supplied, Sample(rows, Stream.root(seed), root=(12, 5)))
 
 
 def settings(entry: Entry, n: int, share: float = 1.0) -> dict[str, Any]:
     """A value for each required setting; `f` is this share of the most that n rows allow."""
-    chosen = {name: example(setting) for name, setting in entry.settings.items() if setting.required}
+    chosen = required(entry)
     if "f" in entry.settings:
         chosen["f"] = round(share * most_byzantine(entry, n))
     return chosen
+
+
+def required(entry: Entry) -> dict[str, Any]:
+    """A value for each setting that a scenario must give; the defaults of the others are left to the function."""
+    return {name: example(setting) for name, setting in entry.settings.items() if setting.required}
 
 
 def most_byzantine(entry: Entry, n: int) -> int:
@@ -36,7 +46,7 @@ def most_byzantine(entry: Entry, n: int) -> int:
 def fewest_rows(entry: Entry, f: int = 0) -> int:
     """The least n that the entry's condition allows with f."""
     condition = Condition.parse(entry.needs or "n ≥ 1")
-    return next(n for n in range(1, 1000) if condition.holds(n, f))
+    return next(n for n in range(1, MOST_ROWS) if condition.holds(n, f))
 
 
 def example(setting: Setting) -> Any:
@@ -48,7 +58,9 @@ def example(setting: Setting) -> Any:
         return kind(number(bounds, kind))
     if kind is bool:
         return False
-    raise TypeError(f"no example of a {kind} for the required setting {setting.name}")
+    raise NotTried(
+        f"no example of a {getattr(kind, '__name__', kind)} for the setting `{setting.name}`: give it a default"
+    )
 
 
 def plain(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -69,17 +81,17 @@ def number(bounds: tuple[Any, ...], kind: type) -> float:
     for bound in bounds:
         match bound:
             case annotated_types.Ge(ge=value):
-                low = max(low, value)
+                low = max(low, float(value))  # type: ignore[arg-type]
             case annotated_types.Gt(gt=value):
-                low = max(low, value + step)
+                low = max(low, float(value) + step)  # type: ignore[arg-type]
             case annotated_types.Le(le=value):
-                high = min(high, value)
+                high = min(high, float(value))  # type: ignore[arg-type]
             case annotated_types.Lt(lt=value):
-                high = min(high, value - step)
+                high = min(high, float(value) - step)  # type: ignore[arg-type]
     return float(min(max(1, low), high))
 
 
-def permuted(given: Mapping[str, Any], order: np.ndarray) -> dict[str, Any]:
+def permuted(given: Mapping[str, Any], order: Integers) -> dict[str, Any]:
     """The same clients in another order."""
     return {name: value[order] if RULES[name].per_row else value for name, value in given.items()}
 
