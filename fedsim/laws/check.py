@@ -14,6 +14,7 @@ CASES = 12
 """That a law is tried on."""
 ONCE = frozenset({"refusal", "logits", "initial", "company", "gradient"})
 """Laws that look at many cases at once, or cost a model."""
+ATTACKS: Mapping[str, Mapping[str, Law]] = {"updates": attacks.UPDATES, "data": attacks.DATA}
 FAMILIES: Mapping[str, Mapping[str, Law]] = {
     "aggregators": rules.LAWS,
     "preaggregators": rules.LAWS,
@@ -28,7 +29,7 @@ FAMILIES: Mapping[str, Mapping[str, Law]] = {
 def laws_of(entry: Entry) -> Mapping[str, Law]:
     """The laws of an algorithm, by name; none where its family has none."""
     if entry.family == "attacks":
-        return attacks.UPDATES if entry.traits["poisons"] == "updates" else attacks.DATA
+        return ATTACKS.get(entry.traits["poisons"], {})
     return FAMILIES.get(entry.family, {})
 
 

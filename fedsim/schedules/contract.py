@@ -35,6 +35,9 @@ def schedule(name: str, *, aliases: tuple[str, ...] = ()) -> Callable[[Function]
     return decorate
 
 
+schedules.adopt = lambda name, function: schedule(name)(function)
+
+
 def factor_of(name: str, settings: Mapping[str, Any], round: int, rounds: int, warmup: int = 0) -> float:
     """The factor in a round of the run.
 

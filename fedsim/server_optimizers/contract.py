@@ -46,3 +46,6 @@ def server_optimizer(
         return function
 
     return decorate
+
+
+server_optimizers.adopt = lambda name, function: server_optimizer(name)(function)

@@ -83,7 +83,7 @@ MISTAKES = {
     "a rule that raises at once": (rule("return updates.meen(axis=0)"), RULE, "`mine` raised AttributeError: 'numpy.ndarray' object has no attribute 'meen' (my.py:14 in mine)"),
     "a rule that answers a plain array": (rule("return updates.mean(axis=0)"), RULE, "`mine` answered wrongly: returned ndarray, not Aggregate(update, weights) (my.py:12 in mine)"),
     "an attack that answers one row": ('\n@attack("mine")\ndef mine(honest, count):\n    return honest[0]\n', BOTH, "`mine` answered wrongly: rows must have shape (2, 6): got (6,) (my.py:12 in mine)"),
-    "targets that are no classes": ('\n@data_attack("mine")\ndef mine(targets, classes):\n    return targets + classes\n', BOTH, "`mine` answered wrongly: targets must be 0 to 61: got 62 to 65 (my.py:12 in mine)"),
+    "targets that are no classes": ('\n@data_attack("mine")\ndef mine(targets, classes):\n    return targets + classes\n', BOTH, "`mine` answered wrongly: targets must be 0 to 9: got 10 to 13 (my.py:12 in mine)"),
     "targets that are no whole numbers": ('\n@data_attack("mine")\ndef mine(targets, classes):\n    return targets / 2\n', BOTH, "`mine` answered wrongly: targets must be an array of whole numbers: got float64 (my.py:12 in mine)"),
     "a wait of less than nothing": ('\n@latency("mine")\ndef mine(clients):\n    return np.full(len(clients), -1.0)\n', 'clients.latency = "mine"', "round 1: latency law `mine` answered wrongly: seconds must be finite and not negative: got -1 to -1"),
     # that fails in a round
