@@ -17,7 +17,7 @@ from fedsim.training.torch_models import ModelKind, flat_model
 NAMES = [entry.name for entry in models if "images" in entry.traits["kinds"]]
 SIZES = {
     ("logistic", 10): 7_850, ("mlp", 10): 101_770, ("lenet5", 10): 61_706, ("femnist_cnn", 62): 981_118,
-    ("cnn", 62): 6_603_710,
+    ("cnn", 62): 6_603_710, ("mnist_cnn", 10): 431_080,
 }  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def test_logits_for_every_class(name, shape):
         assert module(torch.rand(2, *shape)).shape == (2, 7)
 
 
-@pytest.mark.parametrize("name", ["cnn", "femnist_cnn", "lenet5"])
+@pytest.mark.parametrize("name", ["cnn", "femnist_cnn", "lenet5", "mnist_cnn", "resnet18_gn", "resnet20_gn"])
 def test_images_that_are_too_small_are_refused_in_words(name):
     with pytest.raises(ValueError, match=rf"^{name} needs images of at least \d+×\d+: got 1×3×3$"):
         built(name, (1, 3, 3)).build()
