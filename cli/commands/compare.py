@@ -115,7 +115,7 @@ def closing(runs: Sequence[ComparedRun], width: int) -> Iterator[Text]:
     yield Text(head, style="bold")
     yield from (Text(line) for line in lines)
     for heading, *scores in score_tables(runs, width):
-        yield Text(heading, style="bold")
+        yield from (Text(""), Text(heading, style="bold"))
         yield from (Text(line) for line in scores)
     if not all(run.finished for run in runs):
         return

@@ -128,6 +128,7 @@ def _draw_shares(upper: "Axes", scored: Sequence[Row]) -> None:
         upper.plot([row.number for row in scored], numbers, color=colour, linestyle=style, linewidth=1.0, label=label)
     if names:
         upper.lines[0].set_label("accuracy")
+        upper.set_ylabel("share of the test examples", color=BLACK)
         upper.legend(fontsize=8, frameon=False, loc="best")
 
 

@@ -62,11 +62,12 @@ def evaluate(exam: Exam) -> Predicted:
     run = outputs(exam.kind, torch.from_numpy(exam.parameters.open()))
     logits = run(exam.inputs.open()[part])
     logits, targets = exam.kind.task.flat(logits, torch.tensor(exam.targets.open()[part]))
-    predictions = logits.argmax(dim=1).masked_fill_(logits.isnan().any(dim=1), NO_CLASS)
-    likelihoods = log_softmax(logits.double(), dim=1)
-    losses, loss_sum = (nll_loss(likelihoods, targets, reduction=reduction) for reduction in ("none", "sum"))
-    asked = logits.numpy() if exam.logits else None
-    return Predicted(predictions.to(torch.int32).numpy(), losses.numpy(), loss_sum.item(), asked)
+    predictions, likelihoods = logits.argmax(dim=1), log_softmax(logits.double(), dim=1)
+    losses = nll_loss(likelihoods, targets, reduction="none").numpy()
+    loss_sum = nll_loss(likelihoods, targets, reduction="sum").item()
+    if math.isnan(loss_sum):  # an output that is not a number makes its example's loss none
+        predictions.masked_fill_(logits.isnan().any(dim=1), NO_CLASS)
+    return Predicted(predictions.to(torch.int32).numpy(), losses, loss_sum, logits.numpy() if exam.logits else None)
 
 
 def joined(pieces: Iterable[Predicted]) -> Predicted:

@@ -82,5 +82,5 @@ def test_own_code_that_was_named_is_offered_and_a_broken_one_is_no_noise(own):
     own("my_rules.py", RULE)
     own("broken.py", "def f(:")
     context = SimpleNamespace(params={"_plugins": ["broken.py", "my_rules.py"]})
-    assert dict(complete_name(context, "min")) == {"mine": "The mean"}
+    assert dict(complete_name(context, "mine")) == {"mine": "The mean"}
     assert "my_rules.py" in complete_plugin("my")

@@ -84,6 +84,25 @@ def test_a_model_of_nan_is_right_in_nothing(arena):
     assert np.isnan(found.loss_sum)
 
 
+def test_an_output_that_is_not_a_number_spoils_its_own_example_alone(arena):
+    exam, _, logits = exam_of(arena, 40)
+    images = (exam.inputs.open() / 255).astype(np.float32)
+    images[3, 0, 0, 0] = np.nan
+    found = joined(map(evaluate, replace(exam, inputs=arena.of(images)).pieces()))
+    others = np.arange(40) != 3
+    assert found.predictions[3] == NO_CLASS
+    np.testing.assert_array_equal(found.predictions[others], logits.argmax(axis=1)[others])
+    np.testing.assert_array_equal(np.isnan(found.losses), ~others)
+
+
+def test_an_infinite_output_is_the_largest_though_its_loss_is_no_number(arena):
+    exam, *_ = exam_of(arena, 40)
+    exam.parameters.open()[722] = np.inf  # the bias of class 2
+    found = joined(map(evaluate, exam.pieces()))
+    assert set(found.predictions) == {2}
+    assert np.isnan(found.loss_sum)
+
+
 def test_evaluation_leaves_the_examples_alone(arena):
     exam, *_ = exam_of(arena, 50)
     floats = np.random.default_rng(1).standard_normal((50, 1, 12, 12)).astype(np.float32)

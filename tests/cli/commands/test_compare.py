@@ -215,7 +215,7 @@ def test_the_kept_table_has_a_column_for_every_score(capsys, both):
     (both / "more.toml").write_text(text.replace("[evaluation]", chosen))
     answer = ask(capsys, "compare", "mean.toml", "more.toml")
     assert '  evaluation.metrics[0].name  –  |  "worst_class_accuracy"' in answer.out
-    assert "\n scenario  worst class\n mean                –\n more            0." in answer.out
+    assert "\n\n scenario  worst class\n mean                –\n more            0." in answer.out
     with (runs_in(both)["compare"] / "summary.csv").open() as file:
         mean, more = csv.DictReader(file)
     assert mean["worst_class_accuracy"] == ""
