@@ -69,6 +69,7 @@ class Entry:
     needs: str = ""  # what must hold for it to be called, e.g. "n ≥ 2f + 3"
     breaks: Mapping[str, str] = field(default_factory=dict)  # laws it confesses to break -> why
     traits: Mapping[str, Any] = field(default_factory=dict)  # what only its family understands
+    common: Mapping[str, Setting] = field(default_factory=dict)  # settings that its whole family has
 
     @cached_property
     def supplied(self) -> tuple[str, ...]:
@@ -78,6 +79,10 @@ class Entry:
     @cached_property
     def settings(self) -> Mapping[str, Setting]:
         """The settings by name, in the order of the signature."""
+        return {**self._declared, **{name: each for name, each in self.common.items() if name not in self._declared}}
+
+    @cached_property
+    def _declared(self) -> Mapping[str, Setting]:
         return declared_settings(self.function)
 
     @cached_property
@@ -87,7 +92,7 @@ class Entry:
 
     def call(self, given: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         """Call the function with what it asks for of what is given, and its settings."""
-        return self.function(*(given[item] for item in self.supplied), **settings)
+        return self.bound(settings)(**given)
 
     def byzantine(self, settings: Mapping[str, Any]) -> int | None:
         """The rows assumed Byzantine under these settings; None where the algorithm is told no number of them."""
@@ -104,7 +109,8 @@ class Entry:
 
     def bound(self, settings: Mapping[str, Any]) -> Bound:
         """The algorithm with these settings, to be called anywhere."""
-        return Bound(self.name, self.function, self.supplied, settings)
+        own = {name: value for name, value in settings.items() if name not in self.common or name in self._declared}
+        return Bound(self.name, self.function, self.supplied, own)
 
     @cached_property
     def summary(self) -> str:
@@ -130,6 +136,7 @@ class Registry:
         self.supplies = supplies  # everything that may be asked for
         self.synonyms = synonyms or {}  # what others call the same things, and how they want them
         self.adopt: Callable[[str, Algorithm], object] = self.register  # enters what nobody decorated
+        self.common: Mapping[str, Setting] = {}  # settings of every algorithm, which the engine itself obeys
         self._package = package
         self._entries: dict[str, Entry] = {}
         self._loaded = self._being_loaded = False
@@ -147,7 +154,7 @@ class Registry:
         """Enter a function under a name; a signature the engine cannot serve is an error at import."""
         if not is_of_the_house(function):
             self._load()  # so that a name that fedsim has is known to be taken
-        entry = Entry(self.family, name, function, aliases, needs, breaks or {}, traits)
+        entry = Entry(self.family, name, function, aliases, needs, breaks or {}, traits, self.common)
         check_signature(f"{self.noun} `{name}`", function, self.supplies)
         for key in (name, *aliases):
             known = self._entries.get(key)
@@ -228,18 +235,8 @@ class Registry:
 def registries() -> dict[str, Registry]:
     """Every family by its plural name; imports the contracts, not the algorithms."""
     families = (
-        "aggregators",
-        "preaggregators",
-        "attacks",
-        "datasets",
-        "partitions",
-        "models",
-        "local_algorithms",
-        "optimizers",
-        "server_optimizers",
-        "schedules",
-        "latencies",
-        "metrics",
+        *("aggregators", "preaggregators", "attacks", "datasets", "partitions", "models", "local_algorithms"),
+        *("optimizers", "server_optimizers", "schedules", "latencies", "metrics"),
     )
     found: dict[str, Registry] = {}
     for family in families:

@@ -59,7 +59,12 @@ LIBRARIES = {
     "joblib": ["fedsim/execution/pool.py", "fedsim/execution/workers.py"],
     "threadpoolctl": ["fedsim/execution/arithmetic.py"],
     "llvmlite": ["fedsim/kernels/*"],
-    "safetensors": ["fedsim/runs/checkpoints.py", "fedsim/runs/folder.py", "fedsim/runs/load.py"],
+    "safetensors": [
+        "fedsim/runs/checkpoints.py",
+        "fedsim/runs/folder.py",
+        "fedsim/runs/load.py",
+        "fedsim/training/saved_numbers.py",
+    ],
     "typer": ["cli/*"],
     "click": ["cli/*"],
     "rich": ["cli/*"],

@@ -8,6 +8,7 @@ from cli.commands.explain import sample
 from cli.display.formatting import kind
 from cli.keys import Node, target
 from fedsim.errors import ResultsConflict
+from fedsim.paths import path_settings
 from fedsim.scenario.build import families
 from fedsim.scenario.json_schema import scenario_schema, setting_schemas
 from fedsim.scenario.toml_values import toml
@@ -105,8 +106,10 @@ def _attack(section: Node) -> Iterator[str]:
 
 
 def _settings(path: str, family: str, name: str) -> Iterator[str]:
-    for key, inner in setting_schemas(families()[family][name.strip('"')]).items():
-        yield from _key(path, key, inner)
+    entry = families()[family][name.strip('"')]
+    for key, inner in setting_schemas(entry).items():
+        if key not in path_settings(entry.settings):  # no example of a file would be there
+            yield from _key(path, key, inner)
 
 
 def _key(path: str, name: str, node: Node) -> Iterator[str]:

@@ -14,9 +14,10 @@ import functools
 import inspect
 from collections.abc import Callable
 from math import prod
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from fedsim.registry import Registry
+from fedsim.paths import BESIDE
+from fedsim.registry import Registry, Setting
 from fedsim.signatures import supplied_items
 from fedsim.supply import Item, Synonyms, table
 
@@ -47,7 +48,18 @@ SYNONYMS: Synonyms = {
 
 COLOURS = 3
 
+WEIGHTS = "weights"
+"""The setting that every model has: what it starts from."""
+
 models = Registry("models", "model", "fedsim.models", SUPPLIES, SYNONYMS)
+models.common = {
+    WEIGHTS: Setting(
+        WEIGHTS,
+        Annotated[str, BESIDE, "saved numbers to start from"],
+        None,
+        "saved numbers to start from: a file of safetensors beside the scenario, or a results folder",
+    )
+}
 
 
 def model(

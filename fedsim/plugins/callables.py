@@ -112,6 +112,8 @@ def _setting(registry: "Registry", what: str, parameter: inspect.Parameter) -> i
     known = [*registry.supplies, *registry.synonyms]
     if required and parameter.kind is not parameter.KEYWORD_ONLY and (near := did_you_mean(parameter.name, known)):
         raise NotRegistrable(f"{what} asks for `{parameter.name}`, which the engine does not supply{near}")
+    if not required and parameter.name in registry.common:
+        return None  # a scenario means the engine's own by it
     if kind is parameter.empty or not _is_plain(kind):
         if not required and not isinstance(default, PLAIN):
             return None

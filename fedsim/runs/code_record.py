@@ -8,7 +8,7 @@ it is run from there only when somebody asks for it.
 import hashlib
 import inspect
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from fedsim.plugins.named import is_address
 from fedsim.registry import Entry
 from fedsim.runs.inventory import CODE, PLUGINS
 from fedsim.scenario.build import choices, families
+from fedsim.scenario.saved_numbers import numbers_file
 from fedsim.scenario.sections import Scenario
 from fedsim.signatures import HOUSE
 
@@ -37,19 +38,21 @@ class Code:
     own: Digests = field(default_factory=dict)  # by the name that the folder keeps each under
     asked: Digests = field(default_factory=dict)  # what the scenario calls its own code -> where it was found
     kept: Digests = field(default_factory=dict)  # likewise -> the name that the folder keeps it under
+    numbers: Digests = field(default_factory=dict)  # saved ones that the model starts from, by their file's name
     earlier: tuple[str, ...] = ()  # fingerprints of other code that made earlier rounds
 
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that name all of it."""
-        text = json.dumps([dict(self.fedsim), dict(self.own)], sort_keys=True)
+        text = json.dumps([dict(self.fedsim), dict(self.own), dict(self.numbers)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def apart(self, other: "Code") -> str:
         """`my_rules.py changed`: what is different in the other, in words; nothing where it is the same."""
-        words = [*_changes(self.own, other.own), *_changes(self.fedsim, other.fedsim)]
-        more = f" and {len(words) - MOST_SHOWN} more" if len(words) > MOST_SHOWN else ""
-        return f"made by other code: {', '.join(words[:MOST_SHOWN])}{more}" if words else ""
+        code = [*_changes(self.own, other.own), *_changes(self.fedsim, other.fedsim)]
+        numbers = list(_changes(self.numbers, other.numbers))
+        kinds = (("made by other code", code), ("made from other numbers", numbers))
+        return "; ".join(f"{words}: {_listed(changes)}" for words, changes in kinds if changes)
 
 
 def present_code(scenario: Scenario) -> Code:
@@ -59,7 +62,7 @@ def present_code(scenario: Scenario) -> Code:
     own = {name: source.digest for name, source in named.items()}
     by_file = {str(source.file): name for name, source in named.items()}
     kept = {what: by_file[file] for what, file in asked.items() if file in by_file}
-    return Code(fedsim_files(), own, asked, kept)
+    return Code(fedsim_files(), own, asked, kept, _numbers(scenario))
 
 
 def own_texts(scenario: Scenario) -> dict[str, bytes]:
@@ -78,10 +81,11 @@ def recorded_code(folder: Path) -> Code | None:
     """The code on record in a results folder, or None where there is no record that can be read."""
     try:
         table = json.loads(read_plain(folder / CODE, MOST_BYTES))
-        fedsim, own, asked, kept = (_words(table[key]) for key in ("fedsim", "own", "asked", "kept"))
+        parts = ("fedsim", "own", "asked", "kept", "numbers")
+        fedsim, own, asked, kept, numbers = (_words(table[key]) for key in parts)
         names = [*own, *kept.values()]
         outside = any(Path(name).is_absolute() or ".." in Path(name).parts for name in names)
-        return None if outside else Code(fedsim, own, asked, kept, tuple(map(str, table["earlier"])))
+        return None if outside else Code(fedsim, own, asked, kept, numbers, tuple(map(str, table["earlier"])))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
@@ -97,6 +101,7 @@ def write_code(folder: Path, scenario: Scenario) -> None:
             (folder / PLUGINS / name).parent.mkdir(parents=True, exist_ok=True)
         write_whole(folder / PLUGINS / name, text)
     table = {"fingerprint": code.fingerprint, "own": dict(code.own), "asked": dict(code.asked), "kept": dict(code.kept)}
+    table |= {"numbers": dict(code.numbers)}
     table |= {"earlier": list(earlier), "fedsim": dict(code.fedsim)}
     write_whole(folder / CODE, (json.dumps(table, indent=1) + "\n").encode())
     flush_folder(folder)
@@ -188,6 +193,19 @@ def _names_apart(sources: list[Source]) -> dict[str, Source]:
         free = source.name not in named
         named[source.name if free else f"{source.name.removesuffix('.py')}-{source.digest[:8]}.py"] = source
     return named
+
+
+def _numbers(scenario: Scenario) -> dict[str, str]:
+    given = scenario.model.settings.get("weights")
+    if not isinstance(given, str) or not (file := numbers_file(Path(given))).is_file():
+        return {}
+    with file.open("rb") as opened:
+        return {Path(given).name: hashlib.file_digest(opened, "sha256").hexdigest()}
+
+
+def _listed(words: Sequence[str]) -> str:
+    more = f" and {len(words) - MOST_SHOWN} more" if len(words) > MOST_SHOWN else ""
+    return f"{', '.join(words[:MOST_SHOWN])}{more}"
 
 
 def _changes(before: Digests, now: Digests) -> Iterator[str]:

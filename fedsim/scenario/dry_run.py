@@ -22,6 +22,7 @@ from fedsim.randomness import Stream
 from fedsim.registry import BYZANTINE, Registry
 from fedsim.scenario.adversary_checks import WIDTH, refused, wrong_adversary, wrong_together
 from fedsim.scenario.compatibility import told_of_data, too_many_parts, unfit
+from fedsim.scenario.saved_numbers import no_numbers
 from fedsim.scenario.sections import Choice, Scenario
 from fedsim.stand_ins import Sample
 from fedsim.supply import MIXERS, RULES, samples
@@ -60,6 +61,8 @@ def dry_run(scenario: Scenario, wrong: Sequence[Path] = ()) -> list[Problem]:
             found += wrong_together(scenario)
         if sound(*rows, ("preaggregators",), ("aggregator",), ("root", "size")):
             found += _server(scenario)
+        if sound(("model",)):
+            found += no_numbers(scenario)
         if sound(("clients", "latency")):
             found += _latency(scenario)
         if sound(("evaluation", "metrics")):

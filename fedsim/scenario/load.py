@@ -99,6 +99,8 @@ def scenario_digest(scenario: Scenario) -> str:
     table = decompose(scenario)
     for key in IRRELEVANT:
         table.pop(key, None)
+    if "weights" in table["model"]:  # what is in the file belongs to the code of the run, where it lies to nobody
+        table["model"]["weights"] = Path(table["model"]["weights"]).name
     text = json.dumps(table, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from fedsim.array_types import Array
 from fedsim.blame import definition, place_of, told
-from fedsim.errors import Problem, ScenarioError
+from fedsim.errors import FedsimError, Problem, ScenarioError
 from fedsim.partitions.contract import Shares, Split
 from fedsim.scenario.sections import Scenario
 from fedsim.signatures import is_of_the_house
@@ -39,6 +39,8 @@ def fitted(kind: ModelKind, scenario: Scenario, shares: Shares) -> Start:
         asked = module_outputs(kind, torch.from_numpy(start.parameters))(kind.spec.sample(2))
         with drawing_from(kind.stream), torch.no_grad():
             trained = module.train()(kind.sample(2))
+    except FedsimError:
+        raise
     except Exception as error:  # whatever a constructor or a layer raises, the model does not fit the data
         raise _problem(scenario, "model", _unfit(kind, error)) from error
     if not start.layout.trained:

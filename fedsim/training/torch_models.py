@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -12,13 +12,14 @@ from torch import nn
 
 from fedsim.execution.sending import Sent
 from fedsim.inputs import InputSpec
-from fedsim.models.contract import models
+from fedsim.models.contract import WEIGHTS, models
 from fedsim.randomness import Stream
 from fedsim.registry import Bound
 from fedsim.scenario.sections import Choice
 from fedsim.tasks import CLASSIFICATION, Task
 from fedsim.training.flat import Flat
 from fedsim.training.pooling import pool_first
+from fedsim.training.saved_numbers import Started
 from fedsim.training.torch_draws import drawing_from
 
 Model = TypeVar("Model", bound=Hashable)
@@ -42,7 +43,10 @@ class ModelKind:
     run: str = field(default_factory=lambda: uuid4().hex, repr=False, compare=False)  # a name for what is built from it
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "network", Sent(models[self.choice.name].bound(self.choice.settings)))
+        network, weights = models[self.choice.name].bound(self.choice.settings), self.choice.settings.get(WEIGHTS)
+        if weights is not None and WEIGHTS not in network.settings:
+            network = replace(network, function=Started(network.function, weights))
+        object.__setattr__(self, "network", Sent(network))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -23,7 +23,7 @@ def test_a_class_is_given_what_it_calls_by_other_names_and_the_rest_are_settings
     own("net.py", NET)
     entry = models["net.py:Net"]
     assert entry.supplied == ("shape", "classes")
-    assert [(name, setting.default) for name, setting in entry.settings.items()] == [("width", 4)]
+    assert [(name, setting.default) for name, setting in entry.settings.items()] == [("width", 4), ("weights", None)]
     assert ended('model={name="./net.py:Net", width=2}').digest != ended('model="./net.py:Net"').digest
 
 
