@@ -80,6 +80,7 @@ class RunStarted:
     validation: int
     test: int
     scores: tuple[str, ...]  # names of what an evaluation scores, in order; on validation examples `validation_<name>`
+    data: str  # digest of the examples where they come from a person's own files, which may change; else empty
     digest: str  # of the initial parameters
     workers: int = field(compare=False, metadata=WALL)
 

@@ -35,6 +35,16 @@ def check_record(path: Path, scenario: Scenario) -> None:
     )
 
 
+def check_data(path: Path, started: RunStarted) -> None:
+    """ResultsConflict where a run that is gone on with began with other examples: its files were changed since."""
+    before = next((event for _, event in recorded(path / EVENTS)), None)
+    if isinstance(before, RunStarted) and before.data != started.data:
+        raise ResultsConflict(
+            f"{path}: the data files were changed after the run began (their digest was {before.data}, it is "
+            f"{started.data}); put them back to go on, or start over"
+        )
+
+
 def _on_record(path: Path) -> tuple[str, dict[str, Any]]:
     """The digest of the scenario that the record is of, and its settings as far as they stand anywhere."""
     started, summary = next((event for _, event in recorded(path / EVENTS)), None), read_summary(path)

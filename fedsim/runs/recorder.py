@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from fedsim.events import Event, RoundEnded, RunEnded, RunStarted
+from fedsim.runs.event_matching import check_data
 from fedsim.runs.folder import RunFolder
 from fedsim.runs.metrics_file import Metrics
 
@@ -22,10 +23,11 @@ class Recorder:
         """Write the event, and after a round of the schedule the state."""
         if self.folder is None or self._metrics is None:
             return
-        self._metrics(event)
         if isinstance(event, RunStarted):
+            check_data(self.folder.path, event)
             self._started = event
-        elif isinstance(event, RoundEnded):
+        self._metrics(event)
+        if isinstance(event, RoundEnded):
             self._checkpoint(event, self.folder, self._metrics)
         elif isinstance(event, RunEnded) and self._started:
             self._metrics.sync()

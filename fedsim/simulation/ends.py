@@ -15,7 +15,7 @@ def run_started(federation: Federation, workers: int) -> RunStarted:
         0.0, scenario.name, scenario_digest(scenario), scenario.rounds, federation.population, scenario.clients.sampled,
         sum(map(len, federation.controlled)), len(federation.parameters), federation.kind.classes,
         len(federation.held), len(federation.root), len(federation.validation), len(federation.test),
-        score_names(scenario), digest(federation.parameters), workers,
+        score_names(scenario), federation.data, digest(federation.parameters), workers,
     )  # fmt: skip
 
 

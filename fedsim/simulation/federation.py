@@ -13,10 +13,11 @@ import numpy as np
 from fedsim.array_types import Array, Integers, Progress, silent
 from fedsim.blame import told
 from fedsim.checked_calls import refusal
-from fedsim.datasets.contract import Dataset, Examples, check_dataset, datasets
+from fedsim.datasets.contract import Dataset, Examples, check_dataset, datasets, digest_of
 from fedsim.errors import FedsimError, Problem, ScenarioError, WrongSetting
 from fedsim.metrics.contract import metrics
 from fedsim.partitions.contract import Shares, check_shares, partitions
+from fedsim.paths import path_settings
 from fedsim.randomness import Stream
 from fedsim.registry import Entry
 from fedsim.scenario.adversary_checks import wrong_on_data
@@ -46,6 +47,7 @@ class Federation:
     layout: Layout  # of such vectors
     controlled: tuple[ClientSet, ...]  # for each adversary the clients that it holds over the whole run
     free: ClientSet  # those that none holds
+    data: str = ""  # digest of all examples, of a person's own files
 
     @property
     def population(self) -> int:
@@ -72,6 +74,7 @@ def build_federation(scenario: Scenario, progress: Progress = silent) -> Federat
     return Federation(
         scenario, stream, data.train, _limited(data.test, scenario.evaluation.limit), root, validation, held, shares,
         kind, *start, *_controlled(scenario, len(shares), stream.at("attackers")),
+        digest_of(data) if path_settings(datasets[scenario.data.name].settings) else "",
     )  # fmt: skip
 
 

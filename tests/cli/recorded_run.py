@@ -49,7 +49,7 @@ f = 2
 """
 
 SCORES = ("accuracy", "loss", "validation_accuracy", "validation_loss")
-STARTED = RunStarted(0.0, "tale", "4be1a7f000000000", 5, 20, 4, 4, 1_234, 10, 900, 50, 30, 200, SCORES, "00ff", 1)
+STARTED = RunStarted(0.0, "tale", "4be1a7f000000000", 5, 20, 4, 4, 1_234, 10, 900, 50, 30, 200, SCORES, "", "00ff", 1)
 
 
 def told(number, *, byzantine=(), weight=0.0, accuracy=0.5, loss=1.5, skipped="", dropped=(), seconds=0.25, more=()):

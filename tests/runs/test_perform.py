@@ -42,6 +42,32 @@ def test_a_run_is_kept_and_read(scenario, tmp_path):
     assert f"{events[-1].final:.3f}" in run._repr_html_()
 
 
+def test_a_run_on_files_that_were_changed_is_not_gone_on_with(tmp_path):
+    draw = np.random.default_rng(0)
+    inputs, targets = draw.standard_normal((60, 3)), np.arange(60) % 3
+    np.savez(tmp_path / "mine.npz", inputs=inputs, targets=targets)
+    (tmp_path / "own.toml").write_text(
+        'rounds = 3\nmodel = "logistic"\ndata = {name = "npz", file = "mine.npz"}\nroot.size = 4\n'
+        "evaluation.validation = 4\nclients.population = 5\nclients.sampled = 3\n"
+    )
+    scenario = fedsim.load_scenario(tmp_path / "own.toml", ['execution.backend="serial"'])
+    for event in fedsim.perform(scenario, tmp_path / "run"):
+        if isinstance(event, RoundEnded):
+            break
+    first = fedsim.load_run(tmp_path / "run").events[0]
+    assert len(first.data) == 16
+    np.savez(tmp_path / "mine.npz", inputs=inputs + 1, targets=targets)
+    with pytest.raises(
+        ResultsConflict, match=f"data files were changed after the run began .their digest was {first.data}"
+    ):
+        list(fedsim.perform(scenario, tmp_path / "run"))
+    assert fedsim.load_run(tmp_path / "run").verify().difference.field == "data"
+    np.savez(tmp_path / "mine.npz", inputs=inputs, targets=targets)
+    *_, last = fedsim.perform(scenario, tmp_path / "run")
+    assert isinstance(last, RunEnded)
+    assert fedsim.load_run(tmp_path / "run").verify().difference is None
+
+
 def test_leaving_the_loop_keeps_the_last_whole_round_and_the_same_call_goes_on(scenario, tmp_path):
     for event in fedsim.perform(scenario, tmp_path / "run"):
         if isinstance(event, RoundEnded) and event.round == 2:
