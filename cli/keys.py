@@ -49,7 +49,7 @@ def _collect(node: Node, sections: Mapping[str, Any], path: str, pages: dict[str
 def _section(node: Node, sections: Mapping[str, Any]) -> Node:
     """The section that a key opens, or nothing where it is a plain key or a choice."""
     found: Node = sections.get(target(node), {})
-    if target(node) == "Attack":
+    if target(node) in {"Attack", "partitions"}:
         return {"properties": _own(found)}
     return found if "properties" in found else {}
 
@@ -61,9 +61,9 @@ def target(node: Node) -> str:
 
 
 def _own(attack: Node) -> dict[str, Any]:
-    """Keys of the section itself: those of the table that names no attack."""
+    """Keys of the section itself: those of its last table, which names no algorithm of the house."""
     properties: dict[str, Any] = attack["anyOf"][-1]["properties"]
-    return properties
+    return {name: node for name, node in properties.items() if name != "name"}
 
 
 def _kind(node: Node) -> str:

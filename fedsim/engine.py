@@ -145,7 +145,7 @@ class Round:
             self.counts |= zip(done.clients, done.counts, strict=True)
             yield BatchTrained(self.state.time, self.number, done.clients, done.losses, done.counts, done.seconds)
         idle = [client for client in cohort.answering if client not in self.counts]
-        self.counts |= {client: len(self.federation.shares[client]) for client in idle}
+        self.counts |= {client: self.federation.claimed_by(client) for client in idle}
         self._remember(clients, rows)
         self.seconds["training"] = time.perf_counter() - begin
 

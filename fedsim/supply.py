@@ -164,7 +164,8 @@ UPDATE_ATTACKS = table(
     ),
     Item(
         "own",
-        "(count, d) what the attackers would have sent had they trained honestly",
+        "(count, d) what the attackers would have sent had they trained honestly; the mean of the honest updates for "
+        "attackers that hold no examples",
         ("n", "d"),
         lambda around: around.rows[: around.count],
     ),

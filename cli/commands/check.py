@@ -8,7 +8,7 @@ from rich.text import Text
 
 from cli.display.consoles import messages, show, show_json, width
 from cli.display.errors import show_failure
-from cli.display.header import attacks, described, rule, title, training
+from cli.display.header import attacks, described, partition, rule, title, training
 from cli.display.layout import labelled
 from fedsim.aggregators.contract import aggregators
 from fedsim.errors import DataUnavailable, ScenarioError
@@ -73,7 +73,7 @@ def checked(scenario: Scenario, path: Path, width: int, more: Sequence[Fact] = (
 def _facts(scenario: Scenario) -> Iterator[Fact]:
     population = known_population(scenario)
     many = f"{population:,}" if population else "as many as there are writers"
-    yield Fact("data", f"{described(scenario.data, 'datasets')} {described(scenario.partition, 'partitions')}")
+    yield Fact("data", f"{described(scenario.data, 'datasets')} {partition(scenario)}")
     yield Fact("clients", f"{many}, {scenario.clients.sampled:,} sampled in each of {scenario.rounds:,} rounds")
     yield Fact("training", f"{described(scenario.model, 'models')}, {training(scenario)}")
     yield Fact("attack", attacks(scenario, population))

@@ -82,16 +82,18 @@ def _table(path: str, field: Node, section: Node, sections: Node) -> Iterator[st
     elif "properties" in section:
         yield from _keys(path, section, sections)
     else:
-        yield from _choice(path, field)
+        yield from _choice(path, field, section)
 
 
-def _choice(path: str, field: Node) -> Iterator[str]:
+def _choice(path: str, field: Node, section: Node) -> Iterator[str]:
     """A chosen algorithm with all its settings."""
     family = field["$ref"].rsplit("/", 1)[1]
     name = ACTIVE.get(path, {}).get("name", toml(field["default"]))
     yield from _comment(f"One of {', '.join(entry.name for entry in families()[family])}.")
     yield f"name = {name}"
     yield from _settings(path, family, name)
+    if path == "partition":
+        yield from _key(path, "holders", section["anyOf"][-1]["properties"]["holders"])
 
 
 def _attack(section: Node) -> Iterator[str]:

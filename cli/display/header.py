@@ -148,9 +148,15 @@ def _share(plan: Attack) -> str:
 
 
 def _data(scenario: Scenario, started: RunStarted) -> str:
-    what = f"{described(scenario.data, 'datasets')} {described(scenario.partition, 'partitions')}"
+    what = f"{described(scenario.data, 'datasets')} {partition(scenario)}"
     sizes = ((name, getattr(started, name)) for name in ("train", "root", "validation", "test"))
     return f"{what}: {', '.join(f'{size:,} {name}' for name, size in sizes if size)}"
+
+
+def partition(scenario: Scenario) -> str:
+    """Whose examples are whose: `gamma similarity=0.0 among the honest`."""
+    among = " among the honest" if scenario.partition.holders == "honest" else ""
+    return f"{described(scenario.partition.choice, 'partitions')}{among}"
 
 
 def _model(scenario: Scenario, started: RunStarted) -> str:

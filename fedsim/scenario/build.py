@@ -18,7 +18,7 @@ from fedsim.errors import PluginFailed, Problem, UnknownName
 from fedsim.plugins.named import is_address, named
 from fedsim.registry import registries
 from fedsim.scenario.moved_keys import MOVED
-from fedsim.scenario.sections import Choice, In, Scenario
+from fedsim.scenario.sections import Attack, Choice, In, Partition, Scenario
 from fedsim.scenario.validation import check_settings, freeze, problems_of, shown
 
 Path = tuple[str | int, ...]
@@ -78,8 +78,10 @@ def _plain(value: Any) -> Any:
 
 def _section(cls: Any, table: Any, path: Path, problems: list[Problem]) -> Any:
     """An instance of a section, without what is wrong in it, or None where nothing can be made of it."""
+    table = {"name": table} if cls is Partition and isinstance(table, str) else table
     if not isinstance(table, Mapping):
-        problems.append(Problem(path, f"must be a table of settings, got {shown(table)}", table))
+        what = "the name of one of the partitions or a table" if cls is Partition else "a table of settings"
+        problems.append(Problem(path, f"must be {what}, got {shown(table)}", table))
         return None
     values, moved = dict(table), MOVED.get(cls.__name__, {})
     problems += [Problem((*path, key), moved[key], values.pop(key)) for key in moved if key in values]
@@ -107,6 +109,8 @@ def _part(name: str, hint: Any, values: dict[str, Any], path: Path, problems: li
         if isinstance(table, Mapping) and choice.family in NAMELESS:
             table = {"name": DEFAULTS[choice.family], **table}
         return {name: _choose(choice.family, table, (*path, name), problems)}
+    if hint is Partition and name not in values:
+        return {}
     if dataclasses.is_dataclass(hint):
         return _kept(name, _section(hint, values.pop(name, {}), (*path, name), problems))
     if name not in values:
@@ -177,7 +181,7 @@ def _choose(family: str, table: Any, path: Path, problems: list[Problem], beside
 
 DEFAULTS: dict[str, Any] = {
     In_.family: getattr(holder, name).name
-    for holder in (Scenario(), Scenario().clients, Scenario().training, Scenario().server)
+    for holder in (Scenario(), Scenario().partition, Scenario().clients, Scenario().training, Scenario().server)
     for name, hint in get_type_hints(type(holder), include_extras=True).items()
     if (In_ := next((m for m in get_args(hint)[1:] if isinstance(m, In)), None)) is not None
 }
@@ -240,6 +244,5 @@ def _member(hint: Any) -> Any:
 @cache
 def _own_keys(choice: In) -> tuple[str, ...]:
     """Keys of the section that holds this flat choice, its own ones."""
-    from fedsim.scenario.sections import Attack
-
-    return tuple(name for name, hint in _hints(Attack).items() if _choice(hint) != choice)
+    (holder,) = (cls for cls in (Attack, Partition) if choice in map(_choice, _hints(cls).values()))
+    return tuple(name for name, hint in _hints(holder).items() if _choice(hint) != choice)

@@ -22,6 +22,7 @@ from fedsim.randomness import Stream
 from fedsim.registry import BYZANTINE, Registry
 from fedsim.scenario.adversary_checks import WIDTH, refused, wrong_adversary, wrong_together
 from fedsim.scenario.compatibility import told_of_data, too_many_parts, unfit
+from fedsim.scenario.holder_checks import wrong_holders
 from fedsim.scenario.saved_numbers import no_numbers
 from fedsim.scenario.sections import Choice, Scenario
 from fedsim.stand_ins import Sample
@@ -57,6 +58,8 @@ def dry_run(scenario: Scenario, wrong: Sequence[Path] = ()) -> list[Problem]:
         for place, plan in enumerate(scenario.attacks):
             if sound(("attacks", place), population):
                 found += wrong_adversary(plan, place, scenario, known)
+        if sound(("partition",), ("attacks",), population):
+            found += wrong_holders(scenario)
         if sound(("attacks",), population):
             found += wrong_together(scenario)
         if sound(*rows, ("preaggregators",), ("aggregator",), ("root", "size")):

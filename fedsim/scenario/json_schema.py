@@ -32,10 +32,14 @@ def scenario_schema() -> Node:
     sections = {name: _plain(node) for name, node in raw.pop("$defs").items()}
     scenario = _plain(raw)
     _point_at_families(Scenario, scenario)
+    holders = {"holders": sections.pop("Partition")["properties"]["holders"]}
+    partition = scenario["properties"]["partition"]
+    scenario["properties"]["partition"] = partition | {"$ref": "#/$defs/partitions", "default": DEFAULTS["partitions"]}
     for cls in (Clients, Training, Server, Evaluation):
         _point_at_families(cls, sections[cls.__name__])
     sections["Attack"] = _attack(sections["Attack"])
     chosen = {family: _family(list(families()[family])) for family in families() if family != "attacks"}
+    chosen["partitions"] = _family(list(families()["partitions"]), holders)
     chosen |= {_chained(kind): _family(_attacks(kind)) for kind in CHAIN}
     head = {"$schema": DIALECT, "title": "A fedsim scenario"}
     schema: Node = head | scenario | {"$defs": sections | chosen}
@@ -104,11 +108,14 @@ def _arguments(annotation: Any) -> tuple[Any, ...]:
     return () if hasattr(annotation, "__metadata__") else getattr(annotation, "__args__", ())
 
 
-def _family(entries: Sequence[Entry]) -> Node:
-    """A bare name where nothing else must be said, an address of own code, or a table that names the algorithm."""
+def _family(entries: Sequence[Entry], own: Mapping[str, Node] | None = None) -> Node:
+    """A bare name where nothing else must be said, an address of own code, or a table that names the algorithm.
+
+    `own` are keys of the section that stand in the table beside the algorithm's settings.
+    """
     bare = [name for entry in entries if not _required(entry) for name in (entry.name, *entry.aliases)]
-    tables = [_table(entry, {}) for entry in entries]
-    return {"anyOf": [*([{"enum": sorted(bare)}] if bare else []), ADDRESSED, *tables, _addressed({})]}
+    tables = [_table(entry, own or {}) for entry in entries]
+    return {"anyOf": [*([{"enum": sorted(bare)}] if bare else []), ADDRESSED, *tables, _addressed(own or {})]}
 
 
 def _addressed(own: Mapping[str, Node]) -> Node:

@@ -8,7 +8,7 @@ from typing import Any
 from fedsim.paths import absolute, path_settings
 from fedsim.scenario.build import families
 from fedsim.scenario.overrides import Override
-from fedsim.scenario.sections import Choice, Scenario
+from fedsim.scenario.sections import Choice, Partition, Scenario
 
 PLACES = {"data": "datasets", "partition": "partitions", "model": "models", "aggregator": "aggregators"}
 """Keys of a scenario with an algorithm that may have paths among its settings, and its family."""
@@ -21,11 +21,13 @@ def located(scenario: Scenario, folder: Path, changes: Iterable[Override] = ()) 
     return replace(scenario, **found) if any(found[key] != getattr(scenario, key) for key in found) else scenario
 
 
-def _located(key: str, family: str, scenario: Scenario, folder: Path, given: set[tuple[str | int, ...]]) -> Choice:
-    choice: Choice = getattr(scenario, key)
+def _located(key: str, family: str, scenario: Scenario, folder: Path, given: set[tuple[str | int, ...]]) -> Any:
+    chosen = getattr(scenario, key)
+    choice: Choice = chosen.choice if isinstance(chosen, Partition) else chosen
     if not choice.name or choice.name not in families()[family]:
-        return choice
+        return chosen
     names = path_settings(families()[family][choice.name].settings)
     where = {name: Path() if {(key,), (key, name)} & given else folder for name in names}
     paths = {name: absolute(choice.settings[name], where[name]) for name in names if name in choice.settings}
-    return Choice(choice.name, {**choice.settings, **paths})
+    found = Choice(choice.name, {**choice.settings, **paths})
+    return replace(chosen, choice=found) if isinstance(chosen, Partition) else found

@@ -4,8 +4,8 @@
 in the file, and rehearses the rule and the attacks on a tiny matrix, so that a scenario it returns can run.
 """
 
-from collections.abc import Iterable
-from typing import Annotated, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen
 from pydantic import StringConstraints
@@ -23,6 +23,7 @@ __all__ = [
     "Execution",
     "In",
     "Output",
+    "Partition",
     "Root",
     "Scenario",
     "Server",
@@ -57,6 +58,26 @@ class Clients:
     """Updates after which a round closes early; when not given it waits for everyone or the deadline."""
     late: Literal["discard", "keep"] = "discard"
     """What becomes of an update that misses its round: thrown away, or used in the round in which it arrives."""
+
+
+@section
+class Partition:
+    """Whose examples are whose."""
+
+    choice: Annotated[Choice, In("partitions", flat=True)] = Choice("iid")
+    """The partition by name, its settings beside it."""
+    holders: Literal["all", "honest"] = "all"
+    """Who is dealt examples: all clients, or the honest alone, so that attackers know what their knowledge says."""
+
+    @property
+    def name(self) -> str:
+        """The partition's."""
+        return self.choice.name
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The partition's own."""
+        return self.choice.settings
 
 
 @section
@@ -167,7 +188,7 @@ class Scenario:
     """Own code that brings algorithms: files beside the scenario, such as "my_rules.py", or modules."""
     data: Annotated[Choice, In("datasets")] = Choice("glyphs")
     """The data set: labelled examples to train and to test on."""
-    partition: Annotated[Choice, In("partitions")] = Choice("iid")
+    partition: Partition = Partition()
     """The partition: how the training examples are divided among the clients."""
     model: Annotated[Choice, In("models")] = Choice("mlp")
     """The model: the network that is trained."""

@@ -6,6 +6,7 @@ training examples first, and only the rest is divided among the clients.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from fedsim.checked_calls import refusal
 from fedsim.datasets.contract import Dataset, Examples, check_dataset, datasets, digest_of
 from fedsim.errors import FedsimError, Problem, ScenarioError, WrongSetting
 from fedsim.metrics.contract import metrics
-from fedsim.partitions.contract import Shares, check_shares, partitions
+from fedsim.partitions.contract import Shares, Split, check_shares, partitions
 from fedsim.paths import path_settings
 from fedsim.randomness import Stream
 from fedsim.registry import Entry
@@ -24,6 +25,7 @@ from fedsim.scenario.adversary_checks import wrong_on_data
 from fedsim.scenario.compatibility import told_of_data, unsuited
 from fedsim.scenario.sections import Scenario, attackers_wanted
 from fedsim.simulation.adversaries import ClientSet, draw_controlled
+from fedsim.simulation.holders import among_honest
 from fedsim.tasks import TASKS
 from fedsim.training.flat import Layout
 from fedsim.training.initial_parameters import fitted
@@ -54,6 +56,18 @@ class Federation:
         """Number of clients."""
         return len(self.shares)
 
+    def claimed_by(self, client: int) -> int:
+        """Examples behind a client's row, as the server is told: an attacker without any claims an honest share."""
+        if self.scenario.partition.holders == "honest" and not self.free.among(np.array([client]))[0]:
+            return round(len(self.held) / len(self.free)) if isinstance(self.shares, Split) else self._drawn
+        return len(self.shares[client])
+
+    @cached_property
+    def _drawn(self) -> int:
+        """Examples that an honest client draws, where each draws as many."""
+        clients = np.arange(self.population)
+        return len(self.shares[int(clients[self.free.among(clients)][0])])
+
     def examples_of(self, client: int) -> Integers:
         """Indices of `train` that a client holds."""
         return self.held[self.shares[client]]
@@ -65,7 +79,7 @@ def build_federation(scenario: Scenario, progress: Progress = silent) -> Federat
     data = _suited(scenario, _dataset(scenario, stream.at("data"), progress))
     root, validation, held = _carve(scenario, len(data.train), stream.at("held out"))
     _check_owners(scenario, data)
-    shares = _divide(scenario, data, held, stream.at("partition"))
+    shares, whose = _shared_out(scenario, data, held, stream)
     if scenario.clients.sampled > len(shares):
         message = f"cannot sample {scenario.clients.sampled} of {len(shares)} clients"
         raise ScenarioError([Problem(("clients", "sampled"), message)], scenario.name)
@@ -73,7 +87,7 @@ def build_federation(scenario: Scenario, progress: Progress = silent) -> Federat
     start = fitted(kind, scenario, shares)
     return Federation(
         scenario, stream, data.train, _limited(data.test, scenario.evaluation.limit), root, validation, held, shares,
-        kind, *start, *_controlled(scenario, len(shares), stream.at("attackers")),
+        kind, *start, *whose,
         digest_of(data) if path_settings(datasets[scenario.data.name].settings) else "",
     )  # fmt: skip
 
@@ -130,13 +144,29 @@ def _carve(scenario: Scenario, count: int, stream: Stream) -> tuple[Integers, In
     return parts[0], parts[1], np.sort(parts[2])
 
 
-def _divide(scenario: Scenario, data: Dataset, held: Integers, stream: Stream) -> Shares:
+Controlled = tuple[tuple[ClientSet, ...], ClientSet]
+"""The clients of each adversary, and those of none."""
+
+
+def _shared_out(scenario: Scenario, data: Dataset, held: Integers, stream: Stream) -> tuple[Shares, Controlled]:
+    """Whose examples are whose and who attacks; which of the two is settled first depends on who holds any."""
+    population = scenario.clients.population
+    if scenario.partition.holders == "all" or population is None:
+        shares = _divide(scenario, data, held, population, stream.at("partition"))
+        return shares, _controlled(scenario, len(shares), stream.at("attackers"))
+    controlled = _controlled(scenario, population, stream.at("attackers"))
+    attacking = ~controlled[1].among(np.arange(population))
+    shares = _divide(scenario, data, held, int((~attacking).sum()), stream.at("partition"))
+    return among_honest(shares, attacking), controlled
+
+
+def _divide(scenario: Scenario, data: Dataset, held: Integers, clients: int | None, stream: Stream) -> Shares:
     entry = partitions[scenario.partition.name]
     given: Mapping[str, Any] = {
         "targets": data.train.targets[held],
         "owners": None if data.train.owners is None else data.train.owners[held],
         "classes": data.classes,
-        "clients": scenario.clients.population,
+        "clients": clients,
         "stream": stream,
     }
     try:
@@ -164,7 +194,7 @@ def _limited(test: Examples, limit: int | None) -> Examples:
     return Examples(test.inputs[chosen], test.targets[chosen], None if test.owners is None else test.owners[chosen])
 
 
-def _controlled(scenario: Scenario, population: int, stream: Stream) -> tuple[tuple[ClientSet, ...], ClientSet]:
+def _controlled(scenario: Scenario, population: int, stream: Stream) -> Controlled:
     wanted = [attackers_wanted(adversary, population) for adversary in scenario.attacks]
     named = np.array([client for adversary in scenario.attacks for client in adversary.ids or ()], np.int64)
     if sum(wanted) > population or (len(named) and named.max() >= population):

@@ -26,8 +26,8 @@ class ForgedBy(NamedTuple):
 def trains(federation: Federation, cohort: Cohort, client: int) -> bool:
     """Whether a client's local work is needed: an attacker's only where its adversary looks at it."""
     held = cohort.held.get(client)
-    if held is None:
-        return True
+    if held is None or federation.scenario.partition.holders == "honest":
+        return held is None  # an attacker without examples has nothing to train on
     adversary = federation.scenario.attacks[held.adversary]
     steps = forging(adversary)
     if not steps or poisoning(adversary) or retraining(adversary):
@@ -51,11 +51,20 @@ def forge(
     steps = forging(adversary) if mine else []
     if not steps:
         return
+    if federation.scenario.partition.holders == "honest":
+        matrix[mine] = _instead_of_own(matrix, ~_byzantine(cohort))
     chain = _Chain(federation, state, cohort, index, matrix, defence, len(steps) > 1)
     groups = [[row] for row in mine] if adversary.knowledge == "own" else [mine]
     for place, step in enumerate(steps):
         matrix[mine] = np.concatenate([chain.forged(place, step, rows) for rows in groups])
         yield ForgedBy(step.entry.name, tuple(cohort.answering[row] for row in mine))
+
+
+def _instead_of_own(matrix: Array, honest: NDArray[np.bool_]) -> Array:
+    """What stands for the update of an attacker that holds no examples: the mean of the honest ones, or zeros."""
+    seen = matrix[honest]
+    known = seen[screen(seen)] if len(seen) else seen
+    return np.asarray(known.mean(axis=0) if len(known) else np.zeros_like(matrix[0]), matrix.dtype)
 
 
 class _Chain:
