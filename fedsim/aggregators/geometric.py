@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge, Gt
 
+from fedsim.aggregators._weighting import amounts
 from fedsim.aggregators._weiszfeld import Vector, automatic_weights, distances_to_mix, weiszfeld
 from fedsim.aggregators.contract import Aggregate, aggregator
 from fedsim.array_types import Array, Integers
@@ -54,7 +55,7 @@ def geometric_median(
         >>> aggregate("geometric_median", rows).round(2).tolist()
         [1.1]
     """
-    pulls = np.ones(len(updates)) if weighting == "rows" else _amounts(counts, len(updates))
+    pulls = np.ones(len(updates)) if weighting == "rows" else amounts("geometric_median", counts, len(updates))
 
     def solve(found: Products) -> Vector:
         return weiszfeld(found.matrix, pulls, tolerance, steps)
@@ -134,10 +135,3 @@ def _of_the_rows(weights: Vector, shrunk: Vector) -> Vector:
         return weights
     true = weights * shrunk
     return np.asarray(true / true.sum())
-
-
-def _amounts(counts: Integers, n: int) -> Vector:
-    amounts = np.asarray(counts, np.float64)
-    if amounts.shape != (n,) or not (amounts > 0).all():
-        raise ValueError(f"geometric_median by examples needs a positive count for each of the {n} rows")
-    return amounts

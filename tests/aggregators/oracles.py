@@ -406,3 +406,16 @@ def auror(rows, columns, distance):
         if len(low) != len(high):
             votes[min(low, high, key=len)] += 1
     return mean_of(rows, [i for i in range(len(rows)) if votes[i] <= indicative / 2]), indicative
+
+
+def by_copies(rows, counts):
+    """As many copies of each row as there are examples behind it."""
+    return np.repeat(rows, counts, axis=0)
+
+
+def centered_clip_by_copies(rows, counts, previous, radius, steps):
+    centre = previous.astype(float)
+    for _ in range(steps):
+        gaps = [row - centre for row in by_copies(rows, counts)]
+        centre = centre + sum(gap * min(1.0, radius / (length(gap) or 1.0)) for gap in gaps) / len(gaps)
+    return centre
