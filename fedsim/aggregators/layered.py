@@ -2,20 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from annotated_types import Ge, Gt, Lt
 from numpy.typing import NDArray
 
+from fedsim.aggregators._inner_rules import Settings, inner_rule
 from fedsim.aggregators._scores import below, deviations
 from fedsim.aggregators._selection import lengths_of, scaled_sum
 from fedsim.aggregators.clipping import within
-from fedsim.aggregators.contract import Aggregate, F, aggregator, aggregators
+from fedsim.aggregators.contract import Aggregate, F, aggregator
 from fedsim.array_types import Array, Integers
-from fedsim.errors import UnknownName, did_you_mean
 from fedsim.layers import Layer
-from fedsim.registry import BYZANTINE, Entry
 
 if TYPE_CHECKING:
     from fedsim.randomness import Stream
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 Vector = NDArray[np.float64]
 SPARSE_DIMENSIONS = 2, 4
 """Tensors of so many dimensions, those of linear and convolutional layers, are made sparse."""
-SLICED = "updates", "previous", "parameters"
-PASSED = "counts", "clients", "stream", "memory"
 
 
 @aggregator("lasa", breaks={"translation": "norms, magnitudes and signs are measured from zero"})
@@ -112,7 +109,7 @@ def layerwise(
     *,
     rule: Annotated[str, "the rule that is applied to each layer"] = "one_mean",
     f: F = 0,
-    settings: Annotated[dict[str, bool | int | float | str] | None, "the rule's other settings"] = None,
+    settings: Settings = None,
 ) -> Aggregate:
     """Any rule, applied to each layer of the model on its own.
 
@@ -136,7 +133,7 @@ def layerwise(
         >>> aggregate("layerwise", rows, layers=layers, rule="krum", f=1).round(2).tolist()
         [1.1, 1.1]
     """
-    entry, chosen = _inner(rule, f, settings or {})
+    entry, chosen = inner_rule("layerwise", rule, f, settings or {})
     given = {"counts": counts, "clients": clients}
     sliced = {"updates": updates, "previous": previous, "parameters": parameters}
     update, weights = np.empty_like(updates[0]), np.zeros(len(updates))
@@ -149,26 +146,6 @@ def layerwise(
         weights += verdict.weights * ((stretch.stop - stretch.start) / len(update))
         kept |= {f"{k}/{name}": value for name, value in (verdict.memory or {}).items()}
     return Aggregate(update, weights, kept or None)
-
-
-def _inner(rule: str, f: int, settings: Mapping[str, Any]) -> tuple[Entry, dict[str, Any]]:
-    """The rule and its settings, or ValueError."""
-    try:
-        entry = aggregators[rule]
-    except UnknownName as error:
-        raise ValueError(f"layerwise: {error}") from None
-    strange = [item for item in entry.supplied if item not in (*SLICED, *PASSED)]
-    if strange or entry.name == "layerwise":
-        raise ValueError(f"layerwise cannot apply {rule}, which asks for {', '.join(strange or ['layers'])}")
-    told = BYZANTINE in entry.settings or f > 0
-    chosen = {**settings, **({BYZANTINE: f} if told else {})}
-    for name in chosen:
-        if name not in entry.settings:
-            raise ValueError(f"layerwise: {rule} has no setting `{name}`{did_you_mean(name, entry.settings)}")
-    missing = [name for name, setting in entry.settings.items() if setting.required and name not in chosen]
-    if missing:
-        raise ValueError(f"layerwise: {rule} needs {', '.join(missing)}")
-    return entry, chosen
 
 
 def _parts(layers: Sequence[Layer]) -> list[slice]:

@@ -8,6 +8,7 @@ from fedsim.aggregators.deepsight import deepsight
 from fedsim.aggregators.distance import krum
 from fedsim.aggregators.layered import lasa, layerwise
 from fedsim.aggregators.output_layer import auror, lfighter
+from fedsim.aggregators.projected import random_projection
 from fedsim.aggregators.root_loss import fedgreed, zeno
 from fedsim.errors import RowsDoNotSuffice
 from fedsim.layers import as_layers, output_layer
@@ -200,3 +201,61 @@ def test_layers_at_the_door():
         fedsim.aggregate("lasa", rows, layers=["weight"])
     with pytest.raises(ValueError, match="lfighter needs an output layer, a matrix among the model's tensors"):
         fedsim.aggregate("lfighter", rows, layers=[("bias", (31,))])
+
+
+def _projected(rows, **keywords):
+    zeros = np.zeros(rows.shape[1])
+    n = len(rows)
+    return random_projection(rows, np.ones(n, int), zeros, zeros, np.arange(n), None, STREAM, **keywords)
+
+
+@pytest.mark.parametrize("rule", ["krum", "multi_krum", "one_mean", "medoid", "geometric_median", "mda", "caf"])
+def test_short_rows_are_not_projected(rule):
+    rows = plain(9, 31)
+    f = 0 if rule in ("medoid", "geometric_median") else 2
+    keywords = {"f": f} if f else {}
+    np.testing.assert_allclose(
+        _projected(rows, rule=rule, **keywords).update, fedsim.aggregate(rule, rows, **keywords), atol=1e-9
+    )
+
+
+def test_projected_distances_are_right_in_the_mean():
+    from fedsim.aggregators.projected import _Sketch
+
+    rows = plain(4, 3000)
+    exact = ((rows[0] - rows[1]) ** 2).sum()
+    found = []
+    for k in range(60):
+        sketch = _Sketch.drawn(3000, 64, STREAM.at(k).numpy()).of(rows)
+        bucket = _Sketch.drawn(3000, 64, STREAM.at(k).numpy())
+        naive = [sum(bucket.signs[c] * rows[2, c] for c in range(3000) if bucket.buckets[c] == j) for j in (0, 63)]
+        np.testing.assert_allclose(sketch[2, [0, 63]], naive, atol=1e-9)
+        found.append(((sketch[0] - sketch[1]) ** 2).sum())
+    np.testing.assert_allclose(np.mean(found), exact, rtol=0.1)
+    np.testing.assert_allclose(np.std(found) / exact, np.sqrt(2 / 64), rtol=0.4)
+
+
+def test_attackers_are_as_far_out_in_a_projection():
+    rows = plain(20, 5000).astype(np.float32)
+    rows[:6] += 2
+    verdict = _projected(rows, rule="multi_krum", f=6, dimensions=128)
+    assert not verdict.weights[:6].any()
+    np.testing.assert_allclose(verdict.update, verdict.weights @ rows, atol=1e-5)
+
+
+@pytest.mark.parametrize("huge", [1e200, 1e308])
+def test_a_huge_row_in_a_projection(huge):
+    rows = plain(9, 500)
+    rows[4] = huge
+    assert np.abs(_projected(rows, rule="krum", f=2, dimensions=64).update).max() < 10
+
+
+@pytest.mark.parametrize("rule", ["median", "trimmed_mean"])
+def test_rules_by_coordinates_cannot_be_projected(rule):
+    with pytest.raises(ValueError, match=f"random_projection cannot apply {rule}: its answer is no weighted mean"):
+        _projected(plain(9, 31), rule=rule, f=2 if rule == "trimmed_mean" else 0)
+
+
+def test_rules_within_rules_within_rules():
+    with pytest.raises(ValueError, match="layerwise cannot apply random_projection, which applies a rule itself"):
+        layerwise(*_given(plain(9, 31)), rule="random_projection")
