@@ -10,10 +10,10 @@ from fedsim.attacks.contract import attacks
 from fedsim.engine import simulate
 from fedsim.events import Aggregated
 from fedsim.execution.pool import Pool
+from fedsim.laws.cases import settings
 from fedsim.registry import Entry
 from fedsim.scenario.toml_values import toml
 from tests.small_runs import scenario
-from tests.supplied_items import settings
 
 TINY = """
 rounds = 2
@@ -44,12 +44,18 @@ def section(place: str, name: str, given: dict[str, Any], *more: str) -> str:
     return "\n".join([place, f"name = {toml(name)}", *(f"{k} = {toml(v)}" for k, v in given.items()), *more, ""])
 
 
+def adversary(attack: Entry) -> str:
+    """Two clients that attack; one that changes the training has poisoned examples before it."""
+    if attack.traits["poisons"] == "training":
+        return f'[[attacks]]\ndata = ["label_flip"]\ntraining = [{toml(attack.name)}]\ncount = 2\n'
+    return section("[[attacks]]", attack.name, settings(attack, 9, share=0.0), "count = 2")
+
+
 @pytest.mark.parametrize("rule", [entry for entry in aggregators if entry.sections], ids=lambda entry: entry.name)
 def test_a_rule_under_every_attack(rule: Entry) -> None:
     given, pool, acted = filled(rule, 9), Pool(1, "serial"), False
     for attack in attacks:
-        plan = section("[[attacks]]", attack.name, settings(attack, 9, share=0.0), "count = 2")
-        plan += section("[aggregator]", rule.name, given)
+        plan = adversary(attack) + section("[aggregator]", rule.name, given)
         run = simulate(scenario(TINY, rest=plan), pool)
         judged = [event for event in run if isinstance(event, Aggregated)]
         acted |= any(not verdict.skipped for verdict in judged)

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, strategies
 from hypothesis import settings as hypothesis_settings
 
+from fedsim.laws.cases import example
 from fedsim.metrics import VALIDATION, metrics, reading
 from fedsim.metrics.contract import RESERVED
 from fedsim.randomness import Stream
 from fedsim.stand_ins import Sample
 from fedsim.supply import samples
-from tests.supplied_items import example
 
 ENTRIES = list(metrics)
 each_metric = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
