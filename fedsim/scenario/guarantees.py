@@ -17,6 +17,7 @@ from fedsim.preaggregators.contract import preaggregators
 from fedsim.registry import Entry
 from fedsim.scenario.dry_run import rows_seen
 from fedsim.scenario.momenta import momentum_notes
+from fedsim.scenario.rule_notes import rule_notes
 from fedsim.scenario.sections import Attack, Choice, Scenario, attackers_wanted
 
 MOST_ROUNDS = 100_000
@@ -119,7 +120,7 @@ def guarantees(scenario: Scenario, population: int | None = None) -> list[Guaran
     """Everything worth saying about what the scenario promises, good and bad."""
     population = population or known_population(scenario)
     found = [*_conditions(scenario), *_averaging(scenario), *_absences(scenario)]
-    found += [Guarantee("warning", text) for text in momentum_notes(scenario)]
+    found += [Guarantee("warning", text) for text in (*momentum_notes(scenario), *rule_notes(scenario, population))]
     return found + _exposed(scenario, population) if population else found
 
 
