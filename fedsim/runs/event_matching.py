@@ -7,6 +7,7 @@ from typing import Any
 
 from fedsim.errors import ResultsConflict
 from fedsim.events import RunStarted
+from fedsim.runs.code_record import other_code
 from fedsim.runs.event_json import recorded
 from fedsim.runs.inventory import EVENTS, SCENARIO
 from fedsim.runs.summary_file import read_summary, recorded_settings
@@ -27,6 +28,8 @@ def check_record(path: Path, scenario: Scenario) -> None:
     different = apart(kept, {key: value for key, value in settings.items() if key in kept or len(kept) > FEW})
     if not different and before in ("", scenario_digest(scenario)):
         return
+    if words := other_code(path, scenario):
+        raise ResultsConflict(f"{path}: {words}; under it the scenario is another: {different or 'by its digest'}")
     raise ResultsConflict(
         f"{path}: {SCENARIO} was changed after the run began: {different or f'the record is of scenario {before}'}; "
         "undo the change to go on, or start a run of its own with "

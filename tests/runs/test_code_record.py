@@ -12,6 +12,7 @@ from fedsim.errors import ResultsConflict
 from fedsim.plugins.load import forget, loaded
 from fedsim.runs import code_record
 from fedsim.runs.code_record import fedsim_files, other_code, recorded_code
+from fedsim.runs.folder import reopen
 from fedsim.runs.reading import read_scenario
 from tests.cli.recorded_run import ask
 from tests.own_code import NET, REMEMBERING, SMALL
@@ -198,3 +199,14 @@ def test_the_fingerprint_of_fedsim_costs_little():
         fedsim_files()
         taken.append(time.process_time() - begin)
     assert min(taken) < 0.1  # a tenth of a second on any machine; some twelve thousandths on a usual one
+
+
+def test_a_scenario_that_other_code_reads_otherwise_is_no_edited_file(run, monkeypatch):
+    table = json.loads((run / "code.json").read_text())
+    (run / "code.json").write_text(json.dumps(table | {"fedsim": {"fedsim/engine.py": "0"}}))
+    summary = json.loads((run / "summary.json").read_text())
+    (run / "summary.json").write_text(json.dumps(summary | {"settings": summary["settings"] | {"seed": 2}}))
+    lines = (run / "events.jsonl").read_text()
+    (run / "events.jsonl").write_text(lines.replace(summary["scenario"], "0" * 16))
+    with pytest.raises(ResultsConflict, match=r"made by other code: .*; under it the scenario is another: "):
+        reopen(run)
