@@ -10,6 +10,7 @@ import pytest
 from fedsim.aggregators.contract import aggregators
 from fedsim.functional import aggregate
 from fedsim.scenario.load import parse_scenario
+from tests.cli.recorded_run import ask
 
 HOUSE = Path(__file__).parent.parent
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
@@ -91,3 +92,16 @@ def test_every_file_it_links_to_exists():
     links = re.findall(r"\]\(((?!http)[^)]+)\)", README)
     assert links
     assert all((HOUSE / link).exists() for link in links)
+
+
+def test_the_first_hour(own, capsys):
+    hour = README[README.index("## The first hour") :]
+    scenario = re.search(r"```toml\n(.*?)```", hour, flags=re.DOTALL)[1]
+    own("mine.toml", scenario)
+    own("theirs.toml", scenario.replace('{ name = "my_rule", f = 2 }', '"median"'))
+    commands = [line.partition("#")[0].split() for line in hour.splitlines() if line.startswith("fedsim ")]
+    assert [words[1] for words in commands] == [*["new"] * 3, "laws", "check", "run", "compare", "verify"]
+    for _, *arguments in commands:
+        answer = ask(capsys, *arguments)
+        assert answer.code == 0, answer
+    assert "every one equal" in answer.out
