@@ -26,6 +26,7 @@ from fedsim.runs.reading import events_of
 from fedsim.runs.recorder import Recorder
 from fedsim.runs.summary_file import read_summary
 from fedsim.scenario.load import load_scenario
+from fedsim.scenario.overrides import given_by, read_overrides
 from fedsim.scenario.positions import locate
 from fedsim.scenario.sections import Scenario
 from fedsim.scenario.shipped import find_scenario
@@ -70,7 +71,7 @@ def run(path: Path, options: Options) -> int:
             _refuse_or_clear(folder, options.force)
             return _perform(scenario, folder, folder.begin(), goal, options.mode)
     except ScenarioError as error:
-        raise _placed(error, path) from error
+        raise _placed(error, path, options.all_overrides) from error
 
 
 def resume(path: Path, mode: Mode, until: str | None = None, kept_code: bool = False, other_code: bool = False) -> int:
@@ -88,10 +89,11 @@ def resume(path: Path, mode: Mode, until: str | None = None, kept_code: bool = F
         return _perform(folder.scenario, folder, folder.begin(), goal, mode)
 
 
-def _placed(error: ScenarioError, path: Path) -> ScenarioError:
-    """What only the data could show to be wrong, at its place in the file."""
-    text = path.read_text(encoding="utf-8-sig")
-    return ScenarioError([locate(problem, text) for problem in error.problems], str(path), text)
+def _placed(error: ScenarioError, path: Path, overrides: Sequence[str]) -> ScenarioError:
+    """What only the data could show to be wrong, at its place in the file or in the override that gave it."""
+    text, (changes, _) = path.read_text(encoding="utf-8-sig"), read_overrides(overrides)
+    told = [given_by(problem, changes) for problem in error.problems]
+    return ScenarioError([each if each.origin else locate(each, text) for each in told], str(path), text)
 
 
 def _refuse_or_clear(folder: RunFolder, force: bool) -> None:

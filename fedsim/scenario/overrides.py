@@ -81,6 +81,16 @@ def blamed(
     return [_blaming(problem, cause(problem)) for problem in problems]
 
 
+def given_by(problem: Problem, overrides: Sequence[Override]) -> Problem:
+    """The problem with the override that gives its key or names the algorithm there, where one does."""
+    own = [change.text for change in overrides if _gives(change.path, problem.path)]
+    return replace(problem, origin=own[-1]) if own and not problem.origin else problem
+
+
+def _gives(path: Path, wrong: Path) -> bool:
+    return path in {wrong[: len(path)], (*wrong, "name")}
+
+
 def _blaming(problem: Problem, override: Override | None) -> Problem:
     if override is None or problem.origin:
         return problem

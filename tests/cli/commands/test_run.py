@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from cli.signals import Interrupted
@@ -288,3 +289,22 @@ def test_quoted_hints():
 
     assert kept(Path("my run"), ())[1].plain == "  repeat: fedsim verify 'my run'"
     assert to_go_on(Path("my run"), 3)[1].plain == "  go on: fedsim resume 'my run'"
+
+
+@pytest.mark.parametrize(
+    ("override", "shown"),
+    [
+        ("data.targets=label", "--set data.targets=label\n"),
+        ("model=lenet5", "--set model=lenet5\n"),
+        ("model.name=lenet5", "--set model.name=lenet5\n"),
+        ("rounds=3", '  5 │ targets = "y"\n'),
+    ],
+)
+def test_what_only_the_data_show_is_told_where_it_was_given(capsys, folder, override, shown):
+    np.savez(folder / "mine.npz", inputs=np.random.default_rng(0).standard_normal((60, 3)), targets=np.arange(60) % 3)
+    targets = "y" if override == "rounds=3" else "targets"
+    (folder / "own.toml").write_text(f'model = "mlp"\n[data]\nname = "npz"\nfile = "mine.npz"\ntargets = "{targets}"\n')
+    answer = ask(capsys, "run", "own.toml", "--no-save", "-q", "--set", override)
+    assert answer.code == 2
+    assert shown in answer.err
+    assert "Traceback" not in answer.err
