@@ -4,7 +4,7 @@ import inspect
 import linecache
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -97,11 +97,11 @@ def _written_input(error: BaseException, spots: list[Spot]) -> str | None:
     """The item that was written to, where that is what numpy complains of."""
     if not (isinstance(error, ValueError) and "read-only" in str(error) and spots):
         return None
-    items = dict(_read_only(spots[0].frame))
+    items = list(_read_only(spots[0].frame))
     line = linecache.getline(spots[-1].file, spots[-1].line)
     named = [array for name, array in _read_only(spots[-1].frame) if re.search(rf"\b{re.escape(name)}\b", line)]
-    for written in [*named, *items.values()]:
-        for name, array in items.items():
+    for written in [*named, *(array for _, array in items)]:
+        for name, array in items:
             if np.may_share_memory(written, array):
                 return name
     return None
@@ -109,5 +109,6 @@ def _written_input(error: BaseException, spots: list[Spot]) -> str | None:
 
 def _read_only(frame: FrameType) -> Iterator[tuple[str, Any]]:
     for name, value in frame.f_locals.items():
-        if isinstance(value, np.ndarray) and not value.flags.writeable:
-            yield name, value
+        for array in value.values() if isinstance(value, Mapping) else (value,):
+            if isinstance(array, np.ndarray) and not array.flags.writeable:
+                yield name, array

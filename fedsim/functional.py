@@ -117,8 +117,8 @@ def _answered(reading: Reading, answer: Any, details: bool) -> Any:
     """The answer in the caller's kind of array: its first part, or all of it by name; a memory stays as it is."""
     if not details:
         return reading.answer(answer[0])
-    *parts, memory = answer
-    return type(answer)(*map(reading.answer, parts), memory)
+    arrays = {name: part for name, part in answer._asdict().items() if isinstance(part, np.ndarray)}
+    return answer._replace(**{name: reading.answer(array) for name, array in arrays.items()})
 
 
 def _matrix(name: str, value: Any) -> Reading:

@@ -78,7 +78,7 @@ def optimal_alie(honest: Array, count: int, defence: Defence, *, greatest: Great
 
 @attack("fang_any")
 def fang_any(honest: Array, count: int, defence: Defence, *, greatest: Greatest = 10.0, calls: Calls = 32) -> Array:
-    """The directed deviation: a step against every coordinate's sign, of the length that turns the defence back most.
+    """A step against every coordinate's sign, of the length that turns the defence back most.
 
     Formula:
         row_i = −λ·a·s, (d,), the same for all attackers; s = sign(μ) per coordinate, μ the mean of the h honest rows

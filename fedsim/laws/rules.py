@@ -58,7 +58,7 @@ def permutation(entry: Entry, seed: int) -> None:
 def translation(entry: Entry, seed: int) -> None:
     """All updates moved by one vector: the result moves by it."""
     given, chosen = case(entry, seed)
-    shift = 10 * Stream.root(seed).at("shift").numpy().standard_normal(given["updates"].shape[1])
+    shift = 100 * Stream.root(seed).at("shift").numpy().standard_normal(given["updates"].shape[1])
     result, counted = call(entry, given, chosen)
     result_after, counted_after = call(entry, moved(given, 1.0, shift), chosen)
     same("results of rows moved by one vector", result_after, result + shift)

@@ -10,7 +10,7 @@ from fedsim.execution.pool import Pool
 from fedsim.runs.checkpoints import _sealed, load_checkpoint
 from fedsim.runs.event_json import read_event
 from fedsim.runs.folder import claim, read_summary, reopen
-from fedsim.runs.metrics_file import table_rows
+from fedsim.runs.metrics_file import table_of
 from fedsim.runs.reading import read_events, read_scenario
 from fedsim.runs.verify import verify
 from tests.fuzz.mutations import mutated_bytes, mutated_json, mutated_text, seeded, watched
@@ -58,7 +58,7 @@ def mistreated(folder, finished, draw):
 
 
 def read_everything(folder):
-    list(table_rows(read_events(folder)))
+    list(table_of(read_events(folder)))
     read_summary(folder)
     for path in (folder / "checkpoints").iterdir():
         refused(load_checkpoint, path)

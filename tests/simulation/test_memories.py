@@ -88,7 +88,7 @@ def test_memory_cannot_be_written_to(remembering):
                 memory["sum"] += 1
             return Forged(own, {"sum": np.zeros(2)})
 
-        with pytest.raises(RunFailed, match=r"round 2: attack `vandal` raised ValueError: .*read-only"):
+        with pytest.raises(RunFailed, match=r"round 2: attack `vandal` wrote to its input `memory` .*read-only"):
             played(scenario(DIGITS, *EVERYONE, "rounds=3", rest=held(1, name="vandal")))
 
 
