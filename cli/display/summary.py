@@ -10,6 +10,7 @@ from cli.display.formatting import plural, reading, score, seconds, weight
 from cli.display.round_table import LOST, absent
 from fedsim.events import RunEnded, Scores
 from fedsim.metrics.contract import ALWAYS, VALIDATION, reading_of
+from fedsim.runs.backdoor_success import backdoor_success
 from fedsim.runs.history import History
 from fedsim.runs.rows import Row
 from fedsim.scenario.toml_values import NOTHING
@@ -24,7 +25,8 @@ def closing(history: History, took: float, stopped: str = "") -> list[Text]:
     for part in _scores(history):
         head.append(f" · {part}", style="not bold")
     facts = [*_weights(history.rows), f"digest {_digest(history)[:SHORT_DIGEST]}"] if history.rows else []
-    lines = [head, *_chosen(history), *([Text(f"  {' · '.join(facts)}")] if facts else [])]
+    lines = [head, *_chosen(history), *_backdoor(history.rows)]
+    lines += [Text(f"  {' · '.join(facts)}")] if facts else []
     return lines + [Text(f"  {fact}") for fact in _troubles(history.rows)]
 
 
@@ -62,6 +64,19 @@ def _chosen(history: History) -> list[Text]:
     asked = [name for name in last if name not in ALWAYS and not name.startswith(VALIDATION)]
     told = [(found := reading_of(name)).words + " " + reading(last[name], found.form) for name in asked]
     return [Text(f"  {' · '.join(told)}")] if told else []
+
+
+def _backdoor(rows: Sequence[Row]) -> list[Text]:
+    """How far a backdoor got, and how long it outlived its attackers."""
+    found = backdoor_success(rows)
+    if found is None:
+        return []
+    parts = [f"backdoor peak {score(found.peak)} (round {found.peak_round})", f"final {score(found.final)}"]
+    if found.half_life is not None:
+        parts.append(f"half-life {plural(found.half_life, 'round')} after the last attacker")
+    elif found.rounds_after:
+        parts.append(f"not yet halved {plural(found.rounds_after, 'round')} after the last attacker")
+    return [Text(f"  {' · '.join(parts)}")]
 
 
 def _weights(rows: Sequence[Row]) -> list[str]:

@@ -75,12 +75,22 @@ SUPPLIES = table(
         whole=True,
     ),
     Item("classes", "number of classes", None, lambda around: around.root[1]),
+    Item(
+        "triggered_predictions",
+        "(k,) predicted class of each example that a backdoor of the scenario shows its trigger on",
+        ("k",),
+        lambda around: _examples(around)[0].argmax(axis=1).astype(np.int32),
+        whole=True,
+    ),
+    Item(
+        "triggered_targets",
+        "(k,) class that the attacker wants for each of them",
+        ("k",),
+        lambda around: _examples(around)[1],
+        whole=True,
+    ),
 )
-"""What a metric may ask for.
-
-What an attack is judged by, such as predictions on examples that carry its trigger, is one more item here and one more
-entry in `fedsim.simulation.scoring.score`; metrics that ask for nothing new need neither.
-"""
+"""What a metric may ask for."""
 
 SYNONYMS: Synonyms = {
     "y_true": ("targets", lambda targets: targets),

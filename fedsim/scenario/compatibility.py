@@ -11,7 +11,7 @@ from fedsim.models.contract import models
 from fedsim.partitions.contract import partitions
 from fedsim.registry import Entry
 from fedsim.scenario.chains import placed
-from fedsim.scenario.scores import scored_twice
+from fedsim.scenario.scores import scored_twice, without_trigger
 from fedsim.scenario.sections import Scenario
 from fedsim.scenario.training_checks import wrong_training
 from fedsim.tasks import TASKS
@@ -26,7 +26,8 @@ MOST_BYTES = 2**36
 def unfit(scenario: Scenario, sound: Callable[..., bool]) -> list[Problem]:
     """What does not go together; `sound` tells whether places are known to be right so far."""
     found = wrong_training(scenario, sound)
-    found += scored_twice(scenario) if sound(("evaluation", "metrics")) else []
+    if sound(("evaluation", "metrics"), ("attacks",)):
+        found += scored_twice(scenario) + without_trigger(scenario)
     if sound(("data",)):
         found += [*_much(scenario), *(_held_out(scenario) if sound(("root",), ("evaluation",)) else [])]
     if sound(("data",), ("model",), ("partition",), ("attacks",)):

@@ -17,14 +17,16 @@ from fedsim.execution.shared_memory import Arena, Shared
 from fedsim.partitions.contract import Split
 from fedsim.registry import Bound
 from fedsim.scenario.chains import poisoning, retraining
+from fedsim.scenario.scores import TRIGGERED
 from fedsim.schedules.contract import factor_of
 from fedsim.simulation.adversaries import Held
 from fedsim.simulation.client_momentum import client_rate
 from fedsim.simulation.federation import Federation
 from fedsim.simulation.scoring import asks
+from fedsim.simulation.triggers import shown
 from fedsim.training.batch import BatchResult, ClientBatch, train_batch
 from fedsim.training.client import ClientJob, Poison, Site, Stretch
-from fedsim.training.evaluation import Exam, Predicted, Questions, answer, evaluate, joined, mean_loss
+from fedsim.training.evaluation import Exam, Questions, answer, evaluate, joined, mean_loss
 from fedsim.training.inference import RowOutputs
 from fedsim.training.minibatches import Turn
 from fedsim.training.recently_used import Recent
@@ -59,6 +61,9 @@ class Dispatcher:
         self._previous = arena.empty((size,)) if any(training) else None
         validation = [_chosen(federation.train, federation.validation)] if len(federation.validation) else []
         self._exams = [self._exam(arena, examples) for examples in (federation.test, *validation)]
+        judged = (federation.test, *validation) if asks(federation, TRIGGERED) else ()
+        self._shown = [shown(federation, examples) for examples in judged]
+        self._exams += [self._exam(arena, Examples(*each, None)) for each in self._shown if len(each.targets)]
         self._root = arena.of(federation.train.inputs[federation.root])
         asked_of = federation.kind.answers(len(federation.root))
         answers, self._answers = arena.empty((capacity, prod(asked_of[:-1]), asked_of[-1]))
@@ -127,11 +132,19 @@ class Dispatcher:
         room = len(self._asked)
         return np.concatenate([self._answered(matrix[begin : begin + room]) for begin in range(0, len(matrix), room)])
 
-    def predict(self) -> list[Predicted]:
-        """What the global model makes of the test examples and, where there are any, of the validation examples."""
+    def predict(self) -> list[dict[str, Any]]:
+        """What the global model makes of the test examples and, where there are any, of the validation examples.
+
+        With it, where a metric asks for that, what it makes of them when they carry a trigger.
+        """
         pieces = [exam.pieces() for exam in self._exams]
         found = iter(list(self._pool.map(evaluate, [piece for exam in pieces for piece in exam])))
-        return [joined(islice(found, len(exam))) for exam in pieces]
+        told = (joined(islice(found, len(exam))) for exam in pieces)
+        scored = [next(told)._asdict() for _ in range(1 + bool(len(self._federation.validation)))]
+        for items, wanted in zip(scored, self._shown, strict=False):
+            made = next(told).predictions if len(wanted.targets) else np.empty(0, np.int32)
+            items |= {"triggered_predictions": made, "triggered_targets": wanted.targets}
+        return scored
 
     def root_loss(self, matrix: Array) -> Array:
         """(m, d) -> (m,) mean loss on the root examples of the model with each row applied."""

@@ -1,6 +1,6 @@
 """The scores of a global model: what it makes of the examples, told to every metric that the scenario asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -12,7 +12,6 @@ from fedsim.events import Scores
 from fedsim.metrics.contract import metrics
 from fedsim.scenario.scores import chosen_metrics, score_names
 from fedsim.simulation.federation import Federation
-from fedsim.training.evaluation import Predicted
 
 
 def asks(federation: Federation, item: str) -> bool:
@@ -20,11 +19,11 @@ def asks(federation: Federation, item: str) -> bool:
     return any(item in metrics[choice.name].supplied for choice in chosen_metrics(federation.scenario))
 
 
-def score(federation: Federation, round: int, predicted: Sequence[Predicted]) -> Scores:
+def score(federation: Federation, round: int, predicted: Sequence[Mapping[str, Any]]) -> Scores:
     """Every score of a round, from what the model makes of the test and of the validation examples."""
     numbers = []
     for labels, found in zip(_labels(federation), predicted, strict=True):
-        given = labels | found._asdict() | {"classes": federation.kind.classes}
+        given = {**labels, **found, "classes": federation.kind.classes}
         for choice in chosen_metrics(federation.scenario):
             entry = metrics[choice.name]
             with blamed("metric", entry.name, entry.function, round):

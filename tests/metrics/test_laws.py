@@ -81,6 +81,7 @@ def test_a_broken_model_is_scored_all_the_same(entry):
         "losses": nan,
         "loss_sum": np.nan,
         "logits": np.full((30, 3), nan[0]),
+        "triggered_predictions": np.full_like(given["triggered_predictions"], -1),
     }
     found = call(entry, given | broken)
     assert np.isnan(found) or found == reading(entry).least

@@ -55,3 +55,16 @@ def test_where_it_is_and_how_to_go_on():
         "  repeat: fedsim verify runs/tale-4be1a7f0",
     ]
     assert [line.plain for line in to_go_on(folder, 3)][-1] == "  go on: fedsim resume runs/tale-4be1a7f0"
+
+
+def test_a_backdoor_has_a_line_of_its_own():
+    rates = (0.1, 0.9, 0.7, 0.3)
+    events = [started("asr")]
+    for number, rate in enumerate(rates, start=1):
+        events += told(number, byzantine=(3,) if number == 2 else (), more={"asr": rate})
+    assert "  backdoor peak 0.900 (round 2) · final 0.300 · half-life 2 rounds after the last attacker" in lines(
+        history(events)
+    )
+    assert "  backdoor peak 0.900 (round 2) · final 0.700 · not yet halved 1 round after the last attacker" in lines(
+        history(events[: -len(list(told(4)))])
+    )
