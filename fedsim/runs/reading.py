@@ -7,9 +7,9 @@ from fedsim.atomic_files import read_plain
 from fedsim.errors import ResultsConflict, ScenarioError
 from fedsim.events import Event
 from fedsim.plugins.places import beside
-from fedsim.runs.code_record import known_places
+from fedsim.runs.code_record import known_places, recorded_code
 from fedsim.runs.event_json import recorded
-from fedsim.runs.inventory import EVENTS, PLUGINS, SCENARIO, check_kinds
+from fedsim.runs.inventory import EVENTS, SCENARIO, check_kinds
 from fedsim.scenario.load import parse_scenario
 from fedsim.scenario.sections import Scenario
 
@@ -33,8 +33,19 @@ def read_scenario(path: Path, *, kept_code: bool = False) -> Scenario:
     except OSError as error:
         raise ResultsConflict(f"the scenario of {path} cannot be read: {error.strerror or error}") from error
     except (UnicodeDecodeError, ScenarioError) as error:
-        hint = f"\n{KEPT_CODE}" if (path / PLUGINS).is_dir() and not kept_code else ""
+        hint = "" if kept_code else _where_own_code_is(path)
         raise ResultsConflict(f"the scenario of {path} cannot be read: {error}{hint}") from error
+
+
+def _where_own_code_is(path: Path) -> str:
+    """A line on what to do where the names of a folder's own code are not known here."""
+    code = recorded_code(path)
+    if code is None or not code.own:
+        return ""
+    cells = [name.removesuffix(".py") for name in code.own if name not in code.kept.values()]
+    if not code.kept and cells:
+        return f"\n{', '.join(cells)}: defined in a script or a notebook; go on and verify there, or name its file with --plugin"
+    return f"\n{KEPT_CODE}"
 
 
 def read_events(path: Path) -> list[Event]:

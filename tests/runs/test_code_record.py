@@ -158,7 +158,7 @@ def test_a_record_that_leads_out_of_the_folder_is_none(run, name):
     assert recorded_code(run) is None
 
 
-def test_a_function_of_a_script_is_known_by_its_text(tmp_path):
+def test_a_function_of_a_script_is_known_by_its_text(own, tmp_path, capsys):
     from tests.execution.test_sending import said_by
 
     script = f"""
@@ -188,6 +188,11 @@ except fedsim.ResultsConflict as error:
     assert int(first) > 0
     assert again == "0"
     assert "made_by_other_code:_mine.py_changed" in edited
+    with pytest.raises(ResultsConflict, match=r"mine: defined in a script or a notebook; go on and verify there"):
+        read_scenario(tmp_path / "run")
+    assert "--plugin" in ask(capsys, "verify", tmp_path / "run").err
+    (tmp_path / "cells.py").write_text(script.partition("from fedsim.scenario.load")[0])
+    assert ask(capsys, "verify", tmp_path / "run", "--plugin", tmp_path / "cells.py").code == 0
 
 
 def test_the_fingerprint_of_fedsim_costs_little():
