@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import lookups
+from cli import lookups, proofs
 from cli.bench.options import Full, Only, Write
 from cli.options import (
     AsEvents,
@@ -24,6 +24,7 @@ from cli.options import (
     Out,
     Plugins,
     Quiet,
+    Record,
     Run,
     Seed,
     Set,
@@ -87,6 +88,7 @@ def run(
     workers: Workers = None,
     out: Out = None,
     until: Until = None,
+    record: Record = None,
     force: Force = False,
     no_save: NoSave = False,
     plugins: Plugins = None,
@@ -101,7 +103,7 @@ def run(
 
     options = Options(
         overrides or (), seed, read_workers(workers), out, until, force, not no_save, _mode(quiet, as_json),
-        plugins or (),
+        plugins or (), record,
     )  # fmt: skip
     raise typer.Exit(perform(scenario, options))
 
@@ -187,6 +189,7 @@ app.command()(lookups.init)
 app.command()(lookups.new)
 app.command()(lookups.laws)
 app.command()(lookups.schema)
+app.command()(proofs.replay)
 
 
 @app.command()

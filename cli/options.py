@@ -99,6 +99,19 @@ def read_workers(text: str | None) -> int | Literal["auto"] | None:
     return int(text)
 
 
+def _recordable(asked: str | None) -> str | None:
+    if asked not in (None, "updates"):
+        raise typer.BadParameter(f"must be updates, got {asked!r}")
+    return asked
+
+
+Record = Annotated[
+    str | None,
+    typer.Option(
+        "--record", metavar="updates", callback=_recordable,
+        help="Keep the rows that the rule is given in each round, for fedsim replay.",
+    ),
+]  # fmt: skip
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key, e.g. --set aggregator.f=2.")
 ]

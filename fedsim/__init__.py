@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         UnknownName,
     )
     from fedsim.functional import aggregate, attack, preaggregate
+    from fedsim.proof.counterfactual import replay
     from fedsim.randomness import Stream
     from fedsim.runs.load import load_run
     from fedsim.runs.metrics_file import consume
@@ -59,6 +60,7 @@ __all__ = [
     "load_scenario",
     "perform",
     "preaggregate",
+    "replay",
     "simulate",
 ]
 
@@ -82,6 +84,7 @@ _ROOMS = {
     "runs.load": ("load_run",),
     "runs.metrics_file": ("consume",),
     "runs.perform": ("perform",),
+    "proof.counterfactual": ("replay",),
     "randomness": ("Stream",),
 }
 

@@ -22,7 +22,7 @@ from fedsim.execution.pool import Pool
 from fedsim.execution.shared_memory import Arena
 from fedsim.scenario.load import load_scenario
 from fedsim.scenario.sections import Scenario, attackers
-from fedsim.simulation.arrivals import measure, receive
+from fedsim.simulation.arrivals import Received, measure, receive
 from fedsim.simulation.client_momentum import carry, client_rate, momentum_of
 from fedsim.simulation.dispatch import Dispatcher
 from fedsim.simulation.ends import run_ended, run_started
@@ -63,6 +63,7 @@ class Simulation(Iterator[Event]):
         self.scenario = scenario
         self.state = resume  # after the last whole round; between rounds another may be put there to go on from
         self.federation: Federation | None = None  # once RunStarted is out
+        self.received: Received | None = None  # the rows of a round, from Aggregated on until the next round begins
         self._pool, self._progress = pool, progress
         self._events = self._run()
         close_at_exit(self)
@@ -103,6 +104,7 @@ class Simulation(Iterator[Event]):
             while self.state.round < self.scenario.rounds:
                 round = Round(federation, self.state.copy(), dispatcher)
                 for event in round.play():
+                    self.received = round.received
                     if isinstance(event, RoundEnded):
                         self.state = round.state
                     yield event
@@ -118,6 +120,7 @@ class Round:
         self.losses: list[tuple[float, int]] = []  # (loss, examples) of each client trained
         self.counts: dict[int, int] = {}
         self.seconds = dict.fromkeys(("training", "aggregation", "evaluation"), 0.0)
+        self.received: Received | None = None  # what the rule was given
 
     def play(self) -> Iterator[Event]:
         """The events of the round; the state is the next round's when it is over."""
@@ -173,7 +176,7 @@ class Round:
     @OVERFLOWING
     def _aggregate(self, cohort: Cohort) -> Aggregated:
         begin, state = time.perf_counter(), self.state
-        received = receive(cohort, state, self.number, self.dispatcher.rows, self.counts)
+        self.received = received = receive(cohort, state, self.number, self.dispatcher.rows, self.counts)
         judged, skipped = self._judged(
             Inputs(received.matrix, received.counts, received.clients, len(received.nonfinite), received.staleness)
         )

@@ -33,8 +33,12 @@ FLOORS = {
     "laws": (["ground", "contracts", "scenario", "execution", "training"], "laws laws.*"),
     "simulation": (["ground", "contracts", "scenario", "execution", "training"], "simulation simulation.* engine"),
     "runs": (["ground", "contracts", "scenario", "execution", "training", "simulation"], "runs runs.*"),
+    "proof": (
+        ["ground", "contracts", "scenario", "execution", "training", "simulation", "runs"],
+        "proof proof.*",
+    ),
     "report": (["ground", "contracts", "scenario", "simulation", "runs"], "report report.*"),
-    "front": (["ground", "scenario", "functional", "simulation", "runs"], "__init__ __main__"),
+    "front": (["ground", "scenario", "functional", "simulation", "runs", "proof"], "__init__ __main__"),
 }
 
 # What fedsim is compared with where it is installed.
@@ -53,7 +57,7 @@ LIBRARIES = {
         "fedsim/scenario/json_schema.py",
     ],
     "pydantic_core": ["fedsim/scenario/validation.py", "fedsim/scenario/choices.py"],
-    "tomli": ["fedsim/scenario/load.py", "fedsim/scenario/overrides.py"],
+    "tomli": ["fedsim/scenario/load.py", "fedsim/scenario/overrides.py", "fedsim/scenario/pipelines.py"],
     "tomli_w": ["fedsim/scenario/load.py"],
     "cloudpickle": ["fedsim/execution/sending.py"],
     "joblib": ["fedsim/execution/pool.py", "fedsim/execution/workers.py"],
@@ -63,6 +67,7 @@ LIBRARIES = {
         "fedsim/runs/checkpoints.py",
         "fedsim/runs/folder.py",
         "fedsim/runs/load.py",
+        "fedsim/runs/recorded_updates.py",
         "fedsim/training/saved_numbers.py",
     ],
     "typer": ["cli/*"],

@@ -11,6 +11,7 @@ PUBLIC = {
         "load_run",
         "load_scenario",
         "perform",
+        "replay",
         "dump_scenario",
         "Scenario",
         "Stream",

@@ -117,8 +117,8 @@ def sample(schema: dict[str, Any]) -> str:
     """A value that fits a schema, as TOML."""
     if "default" in schema:
         return toml(schema["default"])
-    if "enum" in schema:
-        return toml(schema["enum"][0])
+    if "const" in schema or "enum" in schema:
+        return toml(schema["const"] if "const" in schema else schema["enum"][0])
     if "anyOf" in schema:
         return sample(schema["anyOf"][0])
     if schema.get("type") == "array":

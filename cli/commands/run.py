@@ -49,11 +49,12 @@ class Options:
     save: bool = True
     mode: Mode = "table"
     plugins: Sequence[str] = ()
+    record: str | None = None
 
     @property
     def all_overrides(self) -> list[str]:
         """The overrides with those that have an option of their own."""
-        own = [("seed", self.seed), ("execution.workers", self.workers)]
+        own = [("seed", self.seed), ("execution.workers", self.workers), ("output.record", self.record)]
         return [*self.overrides, *(f"{key}={json.dumps(value)}" for key, value in own if value is not None)]
 
 
@@ -61,6 +62,10 @@ def run(path: Path, options: Options) -> int:
     """Run a scenario file; the exit code."""
     if options.out and not options.save:
         raise typer.BadParameter("--out says where to keep the results, and --no-save to keep none: give one of them")
+    if options.record and not options.save:
+        raise typer.BadParameter(
+            "--record keeps rows in the results folder, and --no-save keeps none: give one of them"
+        )
     path = find_scenario(path)
     scenario = load_scenario(path, options.all_overrides, plugins=options.plugins)
     goal = goal_of(options.until, scenario)

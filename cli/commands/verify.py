@@ -42,7 +42,7 @@ def verified(
         raise typer.BadParameter("draws the rounds of --spot: give that too", param_hint="--spot-seed")
     with ExitStack() as stack:
         waiting = stack.enter_context(Waiting(messages()))
-        pool = stack.enter_context(_pool(workers)) if workers else None
+        pool = stack.enter_context(pool_of(workers)) if workers else None
         verdict = verify(folder, span, pool, waiting, spot=spot, seed=seed, kept_code=kept_code)
     if as_json:
         show_json(record(verdict))
@@ -51,7 +51,8 @@ def verified(
     return verdict.difference is None
 
 
-def _pool(workers: int | Literal["auto"]) -> "Pool":
+def pool_of(workers: int | Literal["auto"]) -> "Pool":
+    """The workers that were asked for."""
     from fedsim.execution.pool import Pool
 
     return Pool(workers)

@@ -22,6 +22,7 @@ from fedsim.runs.inventory import (
     CODE,
     EVENTS,
     FIGURE,
+    FILES,
     FOLDERS,
     METRICS,
     MODEL,
@@ -32,6 +33,7 @@ from fedsim.runs.inventory import (
 )
 from fedsim.runs.metrics_file import csv_line, table_of
 from fedsim.runs.reading import MOST_SCENARIO, read_scenario
+from fedsim.runs.recorded_updates import prune_updates
 from fedsim.runs.summary_file import asked, finished, read_summary, recorded_settings, summary_text, unfinished
 from fedsim.scenario.load import describes, dump_scenario, scenario_digest
 from fedsim.scenario.sections import Scenario
@@ -69,6 +71,7 @@ class RunFolder:
         """Forget the results in the folder, and only what a run puts there."""
         check_kinds(self.path)
         prune_checkpoints(self.path / CHECKPOINTS, 0)
+        prune_updates(self.path, 0)
         with storing(self.path):
             clear_code(self.path)
             for name in reversed(OURS):  # the scenario last: without it nobody would know whose the rest is
@@ -93,7 +96,8 @@ class RunFolder:
         check_record(self.path, self.scenario)
         for name in OURS:
             sweep(self.path, name)
-        sweep(self.path / CHECKPOINTS, "round-*")
+        for name in FILES:
+            sweep(self.path / name, "round-*")
         if not (self.path / SCENARIO).exists():
             write_whole(self.path / SCENARIO, dump_scenario(self.scenario).encode())
         if recorded_code(self.path) is None or self.other_code:
@@ -144,7 +148,8 @@ class RunFolder:
         prune_checkpoints(self.path / CHECKPOINTS, output.checkpoint_every, kept_of(self.scenario))
 
     def _cut(self, round: int) -> None:
-        """Leave the events of whole rounds up to this one, and make the table anew from them."""
+        """Leave the events of whole rounds up to this one and what belongs to them; the table is made anew."""
+        prune_updates(self.path, round)
         write_lines(self.path / EVENTS, (line for line, _ in _up_to(round, recorded(self.path / EVENTS))))
         write_lines(self.path / METRICS, table_lines(event for _, event in _up_to(round, recorded(self.path / EVENTS))))
 

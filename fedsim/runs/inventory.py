@@ -5,6 +5,7 @@ events.jsonl      every event, one a line
 metrics.csv       one line a round
 summary.json      the numbers at the end, versions and host
 checkpoints/      state.json and state.safetensors after some rounds
+updates/          updates.npy and server.safetensors of recorded rounds: what the rule was given
 model.safetensors the final parameters under the model's own names
 code.json         the digests of all code that made it, and where own code was found
 plugins/          copies of own code, to be read
@@ -23,10 +24,14 @@ from fedsim.runs.checkpoints import ARRAYS, NAME, REST
 
 SCENARIO, EVENTS, METRICS, SUMMARY = "scenario.toml", "events.jsonl", "metrics.csv", "summary.json"
 CHECKPOINTS, MODEL, FIGURE = "checkpoints", "model.safetensors", "accuracy.png"
-CODE, PLUGINS = "code.json", "plugins"
-OURS = (SCENARIO, CODE, EVENTS, METRICS, SUMMARY, CHECKPOINTS, MODEL, FIGURE, PLUGINS)
-FOLDERS = (CHECKPOINTS, PLUGINS)
-STATE_FILES = (ARRAYS, REST)
+CODE, PLUGINS, UPDATES = "code.json", "plugins", "updates"
+OURS = (SCENARIO, CODE, EVENTS, METRICS, SUMMARY, CHECKPOINTS, MODEL, FIGURE, PLUGINS, UPDATES)
+FOLDERS = (CHECKPOINTS, PLUGINS, UPDATES)
+MATRIX, SERVER = "updates.npy", "server.safetensors"
+ROUND = NAME
+"""A round's folder, of a checkpoint or of recorded updates."""
+FILES = {CHECKPOINTS: (ARRAYS, REST), UPDATES: (MATRIX, SERVER)}
+"""What stands in a round's folder."""
 
 
 def check_kinds(path: Path) -> None:
@@ -36,9 +41,10 @@ def check_kinds(path: Path) -> None:
     for place in _below(path / PLUGINS):
         if kind_of(place) != "a folder":
             _check_kind(path, place.relative_to(path), "a file")
-    for place in _entries(path / CHECKPOINTS):
-        if NAME.fullmatch(place.name):
-            _check_checkpoint(path, place)
+    for folder, files in FILES.items():
+        for place in _entries(path / folder):
+            if ROUND.fullmatch(place.name):
+                _check_round(path, place, files)
 
 
 def strangers(path: Path, own: Container[str] = ()) -> Iterator[str]:
@@ -50,20 +56,21 @@ def strangers(path: Path, own: Container[str] = ()) -> Iterator[str]:
     for place in _entries(path):
         if place.name not in known:
             yield place.name
-    for place in _entries(path / CHECKPOINTS):
-        if not NAME.fullmatch(place.name):
-            yield f"{CHECKPOINTS}/{place.name}"
+    for folder in FILES:
+        for place in _entries(path / folder):
+            if not ROUND.fullmatch(place.name):
+                yield f"{folder}/{place.name}"
     for place in _below(path / PLUGINS):
         name = place.relative_to(path / PLUGINS).as_posix()
         if kind_of(place) != "a folder" and name not in own:
             yield f"{PLUGINS}/{name}"
 
 
-def _check_checkpoint(path: Path, place: Path) -> None:
+def _check_round(path: Path, place: Path, files: Container[str]) -> None:
     name = place.relative_to(path)
     _check_kind(path, name, "a folder")
     for entry in _entries(place):
-        if entry.name not in STATE_FILES:
+        if entry.name not in files:
             raise ResultsConflict(f"{path}: {name} holds {entry.name}, which no run put there; move it elsewhere")
         _check_kind(path, name / entry.name, "a file")
 

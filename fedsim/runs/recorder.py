@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from fedsim.events import Event, RoundEnded, RunEnded, RunStarted
+from fedsim.events import Aggregated, Event, RoundEnded, RunEnded, RunStarted
 from fedsim.runs.event_matching import check_data
 from fedsim.runs.folder import RunFolder
 from fedsim.runs.metrics_file import Metrics
+from fedsim.runs.recorded_updates import RoundRecord, check_room, is_recorded, write_updates
 
 if TYPE_CHECKING:
     from fedsim.engine import Simulation
@@ -25,7 +26,11 @@ class Recorder:
             return
         if isinstance(event, RunStarted):
             check_data(self.folder.path, event)
+            state = self.simulation.state
+            check_room(self.folder.path, self.folder.scenario, event, state.round if state else 0)
             self._started = event
+        elif isinstance(event, Aggregated):
+            self._updates(event.round, self.folder)
         self._metrics(event)
         if isinstance(event, RoundEnded):
             self._checkpoint(event, self.folder, self._metrics)
@@ -48,6 +53,12 @@ class Recorder:
         """Close the files."""
         if self._metrics:
             self._metrics.close()
+
+    def _updates(self, round: int, folder: RunFolder) -> None:
+        """Keep what the rule was given, where the scenario asks for it; the state is still that before the round."""
+        received, state = self.simulation.received, self.simulation.state
+        if is_recorded(folder.scenario.output, round) and received is not None and state is not None:
+            write_updates(folder.path, round, RoundRecord(received, state.parameters, state.previous))
 
     def _checkpoint(self, event: RoundEnded, folder: RunFolder, metrics: Metrics) -> None:
         every = folder.scenario.output.checkpoint_every

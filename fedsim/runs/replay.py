@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from fedsim.array_types import Progress
 from fedsim.atomic_files import kind_of
 from fedsim.errors import ResultsConflict
-from fedsim.events import Event, RoundEnded, Scores, bits
+from fedsim.events import Aggregated, Event, RoundEnded, Scores, bits
 from fedsim.runs.checkpoints import ARRAYS, REST, checkpoint_files, checkpoints, load_checkpoint
 from fedsim.runs.consistency import ABSENT, Difference, same_bytes
 from fedsim.runs.event_json import event_line, event_of, lines_of
-from fedsim.runs.inventory import CHECKPOINTS, EVENTS
+from fedsim.runs.inventory import CHECKPOINTS, EVENTS, UPDATES
+from fedsim.runs.recorded_updates import RoundRecord, name_of, updates_files
 from fedsim.simulation.state import State
 
 if TYPE_CHECKING:
@@ -93,10 +94,22 @@ class Replay:
         different = _difference(line, now)
         if different:
             return [different]
+        if isinstance(now, Aggregated):
+            return list(self._in_updates(now.round))
         if isinstance(now, RoundEnded):
             self.played += 1
             return list(self._in_checkpoint(now.round))
         return []
+
+    def _in_updates(self, round: int) -> Iterator[Difference]:
+        """What was recorded of the rows, against those of the round that is played."""
+        name, state, received = f"{UPDATES}/{name_of(round)}", self._simulation.state, self._simulation.received
+        if state is None or received is None or kind_of(self._folder / name) != "a folder":
+            return
+        for file, wanted in updates_files(RoundRecord(received, state.parameters, state.previous)).items():
+            if not same_bytes(self._folder / name / file, wanted):
+                yield Difference(round, "aggregation", file, "other bytes", "what the rule was given", name)
+                return
 
     def _in_checkpoint(self, round: int) -> Iterator[Difference]:
         name, state = f"{CHECKPOINTS}/round-{round:08d}", self._simulation.state

@@ -20,9 +20,11 @@ from fedsim.runs.folder import model_bytes
 from fedsim.runs.inventory import CODE, EVENTS, FIGURE, MODEL, SUMMARY, strangers
 from fedsim.runs.provenance import host, versions
 from fedsim.runs.reading import read_scenario
+from fedsim.runs.recorded_updates import is_recorded, recorded_rounds
 from fedsim.runs.replay import Replay, state_before
 from fedsim.runs.spot_checks import Spots, draw
 from fedsim.runs.summary_file import read_summary
+from fedsim.scenario.sections import Scenario
 
 if TYPE_CHECKING:
     from fedsim.engine import Simulation
@@ -84,7 +86,7 @@ def verify(
     first, last = spans[0][0] if spans else 1, spans[-1][1] if spans else kept.done
     return Verdict(
         first, last, replay.events, replay.played, (*found, *(each for each in model if isinstance(each, Difference))),
-        (*_left_out(folder, kept, replay), *(each for each in model if isinstance(each, str))),
+        (*_left_out(folder, scenario, kept, replay), *(each for each in model if isinstance(each, str))),
         _other_versions(folder), spots, other_code(folder, scenario),
     )  # fmt: skip
 
@@ -114,7 +116,7 @@ def _in_model(folder: Path, simulation: "Simulation", kept: Outline) -> Iterator
         yield Difference(kept.done, "closing", "", "other bytes", "the final parameters", MODEL)
 
 
-def _left_out(folder: Path, kept: Outline, replay: Replay) -> Iterator[str]:
+def _left_out(folder: Path, scenario: Scenario, kept: Outline, replay: Replay) -> Iterator[str]:
     """What a verdict says nothing of."""
     yield f"the wall clock (`wall` in {EVENTS} and {SUMMARY}), versions and host in {SUMMARY}"
     if replay.played < kept.done:
@@ -123,6 +125,8 @@ def _left_out(folder: Path, kept: Outline, replay: Replay) -> Iterator[str]:
         yield f"the end of the last line of {EVENTS}, which was cut short"
     if (folder / FIGURE).exists():
         yield FIGURE
+    if gone := _unrecorded(folder, scenario, kept):
+        yield f"the updates of {gone} recorded rounds, which are not there"
     code = recorded_code(folder)
     if code is None:
         yield f"the code that made it, of which {CODE} tells nothing"
@@ -130,6 +134,12 @@ def _left_out(folder: Path, kept: Outline, replay: Replay) -> Iterator[str]:
     if other:
         more = f" and {len(other) - MOST_STRANGERS} more" if len(other) > MOST_STRANGERS else ""
         yield f"files that no run put there: {', '.join(other[:MOST_STRANGERS])}{more}"
+
+
+def _unrecorded(folder: Path, scenario: Scenario, kept: Outline) -> int:
+    """Rounds whose updates the run recorded and the folder does not hold."""
+    asked = {round for round in range(1, kept.done + 1) if is_recorded(scenario.output, round)}
+    return len(asked - {*recorded_rounds(folder)})
 
 
 def _other_versions(folder: Path) -> dict[str, tuple[str, str]]:

@@ -66,6 +66,8 @@ def dry_run(scenario: Scenario, wrong: Sequence[Path] = ()) -> list[Problem]:
             found += _server(scenario)
         if sound(("model",)):
             found += no_numbers(scenario)
+        if sound(("output",)):
+            found += _output(scenario)
         if sound(("clients", "latency")):
             found += _latency(scenario)
         if sound(("evaluation", "metrics")):
@@ -97,6 +99,16 @@ def _clients(scenario: Scenario) -> list[Problem]:
         message = f"can never be reached with {clients.sampled} sampled clients"
         problems.append(Problem(("clients", "quorum"), message, clients.quorum))
     return problems
+
+
+def _output(scenario: Scenario) -> list[Problem]:
+    """Settings of a recording where nothing is recorded."""
+    output = scenario.output
+    if output.record is not None:
+        return []
+    given = {"record_every": output.record_every, "record_limit": output.record_limit}
+    message = 'means nothing where nothing is recorded: give output.record = "updates" too'
+    return [Problem(("output", key), message, value) for key, value in given.items() if value is not None]
 
 
 def rows_seen(scenario: Scenario) -> list[int]:

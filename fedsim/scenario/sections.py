@@ -170,6 +170,12 @@ class Output:
     """Rounds between checkpoints; 0 means only when interrupted."""
     checkpoints_kept: Literal["all"] | Annotated[int, Ge(1), Le(10**7)] = 3
     """Newest checkpoints that stay; all: every one, so that `fedsim verify --spot` reaches any round at little cost."""
+    record: Literal["updates"] | None = None
+    """updates: keep the rows that the rule was given in each round, for `fedsim replay`; when not given none are."""
+    record_every: Annotated[int, Ge(1)] | None = None
+    """Rounds between recorded ones; when not given every round is."""
+    record_limit: Annotated[float, Gt(0), Le(1e6)] | None = None
+    """Gigabytes that recorded updates may take, else the run is refused before its first round; when not given 10."""
 
 
 @section

@@ -89,13 +89,19 @@ def measure(received: Received, verdict: Aggregate | None) -> Measures:
     return Measures(byzantine, norm, _distance_to_honest(received, verdict.update))
 
 
-def _distance_to_honest(received: Received, update: Array) -> float:
+def honest_mean(received: Received) -> Array | None:
+    """(d,) mean of the honest rows, or None where there is none."""
     if received.byzantine.all():
-        return math.nan
+        return None
     n = len(received.matrix)
     weights = ~received.byzantine / np.float32(n - received.byzantine.sum())
-    mean = weights.astype(received.matrix.dtype) @ received.matrix
-    return _length(update, mean)
+    mean: Array = weights.astype(received.matrix.dtype) @ received.matrix
+    return mean
+
+
+def _distance_to_honest(received: Received, update: Array) -> float:
+    mean = honest_mean(received)
+    return math.nan if mean is None else _length(update, mean)
 
 
 def _length(update: Array, point: Array | None = None) -> float:

@@ -102,6 +102,7 @@ class TestInit:
         text = starter()
         keys = [line for line in text.splitlines() if line.startswith("# ") and " = " in line]
         settled = ("count", "ids", "per_round", "stop", "quorum", "deadline")  # these exclude others or each other
+        settled += ("record_every", "record_limit")  # and these need another
         optional = [line for line in keys if line[2:].partition(" = ")[0].isidentifier()]
         assert len(optional) > 20
         for line in optional:

@@ -1,0 +1,32 @@
+"""Commands about a run that is there: what another rule would have done, another course from a round on, a proof."""
+
+from typing import Annotated
+
+import typer
+
+from cli.options import AsJson, Debug, KeptCode, NoPlugins, Plugins, Run, Workers, read_workers
+
+
+def replay(
+    folder: Run,
+    round: Annotated[int, typer.Option("--round", min=1, help="The recorded round.")],
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rule", metavar="RULE", help="E.g. nnm+trimmed_mean or 'krum(f=3)'; may be given several times."
+        ),
+    ] = None,
+    rules: Annotated[
+        str | None, typer.Option("--rules", metavar="all", help="all: every rule there is, each alone.")
+    ] = None,
+    workers: Workers = None,
+    _plugins: Plugins = None,
+    kept_code: KeptCode = False,
+    _no_plugins: NoPlugins = False,
+    as_json: AsJson = False,
+    _debug: Debug = False,
+) -> None:
+    """Say what other rules would have made of the rows of a recorded round."""
+    from cli.commands.replay import replayed
+
+    replayed(folder, round, rule or (), rules, read_workers(workers), as_json, kept_code)
