@@ -97,15 +97,18 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> None:
             beside.unlink(missing_ok=True)
 
 
-def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
-    """Write a folder of files beside and rename it over; one that was there with these names gives way."""
+def write_folder(path: Path, files: Mapping[str, bytes | Iterable[bytes]]) -> None:
+    """Write a folder of files beside and rename it over; one that was there with these names gives way.
+
+    A file that need not fit in memory is given piece by piece.
+    """
     beside = path.with_name(part_of(path.name))
     with storing(path):
         remove(beside)
         try:
             beside.mkdir(parents=True)
             for name, data in files.items():
-                _write_flushed(beside / name, (data,))
+                _write_flushed(beside / name, (data,) if isinstance(data, bytes) else data)
             flush_folder(beside)
             remove_folder(path, files)
             beside.rename(path)

@@ -10,17 +10,19 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors import SafetensorError, safe_open
 
 from fedsim.array_types import Array
-from fedsim.atomic_files import kind_of, read_plain, remove_folder, storing, write_folder
+from fedsim.atomic_files import kind_of, open_plain, read_plain, remove_folder, storing, write_folder
 from fedsim.errors import ResultsConflict
+from fedsim.runs.arrays_file import ArraysFile, Lazy, sha256_of
 from fedsim.runs.event_json import built, plain, typed
+from fedsim.simulation.client_rows import ClientRows
 from fedsim.simulation.clock import Arrival
 from fedsim.simulation.state import InFlight, State, Tally
 
@@ -29,6 +31,8 @@ KEPT = 3
 """Newest checkpoints that stay in a results folder."""
 ARRAYS, REST = "state.safetensors", "state.json"
 NAME = re.compile("round-[0-9]{8}")
+MOMENTA = "momenta."
+"""What the name of a client's own array begins with."""
 MOST_REST = 2**25
 """Bytes of the part that is not arrays."""
 
@@ -36,15 +40,16 @@ MOST_REST = 2**25
 def save_checkpoint(folder: Path, state: State) -> Path:
     """Write the state under `folder`; the path is the checkpoint's own folder."""
     path = folder / f"round-{state.round:08d}"
-    write_folder(path, checkpoint_files(state))
+    arrays, rest = checkpoint_files(state)
+    write_folder(path, {ARRAYS: arrays, REST: rest})
     return path
 
 
-def checkpoint_files(state: State) -> dict[str, bytes]:
-    """The files of a checkpoint, by name: the same state gives the same bytes."""
-    arrays = save({name: np.asarray(array, order="C") for name, array in _arrays(state).items()})
-    seal = {"format": FORMAT, "arrays": hashlib.sha256(arrays).hexdigest(), "bytes": len(arrays)}
-    return {ARRAYS: arrays, REST: _sealed(_rest(state) | seal)}
+def checkpoint_files(state: State) -> tuple[ArraysFile, bytes]:
+    """What stands in the two files of a checkpoint, arrays and rest: the same state gives the same bytes."""
+    arrays = ArraysFile(_arrays(state))
+    seal = {"format": FORMAT, "arrays": arrays.sha256(), "bytes": arrays.size}
+    return arrays, _sealed(_rest(state) | seal)
 
 
 def prune_checkpoints(folder: Path, every: int, kept: int | None = KEPT) -> None:
@@ -68,7 +73,7 @@ def load_checkpoint(path: Path) -> State:
     """The state in a checkpoint's folder; ResultsConflict where it is damaged, saying how."""
     try:
         rest = _unsealed(read_plain(path / REST, MOST_REST))
-        return _state(path, rest, _read_arrays(path / ARRAYS, rest))
+        return _state(path, rest, *_read_arrays(path / ARRAYS, rest))
     except OSError as error:
         raise ResultsConflict(f"checkpoint {path} cannot be read: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
@@ -77,17 +82,27 @@ def load_checkpoint(path: Path) -> State:
         raise ResultsConflict(f"checkpoint {path} does not fit in memory") from error
 
 
-def _read_arrays(path: Path, rest: dict[str, Any]) -> dict[str, Array]:
+def _read_arrays(path: Path, rest: dict[str, Any]) -> tuple[dict[str, Array], ClientRows]:
+    """The arrays by name, and apart from them, never in memory all at once, what each client keeps."""
     seal = {"format": int, "arrays": str, "bytes": int}
     format, digest, size = (typed(rest.pop(name), hint) for name, hint in seal.items())
     if format != FORMAT:
         raise ValueError(f"format {format}, not {FORMAT}")
     if path.lstat().st_size != size:
         raise ValueError(f"{ARRAYS} is not what was written")
-    data = read_plain(path, _most_arrays())
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise ValueError(f"{ARRAYS} is not what was written")
-    return load(data)
+    with open_plain(path) as file:
+        if sha256_of(file) != digest:
+            raise ValueError(f"{ARRAYS} is not what was written")
+    with safe_open(path, framework="np") as arrays:
+        names = list(arrays.keys())
+        rows = [name for name in names if name.startswith(MOMENTA)]
+        in_memory = size - len(rows) * (arrays.get_tensor(rows[0]).nbytes if rows else 0)
+        if in_memory > _most_arrays():
+            raise MemoryError
+        momenta = ClientRows()
+        for name in rows:
+            momenta[int(name.removeprefix(MOMENTA))] = arrays.get_tensor(name)
+        return {name: arrays.get_tensor(name) for name in names if not name.startswith(MOMENTA)}, momenta
 
 
 def checkpoints(folder: Path, at_most: int | None = None) -> Iterator[Path]:
@@ -108,11 +123,20 @@ def _paths(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if NAME.fullmatch(path.name) and kind_of(path) == "a folder")
 
 
-def _arrays(state: State) -> dict[str, Array]:
+def _arrays(state: State) -> dict[str, Lazy]:
+    like = state.parameters
+    kept = {
+        f"{MOMENTA}{client}": Lazy(like.dtype, like.shape, partial(state.momenta.__getitem__, client))
+        for client in state.momenta
+    }
+    return {name: Lazy.of(np.asarray(array)) for name, array in _plain_arrays(state).items()} | kept
+
+
+def _plain_arrays(state: State) -> dict[str, Array]:
+    """All arrays but the clients'."""
     named = {"parameters": state.parameters, "previous": state.previous}
     for path, memory in state.memories.items():
         named |= {_memory_name(path, name): array for name, array in memory.items()}
-    named |= {f"momenta.{client}": array for client, array in state.momenta.items()}
     return named | {f"in_flight.{place}": update.row for place, update in enumerate(state.in_flight)}
 
 
@@ -145,7 +169,7 @@ def _rest(state: State) -> dict[str, Any]:
     return rest
 
 
-def _state(path: Path, rest: dict[str, Any], arrays: dict[str, Array]) -> State:
+def _state(path: Path, rest: dict[str, Any], arrays: dict[str, Array], momenta: ClientRows) -> State:
     """The state of these parts, each of its type and of the shape that the others have."""
     found: _Rest = built(_Rest, rest)
     if found.round != checkpoint_round(path):
@@ -156,7 +180,7 @@ def _state(path: Path, rest: dict[str, Any], arrays: dict[str, Array]) -> State:
         arrays.pop("parameters"),
         arrays.pop("previous"),
         {path: dict(_taken(_memory_name(path, ""), arrays)) for path in found.remembers},
-        {int(client): array for client, array in _taken("momenta.", arrays)},
+        momenta,
         tuple(
             InFlight(
                 Arrival(each.time, each.client, each.round),
@@ -185,11 +209,12 @@ def _taken(prefix: str, arrays: dict[str, Array]) -> Iterator[tuple[str, Array]]
 
 def _check_shapes(state: State, left: dict[str, Array]) -> None:
     """ValueError where rows are unlike the parameters, a client has no number, or arrays are left over."""
-    rows = [state.previous, *state.momenta.values(), *(each.row for each in state.in_flight)]
+    clients = sorted(state.momenta)  # their rows are all alike: a file of rows takes no other
+    rows = [state.previous, *map(state.momenta.__getitem__, clients[:1]), *(each.row for each in state.in_flight)]
     like = state.parameters
     if like.ndim != 1 or like.dtype.kind != "f" or any((r.shape, r.dtype) != (like.shape, like.dtype) for r in rows):
         raise ValueError("its rows do not fit its parameters")
-    if left or min(state.momenta, default=0) < 0:
+    if left or min(clients, default=0) < 0:
         raise ValueError(f"{ARRAYS} holds what no state has")
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from fedsim.atomic_files import open_plain, read_plain
 from fedsim.errors import ResultsConflict
 from fedsim.events import RoundEnded, RunEnded, RunStarted
+from fedsim.runs.arrays_file import ArraysFile, holds
 from fedsim.runs.checkpoints import checkpoint_round, checkpoints, load_checkpoint, scheduled
 from fedsim.runs.code_record import damaged_copies
 from fedsim.runs.event_json import recorded
@@ -101,9 +102,12 @@ def checkpoint_differences(folder: Path, kept: Outline, *, seen: set[int]) -> It
             yield Difference(round, "checkpoint", "parameters", found, wanted, name)
 
 
-def same_bytes(path: Path, wanted: bytes) -> bool:
+def same_bytes(path: Path, wanted: bytes | ArraysFile) -> bool:
     """Whether a file is plain and holds just these bytes."""
     try:
+        if isinstance(wanted, ArraysFile):
+            with open_plain(path) as file:
+                return holds(file, wanted)
         return read_plain(path, len(wanted)) == wanted
     except OSError:
         return False

@@ -44,7 +44,8 @@ def _where_own_code_is(path: Path) -> str:
         return ""
     cells = [name.removesuffix(".py") for name in code.own if name not in code.kept.values()]
     if not code.kept and cells:
-        return f"\n{', '.join(cells)}: defined in a script or a notebook; go on and verify there, or name its file with --plugin"
+        way_out = "go on and verify there, or name its file with --plugin"
+        return f"\n{', '.join(cells)}: defined in a script or a notebook; {way_out}"
     return f"\n{KEPT_CODE}"
 
 

@@ -116,9 +116,9 @@ class Replay:
         if state is None or kind_of(self._folder / name) != "a folder":
             return
         self.checkpoints.add(round)
-        wanted = checkpoint_files(state)
-        for file in (REST, ARRAYS):
-            if not same_bytes(self._folder / name / file, wanted[file]):
+        arrays, rest = checkpoint_files(state)
+        for file, wanted in ((REST, rest), (ARRAYS, arrays)):
+            if not same_bytes(self._folder / name / file, wanted):
                 yield Difference(round, "checkpoint", file, "other bytes", "the state after this round", name)
                 return
 

@@ -39,7 +39,8 @@ def carry(
     beta = np.float32(momentum.beta)
     share = 1 - beta if momentum.average else np.float32(1)
     for client, row in rows:
-        kept = beta * momenta.get(client, np.zeros_like(row)) + share * row
+        before = momenta[client] if client in momenta else np.zeros_like(row)
+        kept = beta * before + share * row
         kept[trained:] = row[trained:]
         momenta[client] = kept
         row[:trained] = kept[:trained] if rate == 1.0 else np.float32(rate) * kept[:trained]

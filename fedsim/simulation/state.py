@@ -8,6 +8,7 @@ import numpy as np
 from fedsim.array_types import Array
 from fedsim.errors import RunFailed
 from fedsim.events import Scores
+from fedsim.simulation.client_rows import ClientRows
 from fedsim.simulation.clock import Arrival
 
 Memory = Mapping[str, Array]
@@ -69,13 +70,13 @@ class State:
     parameters: Array  # (d,)
     previous: Array  # (d,) last aggregate
     memories: Mapping[str, Memory] = field(default_factory=dict)  # of whatever acts every round, by its path
-    momenta: dict[int, Array] = field(default_factory=dict)  # worker momentum of each client that has one
+    momenta: ClientRows | dict[int, Array] = field(default_factory=ClientRows)  # of each client that has one, by client
     in_flight: tuple[InFlight, ...] = ()
     tally: Tally = field(default_factory=Tally)
 
     def copy(self) -> "State":
         """A state of its own for the next round; arrays are shared, as none is ever written to."""
-        return replace(self, momenta=dict(self.momenta), tally=replace(self.tally))
+        return replace(self, momenta=self.momenta.copy(), tally=replace(self.tally))
 
     def remember(self, path: str, memory: Memory | None, rows: Array) -> None:
         """Keep what the algorithm at this path carries to the next round, or nothing; `rows` are written over there."""

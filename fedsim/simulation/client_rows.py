@@ -1,0 +1,109 @@
+"""A row that each client keeps from round to round, as of a momentum: a mapping from client to row, kept on disk.
+
+Only clients that have a row take room: sixteen bytes of memory and a slot of a file each. A copy shares the slots; what
+is changed after that takes a slot of its own, so that a state of an earlier round stays as it was.
+"""
+
+import weakref
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fedsim.array_types import Array, Integers
+from fedsim.execution.row_file import RowFile
+
+
+@dataclass
+class _Index:
+    """Which slot of the file is whose."""
+
+    file: RowFile | None = None
+    clients: Integers = field(default_factory=lambda: np.empty(0, np.int64))  # ascending
+    slots: Integers = field(default_factory=lambda: np.empty(0, np.int64))  # of each of them
+    new: dict[int, int] = field(default_factory=dict)  # client -> slot, until they are sorted in
+
+    def settle(self) -> None:
+        """Sort in the clients that came since."""
+        if self.new:
+            clients = np.concatenate([self.clients, np.fromiter(self.new.keys(), np.int64, len(self.new))])
+            slots = np.concatenate([self.slots, np.fromiter(self.new.values(), np.int64, len(self.new))])
+            order = np.argsort(clients)
+            self.clients, self.slots = clients[order], slots[order]
+            self.new.clear()
+
+    def place(self, client: int) -> int | None:
+        """Where among the sorted a client stands."""
+        place = int(np.searchsorted(self.clients, client))
+        return place if place < len(self.clients) and self.clients[place] == client else None
+
+    def release(self) -> None:
+        """Nobody asks here any more."""
+        self.settle()
+        if self.file:
+            self.file.release(self.slots)
+
+
+class ClientRows(MutableMapping[int, Array]):
+    """Client -> row; what is read is a copy, and what is written is copied."""
+
+    def __init__(self, index: _Index | None = None) -> None:
+        self._index = index or _Index()
+        weakref.finalize(self, self._index.release).atexit = False
+
+    def copy(self) -> "ClientRows":
+        """The same rows, to be changed apart."""
+        index = self._index
+        index.settle()
+        if index.file:
+            index.file.refer(index.slots)
+        return ClientRows(_Index(index.file, index.clients, index.slots.copy()))
+
+    def __getitem__(self, client: int) -> Array:
+        index, slot = self._index, self._slot(client)
+        if slot is None or index.file is None:
+            raise KeyError(client)
+        return index.file.read(slot)
+
+    def __setitem__(self, client: int, row: Array) -> None:
+        index, slot = self._index, self._slot(client)
+        file = index.file = index.file or RowFile(row.size, row.dtype)
+        if slot is not None and not file.shared(slot):
+            file.write(slot, row)
+            return
+        added = file.add(row)
+        if slot is None:
+            index.new[client] = added
+            return
+        file.release([slot])
+        place = index.place(client)
+        if place is None:
+            index.new[client] = added
+        else:
+            index.slots[place] = added
+
+    def __delitem__(self, client: int) -> None:
+        index, slot = self._index, self._slot(client)
+        if slot is None or index.file is None:
+            raise KeyError(client)
+        index.settle()
+        stays = index.clients != client
+        index.clients, index.slots = index.clients[stays], index.slots[stays]
+        index.file.release([slot])
+
+    def __contains__(self, client: object) -> bool:
+        return isinstance(client, int | np.integer) and self._slot(int(client)) is not None
+
+    def __iter__(self) -> Iterator[int]:
+        self._index.settle()
+        return iter(self._index.clients.tolist())
+
+    def __len__(self) -> int:
+        return len(self._index.clients) + len(self._index.new)
+
+    def _slot(self, client: int) -> int | None:
+        index = self._index
+        if client in index.new:
+            return index.new[client]
+        place = index.place(client)
+        return None if place is None else int(index.slots[place])
