@@ -6,7 +6,7 @@ Heavy imports stand inside the commands, so that `fedsim --help` costs neither n
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -32,13 +32,11 @@ from cli.options import (
     Subjects,
     Until,
     Workers,
+    mode_of,
     read_workers,
 )
 from cli.signals import INTERRUPTED, Interrupted
 from fedsim.clean_text import let_nothing_fail_to_show
-
-if TYPE_CHECKING:
-    from cli.display.screens import Mode
 
 app = typer.Typer(
     name="fedsim",
@@ -102,7 +100,7 @@ def run(
     from cli.commands.run import run as perform
 
     options = Options(
-        overrides or (), seed, read_workers(workers), out, until, force, not no_save, _mode(quiet, as_json),
+        overrides or (), seed, read_workers(workers), out, until, force, not no_save, mode_of(quiet, as_json),
         plugins or (), record,
     )  # fmt: skip
     raise typer.Exit(perform(scenario, options))
@@ -123,7 +121,7 @@ def resume(
     """Go on with a run that was interrupted."""
     from cli.commands.run import resume as go_on
 
-    raise typer.Exit(go_on(folder, _mode(quiet, as_json), until, kept_code, other_code))
+    raise typer.Exit(go_on(folder, mode_of(quiet, as_json), until, kept_code, other_code))
 
 
 @app.command()
@@ -146,7 +144,7 @@ def compare(
     from cli.commands.run import Options
 
     options = Options(
-        overrides or (), seed, read_workers(workers), out, None, force, not no_save, _mode(quiet, as_json),
+        overrides or (), seed, read_workers(workers), out, None, force, not no_save, mode_of(quiet, as_json),
         plugins or (),
     )  # fmt: skip
     raise typer.Exit(perform(subjects, options))
@@ -176,12 +174,6 @@ def verify(
         raise typer.Exit(1)
 
 
-def _mode(quiet: bool, as_json: bool) -> "Mode":
-    if quiet and as_json:
-        raise typer.BadParameter("give --json or --quiet, not both")
-    return "json" if as_json else "quiet" if quiet else "table"
-
-
 app.command("list")(lookups.list_)
 app.command()(lookups.explain)
 app.command()(lookups.check)
@@ -190,6 +182,7 @@ app.command()(lookups.new)
 app.command()(lookups.laws)
 app.command()(lookups.schema)
 app.command()(proofs.replay)
+app.command()(proofs.fork)
 
 
 @app.command()

@@ -2,11 +2,14 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from cli import completion as completing
+
+if TYPE_CHECKING:
+    from cli.display.screens import Mode
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback when something unexpected fails.")]
@@ -129,3 +132,10 @@ Force = Annotated[bool, typer.Option("--force", help="Forget what the results fo
 NoSave = Annotated[bool, typer.Option("--no-save", help="Keep nothing.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the last lines.")]
 AsEvents = Annotated[bool, typer.Option("--json", help="One event a line on standard output and nothing else.")]
+
+
+def mode_of(quiet: bool, as_json: bool) -> "Mode":
+    """How a run is shown."""
+    if quiet and as_json:
+        raise typer.BadParameter("give --json or --quiet, not both")
+    return "json" if as_json else "quiet" if quiet else "table"

@@ -4,7 +4,22 @@ from typing import Annotated
 
 import typer
 
-from cli.options import AsJson, Debug, KeptCode, NoPlugins, Plugins, Run, Workers, read_workers
+from cli.options import (
+    AsEvents,
+    AsJson,
+    Debug,
+    KeptCode,
+    NoPlugins,
+    OtherCode,
+    Out,
+    Plugins,
+    Quiet,
+    Run,
+    Set,
+    Workers,
+    mode_of,
+    read_workers,
+)
 
 
 def replay(
@@ -30,3 +45,25 @@ def replay(
     from cli.commands.replay import replayed
 
     replayed(folder, round, rule or (), rules, read_workers(workers), as_json, kept_code)
+
+
+def fork(
+    folder: Run,
+    at: Annotated[int, typer.Option("--at", help="The last round that stays as it was.")],
+    overrides: Set = None,
+    workers: Workers = None,
+    out: Out = None,
+    plugins: Plugins = None,
+    kept_code: KeptCode = False,
+    other_code: OtherCode = False,
+    _no_plugins: NoPlugins = False,
+    quiet: Quiet = False,
+    as_json: AsEvents = False,
+    _debug: Debug = False,
+) -> None:
+    """Play a run from a round on with something changed, the rounds before as they were."""
+    from cli.commands.fork import forked
+
+    changes = [*(overrides or ()), *([f"execution.workers={workers}"] if read_workers(workers) else [])]
+    codes = {"plugins": plugins or (), "kept_code": kept_code, "other_code": other_code}
+    raise typer.Exit(forked(folder, at, changes, out, mode_of(quiet, as_json), codes))

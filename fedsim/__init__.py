@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from fedsim.functional import aggregate, attack, preaggregate
     from fedsim.proof.counterfactual import replay
+    from fedsim.proof.fork import fork
     from fedsim.randomness import Stream
     from fedsim.runs.load import load_run
     from fedsim.runs.metrics_file import consume
@@ -56,6 +57,7 @@ __all__ = [
     "consume",
     "dump_scenario",
     "events",
+    "fork",
     "load_run",
     "load_scenario",
     "perform",
@@ -85,6 +87,7 @@ _ROOMS = {
     "runs.metrics_file": ("consume",),
     "runs.perform": ("perform",),
     "proof.counterfactual": ("replay",),
+    "proof.fork": ("fork",),
     "randomness": ("Stream",),
 }
 

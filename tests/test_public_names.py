@@ -12,6 +12,7 @@ PUBLIC = {
         "load_scenario",
         "perform",
         "replay",
+        "fork",
         "dump_scenario",
         "Scenario",
         "Stream",

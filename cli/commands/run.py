@@ -121,6 +121,11 @@ def _refuse_or_clear(folder: RunFolder, force: bool) -> None:
         )
 
 
+def go_on(folder: RunFolder, mode: Mode) -> int:
+    """Play what a folder's run still lacks; the exit code."""
+    return _perform(folder.scenario, folder, folder.begin(), None, mode)
+
+
 def _perform(scenario: Scenario, folder: RunFolder | None, state: State | None, goal: Goal | None, mode: Mode) -> int:
     """Play the run to its end, to its goal, or to Ctrl-C, and say what came of it."""
     from fedsim.engine import simulate  # and with it torch, once nothing is left that could be refused without

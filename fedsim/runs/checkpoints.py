@@ -52,10 +52,10 @@ def checkpoint_files(state: State) -> tuple[ArraysFile, bytes]:
     return arrays, _sealed(_rest(state) | seal)
 
 
-def prune_checkpoints(folder: Path, every: int, kept: int | None = KEPT) -> None:
-    """Leave the newest few of those that a run takes every so many rounds; others were for an interrupt."""
+def prune_checkpoints(folder: Path, every: int, kept: int | None = KEPT, also: Iterable[int] = ()) -> None:
+    """Leave the newest few of those that a run takes every so many rounds, and these; others were for an interrupt."""
     paths = _paths(folder)
-    stay = scheduled([checkpoint_round(path) for path in paths], every, kept)
+    stay = {*scheduled([checkpoint_round(path) for path in paths], every, kept), *also}
     with storing(folder):
         for path in paths:
             if checkpoint_round(path) not in stay:

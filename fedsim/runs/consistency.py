@@ -17,6 +17,7 @@ from fedsim.runs.checkpoints import checkpoint_round, checkpoints, load_checkpoi
 from fedsim.runs.code_record import damaged_copies
 from fedsim.runs.event_json import recorded
 from fedsim.runs.folder import kept_of, table_lines
+from fedsim.runs.fork_file import read_fork
 from fedsim.runs.inventory import CHECKPOINTS, EVENTS, METRICS, MODEL, PLUGINS, SCENARIO, SUMMARY
 from fedsim.runs.reading import MOST_SCENARIO, events_of
 from fedsim.runs.summary_file import MACHINE, MOST_BYTES, UNFINISHED, asked, finished, read_summary, unfinished, written
@@ -178,7 +179,10 @@ def _ending(summary: dict[str, Any], kept: Outline) -> dict[str, Any]:
 def _in_schedule(folder: Path, scenario: Scenario) -> Iterator[Difference]:
     """A finished run keeps the checkpoints of its schedule, and no other."""
     every = scenario.output.checkpoint_every
-    wanted = scheduled(range(every, scenario.rounds + 1, every) if every else (), every, kept_of(scenario))
+    fork = read_fork(folder)  # which keeps the state that it began with
+    begun = fork.at if fork else 0
+    past = [round for round in range(every, scenario.rounds + 1, every) if round >= begun] if every else []
+    wanted = {*scheduled(past, every, kept_of(scenario)), *([begun] if fork else [])}
     found = [checkpoint_round(path) for path in checkpoints(folder / CHECKPOINTS)]
     for round in sorted({*wanted} ^ {*found}):
         there, should = (("a checkpoint" if round in each else ABSENT) for each in (found, wanted))

@@ -1,6 +1,5 @@
 """A run's folder: claimed by one run at a time, never written over by another scenario, and always continuable."""
 
-import fcntl
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -17,6 +16,7 @@ from fedsim.runs.checkpoints import checkpoints, load_checkpoint, prune_checkpoi
 from fedsim.runs.code_record import clear_code, other_code, recorded_code, write_code
 from fedsim.runs.event_json import recorded, round_digests
 from fedsim.runs.event_matching import apart, check_record
+from fedsim.runs.fork_file import clear_origin, read_fork
 from fedsim.runs.inventory import (
     CHECKPOINTS,
     CODE,
@@ -31,6 +31,7 @@ from fedsim.runs.inventory import (
     SUMMARY,
     check_kinds,
 )
+from fedsim.runs.lock import lock_folder
 from fedsim.runs.metrics_file import csv_line, table_of
 from fedsim.runs.reading import MOST_SCENARIO, read_scenario
 from fedsim.runs.recorded_updates import prune_updates
@@ -54,6 +55,7 @@ class RunFolder:
         self.path, self.scenario, self.status = path, scenario, status
         self.made = made  # the folders that were not there before, innermost first
         self.other_code = other_code(path, scenario) if status != "new" else ""  # what made it, if not the present code
+        self.fork = read_fork(path)  # what it goes on from, of a fork
         self.notes: list[str] = []  # what a person should know: damaged checkpoints that were passed over
         self._lock = lock
 
@@ -74,6 +76,7 @@ class RunFolder:
         prune_updates(self.path, 0)
         with storing(self.path):
             clear_code(self.path)
+            clear_origin(self.path)
             for name in reversed(OURS):  # the scenario last: without it nobody would know whose the rest is
                 if name not in (*FOLDERS, CODE):
                     remove(self.path / name)
@@ -105,6 +108,8 @@ class RunFolder:
         if not flush_folder(self.path):
             self.notes.append("this disk does not flush folders: a loss of power may cost the newest rounds")
         state = self._newest_state()
+        if state is None and self.fork:
+            raise ResultsConflict(f"{self.path}: no checkpoint of this fork is whole; fork {self.fork.run} again")
         self._cut(state.round if state else 0)
         self._write_summary(unfinished("running"))
         return state
@@ -144,8 +149,8 @@ class RunFolder:
         return None
 
     def _prune(self) -> None:
-        output = self.scenario.output
-        prune_checkpoints(self.path / CHECKPOINTS, output.checkpoint_every, kept_of(self.scenario))
+        output, start = self.scenario.output, (self.fork.at,) if self.fork else ()
+        prune_checkpoints(self.path / CHECKPOINTS, output.checkpoint_every, kept_of(self.scenario), start)
 
     def _cut(self, round: int) -> None:
         """Leave the events of whole rounds up to this one and what belongs to them; the table is made anew."""
@@ -174,19 +179,22 @@ def model_bytes(model: Mapping[str, Array]) -> bytes:
     return data
 
 
-def claim(scenario: Scenario, path: Path | None = None) -> RunFolder:
+def claim(scenario: Scenario, path: Path | None = None, *, fork: bool = False) -> RunFolder:
     """Hold the folder for a scenario's results, made if need be.
 
-    ResultsConflict when another process holds it, or when it holds anything but results of this very scenario. A
-    folder given as a link is the folder that the link leads to now, whatever becomes of the link.
+    ResultsConflict when another process holds it, or when it holds anything but results of this very scenario: those
+    of a fork are not, unless one is meant. A folder given as a link is the folder that the link leads to now, whatever
+    becomes of the link.
     """
     path = path or folder_of(scenario)
     path = path.resolve() if path.is_symlink() else path
     made = tuple(folder for folder in (path, *path.parents) if not folder.exists())
     with storing(path):
         path.mkdir(parents=True, exist_ok=True)
-    lock = _lock(path)
+    lock = lock_folder(path)
     try:
+        if not fork and (found := read_fork(path)):
+            raise ResultsConflict(f"{path} holds a fork of {found.run} after round {found.at}; choose another --out")
         return RunFolder(path, scenario, lock, _status(path, scenario), made)
     except BaseException:
         os.close(lock)
@@ -197,7 +205,7 @@ def reopen(path: Path, *, kept_code: bool = False) -> RunFolder:
     """Hold the folder of a run that was begun before, with its own scenario."""
     scenario = read_scenario(path, kept_code=kept_code)
     check_record(path, scenario)
-    return claim(scenario, path)
+    return claim(scenario, path, fork=True)
 
 
 def _up_to(round: int, record: Iterable[tuple[bytes, Event]]) -> Iterator[tuple[bytes, Event]]:
@@ -206,18 +214,6 @@ def _up_to(round: int, record: Iterable[tuple[bytes, Event]]) -> Iterator[tuple[
         yield line, event
         if isinstance(event, RoundEnded) and event.round == round:
             return
-
-
-def _lock(path: Path) -> int:
-    """An advisory lock on the folder itself: it leaves no file, and the system drops it with the process."""
-    with storing(path):
-        descriptor = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise ResultsConflict(f"{path} is in use by another run; wait for it, or choose another --out") from None
-    return descriptor
 
 
 def _status(path: Path, scenario: Scenario) -> Status:

@@ -9,6 +9,8 @@ updates/          updates.npy and server.safetensors of recorded rounds: what th
 model.safetensors the final parameters under the model's own names
 code.json         the digests of all code that made it, and where own code was found
 plugins/          copies of own code, to be read
+fork.json         of a fork: the run that it goes on from, after which round, and what was changed
+origin/           of a fork: that run's scenario.toml, code.json and plugins/, and its own fork.json and origin/
 accuracy.png      drawn by the terminal
 
 A folder may come from anywhere, so a link, a device or a pipe under one of these names is refused before anything is
@@ -25,8 +27,13 @@ from fedsim.runs.checkpoints import ARRAYS, NAME, REST
 SCENARIO, EVENTS, METRICS, SUMMARY = "scenario.toml", "events.jsonl", "metrics.csv", "summary.json"
 CHECKPOINTS, MODEL, FIGURE = "checkpoints", "model.safetensors", "accuracy.png"
 CODE, PLUGINS, UPDATES = "code.json", "plugins", "updates"
-OURS = (SCENARIO, CODE, EVENTS, METRICS, SUMMARY, CHECKPOINTS, MODEL, FIGURE, PLUGINS, UPDATES)
-FOLDERS = (CHECKPOINTS, PLUGINS, UPDATES)
+FORK, ORIGIN = "fork.json", "origin"
+OURS = (SCENARIO, FORK, CODE, EVENTS, METRICS, SUMMARY, CHECKPOINTS, MODEL, FIGURE, PLUGINS, UPDATES, ORIGIN)
+FOLDERS = (CHECKPOINTS, PLUGINS, UPDATES, ORIGIN)
+ORIGINS = (SCENARIO, CODE, PLUGINS, FORK, ORIGIN)
+"""What a fork keeps of the run that it goes on from."""
+MOST_FORKS = 100
+"""Forks of forks that are followed."""
 MATRIX, SERVER = "updates.npy", "server.safetensors"
 ROUND = NAME
 """A round's folder, of a checkpoint or of recorded updates."""
@@ -34,13 +41,17 @@ FILES = {CHECKPOINTS: (ARRAYS, REST), UPDATES: (MATRIX, SERVER)}
 """What stands in a round's folder."""
 
 
-def check_kinds(path: Path) -> None:
+def check_kinds(path: Path, depth: int = 0) -> None:
     """ResultsConflict where one of our names in the folder is not the plain file or folder that a run makes."""
+    if depth > MOST_FORKS:
+        raise ResultsConflict(f"{path}: a fork of more than {MOST_FORKS} forks")
     for name in OURS:
         _check_kind(path, Path(name), "a folder" if name in FOLDERS else "a file")
     for place in _below(path / PLUGINS):
         if kind_of(place) != "a folder":
             _check_kind(path, place.relative_to(path), "a file")
+    if kind_of(path / ORIGIN):
+        check_kinds(path / ORIGIN, depth + 1)
     for folder, files in FILES.items():
         for place in _entries(path / folder):
             if ROUND.fullmatch(place.name):
@@ -56,6 +67,9 @@ def strangers(path: Path, own: Container[str] = ()) -> Iterator[str]:
     for place in _entries(path):
         if place.name not in known:
             yield place.name
+    for place in _entries(path / ORIGIN):
+        if place.name not in ORIGINS:
+            yield f"{ORIGIN}/{place.name}"
     for folder in FILES:
         for place in _entries(path / folder):
             if not ROUND.fullmatch(place.name):

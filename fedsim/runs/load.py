@@ -20,7 +20,7 @@ from fedsim.runs.code_record import other_code
 from fedsim.runs.consistency import is_finished
 from fedsim.runs.inventory import MODEL
 from fedsim.runs.metrics_file import column_names, table_of
-from fedsim.runs.perform import perform
+from fedsim.runs.perform import resume
 from fedsim.runs.reading import read_events, read_scenario
 from fedsim.runs.summary_file import read_summary
 from fedsim.runs.verify import Verdict, verify
@@ -101,7 +101,7 @@ class Run:
 
     def resume(self) -> "Iterator[Event]":
         """Go on where it was interrupted: the new events, recorded as they come."""
-        return perform(self.scenario, self.folder)
+        return resume(self.folder)
 
     @property
     def _extra(self) -> list[str]:

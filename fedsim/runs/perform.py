@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from fedsim.array_types import Progress, silent
 from fedsim.errors import ResultsConflict
 from fedsim.events import Event, RunEnded
-from fedsim.runs.folder import claim
+from fedsim.runs.folder import RunFolder, claim, reopen
 from fedsim.runs.metrics_file import Sink
 from fedsim.runs.recorder import Recorder
 from fedsim.scenario.load import load_scenario
@@ -63,12 +63,30 @@ def _events(
             folder.clear()
         if folder.other_code and not other_code:
             raise ResultsConflict(f"{folder.path}: {folder.other_code}; {WAYS_OUT}")
-        if folder.status == "finished":
-            return
-        from fedsim.engine import simulate  # and with it torch, once nothing is left to refuse
+        yield from played(folder, pool, progress, until)
 
-        with simulate(scenario, pool, resume=folder.begin(), progress=progress) as simulation:
-            yield from recorded(Recorder(folder, simulation), simulation, until=until)
+
+def played(
+    folder: RunFolder,
+    pool: "Pool | None" = None,
+    progress: Progress = silent,
+    until: Callable[[Event], bool] = lambda _: False,
+) -> Iterator[Event]:
+    """The events that a folder's run still lacks, recorded as they come; none where it is finished."""
+    if folder.status == "finished":
+        return
+    from fedsim.engine import simulate  # and with it torch, once nothing is left to refuse
+
+    with simulate(folder.scenario, pool, resume=folder.begin(), progress=progress) as simulation:
+        yield from recorded(Recorder(folder, simulation), simulation, until=until)
+
+
+def resume(folder: Path) -> Iterator[Event]:
+    """The new events of a run that was interrupted; ResultsConflict where other code made it."""
+    with reopen(folder) as opened:
+        if opened.other_code:
+            raise ResultsConflict(f"{opened.path}: {opened.other_code}; {WAYS_OUT}")
+        yield from played(opened)
 
 
 def recorded(

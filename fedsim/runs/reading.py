@@ -1,6 +1,6 @@
 """What stands in a results folder, read: its scenario and its events."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fedsim.atomic_files import read_plain
@@ -11,11 +11,21 @@ from fedsim.runs.code_record import known_places, recorded_code
 from fedsim.runs.event_json import recorded
 from fedsim.runs.inventory import EVENTS, SCENARIO, check_kinds
 from fedsim.scenario.load import parse_scenario
+from fedsim.scenario.overrides import Overrides
 from fedsim.scenario.sections import Scenario
 
 MOST_SCENARIO = 2**25
 """Bytes of a resolved scenario: longer than one written by hand, as every default and every client stands in it."""
 KEPT_CODE = "the copies of its own code, in plugins/, are run with --kept-code: look at them first"
+
+
+def changed_scenario(
+    path: Path, overrides: Overrides, *, plugins: Sequence[str] = (), kept_code: bool = False
+) -> Scenario:
+    """The same with these keys changed; ScenarioError with what is wrong with them."""
+    text = read_plain(path / SCENARIO, MOST_SCENARIO).decode()
+    with beside(path, known_places(path, kept=kept_code)):
+        return parse_scenario(text, overrides, source=str(path / SCENARIO), plugins=plugins)
 
 
 def read_scenario(path: Path, *, kept_code: bool = False) -> Scenario:

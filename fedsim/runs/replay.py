@@ -16,7 +16,7 @@ from fedsim.runs.recorded_updates import RoundRecord, name_of, updates_files
 from fedsim.simulation.state import State
 
 if TYPE_CHECKING:
-    from fedsim.engine import Simulation
+    from fedsim.runs.course import Course
 
 MOST_SHOWN = 60
 PHASES = {
@@ -33,7 +33,7 @@ PHASES = {
 class Replay:
     """The record and the same rounds played again, side by side."""
 
-    def __init__(self, folder: Path, simulation: "Simulation", finished: bool, progress: Progress) -> None:
+    def __init__(self, folder: Path, simulation: "Course", finished: bool, progress: Progress) -> None:
         self.events = self.played = 0
         self.checkpoints: set[int] = set()  # rounds whose checkpoints were compared
         self.cut = False  # whether the record ends within a line

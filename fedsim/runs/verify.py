@@ -16,6 +16,7 @@ from fedsim.runs.consistency import (
     outline,
     same_bytes,
 )
+from fedsim.runs.course import Course, legs_of
 from fedsim.runs.folder import model_bytes
 from fedsim.runs.inventory import CODE, EVENTS, FIGURE, MODEL, SUMMARY, strangers
 from fedsim.runs.provenance import host, versions
@@ -27,7 +28,6 @@ from fedsim.runs.summary_file import read_summary
 from fedsim.scenario.sections import Scenario
 
 if TYPE_CHECKING:
-    from fedsim.engine import Simulation
     from fedsim.execution.pool import Pool
 
 MOST_STRANGERS = 5
@@ -75,9 +75,8 @@ def verify(
     spots = draw(spot, kept.done, seed) if spot is not None else None
     spans = [(round, round) for round in spots.rounds] if spots else [rounds] if rounds else []
     start = state_before(folder, spans[0][0]) if spans else None
-    from fedsim.engine import simulate  # and with it torch, once nothing is left to refuse
-
-    with simulate(scenario, pool, resume=start, progress=progress) as simulation:
+    legs = legs_of(folder, scenario, kept_code=kept_code)
+    with Course(legs, pool, start, progress) as simulation:  # and with it torch, once nothing is left to refuse
         replay = Replay(folder, simulation, is_finished(folder), progress)
         found = list(replay.all() if not spans else replay.spans(spans))
         model = list(_in_model(folder, simulation, kept))
@@ -99,7 +98,7 @@ def _check_rounds(folder: Path, done: int, rounds: tuple[int, int] | None) -> No
         raise ResultsConflict(f"{folder} holds rounds 1 to {done}: cannot verify {first} to {last}")
 
 
-def _in_model(folder: Path, simulation: "Simulation", kept: Outline) -> Iterator[Difference | str]:
+def _in_model(folder: Path, simulation: Course, kept: Outline) -> Iterator[Difference | str]:
     """A difference in the model's file, or why it was not compared."""
     if not (folder / MODEL).is_file():
         return

@@ -98,6 +98,9 @@ def _clients(scenario: Scenario) -> list[Problem]:
     if clients.quorum is not None and clients.quorum > clients.sampled:
         message = f"can never be reached with {clients.sampled} sampled clients"
         problems.append(Problem(("clients", "quorum"), message, clients.quorum))
+    if clients.population is not None and clients.absent and max(clients.absent) >= clients.population:
+        message = f"there is no client {max(clients.absent)}: they are numbered from 0 to {clients.population - 1}"
+        problems.append(Problem(("clients", "absent"), message, clients.absent))
     return problems
 
 

@@ -50,6 +50,8 @@ class Clients:
     """uniform: every cohort is as likely; stratified: each adversary has as many clients in every cohort."""
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Chance that a sampled client never answers, drawn for each client and round."""
+    absent: Annotated[tuple[Annotated[int, Ge(0)], ...], MaxLen(10**6)] | None = None
+    """Clients that never answer when they are sampled; cohorts and batches are those of a run in which they do."""
     latency: Annotated[Choice, In("latencies")] = Choice("constant")
     """Law of the simulated seconds from being sampled until the update arrives."""
     deadline: Seconds | None = None

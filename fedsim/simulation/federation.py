@@ -83,6 +83,9 @@ def build_federation(scenario: Scenario, progress: Progress = silent) -> Federat
     if scenario.clients.sampled > len(shares):
         message = f"cannot sample {scenario.clients.sampled} of {len(shares)} clients"
         raise ScenarioError([Problem(("clients", "sampled"), message)], scenario.name)
+    if (absent := max(scenario.clients.absent or (0,))) >= len(shares):
+        message = f"there is no client {absent}: they are numbered from 0 to {len(shares) - 1}"
+        raise ScenarioError([Problem(("clients", "absent"), message)], scenario.name)
     kind = ModelKind(scenario.model, data.spec, data.classes, stream.at("model"), TASKS[data.task])
     start = fitted(kind, scenario, shares)
     return Federation(

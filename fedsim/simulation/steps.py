@@ -40,7 +40,7 @@ def gather(federation: Federation, state: State, round: int) -> Cohort:
     stream, settings = federation.stream.at("round", round), federation.scenario.clients
     sampled = sample(federation, stream.at("cohort"))
     held = holders(federation, sampled, round)
-    dropped = _dropped(sampled, stream, settings.dropout)
+    dropped = _dropped(sampled, stream, settings.dropout, settings.absent or ())
     answers = sampled[~np.isin(sampled, dropped)] if dropped else sampled
     delays = _delays(federation, answers, round)
     arrivals = [Arrival(state.time + float(s), int(c), round) for s, c in zip(delays, answers, strict=True)]
@@ -57,11 +57,14 @@ def gather(federation: Federation, state: State, round: int) -> Cohort:
     return Cohort(sampled, held, dropped, closing, answering)
 
 
-def _dropped(sampled: Integers, stream: Stream, chance: float) -> tuple[int, ...]:
-    """The clients that never answer, each drawn at its own address."""
-    if chance == 0:
-        return ()
-    return tuple(client for client in sampled.tolist() if stream.at("dropout", client).numpy().random() < chance)
+def _dropped(sampled: Integers, stream: Stream, chance: float, absent: Sequence[int]) -> tuple[int, ...]:
+    """The clients that never answer: those that are absent, and of the others each drawn at its own address."""
+    gone = set(absent)
+    return tuple(
+        client
+        for client in (sampled.tolist() if chance or gone else ())
+        if client in gone or (chance and stream.at("dropout", client).numpy().random() < chance)
+    )
 
 
 def _delays(federation: Federation, clients: Integers, round: int) -> Array:

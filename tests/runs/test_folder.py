@@ -204,7 +204,7 @@ def test_a_clearing_that_is_killed_can_be_gone_on_with(broken, monkeypatch):
         folder.clear()
     assert removed[-1].name == "scenario.toml"
     names = {path.relative_to(broken).parts[0] for path in removed}
-    assert names == {*OURS} - {"plugins", "updates"}  # there was no own code
+    assert names == {*OURS} - {"plugins", "updates", "origin"}  # there was no own code
 
 
 @pytest.mark.parametrize("text", ["", "rounds = ", "rounds = 3\nmodel = 'lenet6'", "\x00", "[" * 5000])

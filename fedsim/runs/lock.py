@@ -1,0 +1,20 @@
+"""A results folder held by one process at a time."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from fedsim.atomic_files import storing
+from fedsim.errors import ResultsConflict
+
+
+def lock_folder(path: Path) -> int:
+    """An advisory lock on the folder itself: it leaves no file, and the system drops it with the process."""
+    with storing(path):
+        descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise ResultsConflict(f"{path} is in use by another run; wait for it, or choose another --out") from None
+    return descriptor
