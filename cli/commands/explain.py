@@ -16,6 +16,7 @@ from fedsim.plugins.named import is_address, named_anywhere
 from fedsim.registry import BYZANTINE, Entry, Registry, registries
 from fedsim.scenario.compatibility import suiting
 from fedsim.scenario.json_schema import setting_schemas
+from fedsim.scenario.scores import SUCCESS
 from fedsim.scenario.sections import Clients, Scenario
 from fedsim.scenario.toml_values import toml
 
@@ -84,6 +85,8 @@ def page(entry: Entry, width: int) -> Iterator[Text]:
 
 def example(entry: Entry) -> str:
     """The lines of TOML that use it, with settings that must be given filled in."""
+    if entry.family == "metrics" and entry.name == SUCCESS:  # nobody names it: it is scored where there is a backdoor
+        return f'{PLACES["attacks"]}\nname = "backdoor_pixel"'
     if entry.family == "metrics":
         return "" if entry.name in ALWAYS else f"{PLACES[entry.family]}\nmetrics = [{toml(entry.name)}]"
     schemas = setting_schemas(entry)

@@ -14,7 +14,7 @@ TRIGGERED = "triggered_predictions"
 
 def backdoored(scenario: Scenario) -> bool:
     """Whether an attack of the scenario has a trigger."""
-    return any(step.entry.traits["trigger"] for each in scenario.attacks for step in poisoning(each))
+    return any(step.entry.traits.get("trigger") for each in scenario.attacks for step in poisoning(each))
 
 
 def scored_always(scenario: Scenario) -> tuple[str, ...]:

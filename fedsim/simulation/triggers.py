@@ -24,7 +24,7 @@ def shown(federation: Federation, examples: Examples) -> Shown:
     """These examples with each trigger of the scenario, one backdoor after another."""
     found = []
     for step in (step for each in federation.scenario.attacks for step in poisoning(each)):
-        show = step.entry.traits["trigger"]
+        show = step.entry.traits.get("trigger")
         if show is not None:
             with blamed("trigger of attack", step.entry.name, show, 0):
                 found.append(_checked(show(examples.inputs, examples.targets, step.choice.settings), examples))

@@ -123,7 +123,7 @@ def test_the_positions_point_at_the_offending_text():
 
 def test_settings_that_nobody_takes_are_named():
     assert problems('[aggregator]\nname = "median"\nzeal = 2') == [
-        (3, "aggregator.zeal", "unknown key; known here: name"),
+        (3, "aggregator.zeal", "unknown key; known here: weighting, name"),
     ]
 
 
