@@ -86,7 +86,7 @@ def page(entry: Entry, width: int) -> Iterator[Text]:
 def example(entry: Entry) -> str:
     """The lines of TOML that use it, with settings that must be given filled in."""
     if entry.family == "metrics" and entry.name == SUCCESS:  # nobody names it: it is scored where there is a backdoor
-        return f'{PLACES["attacks"]}\nname = "backdoor_pixel"'
+        return f'{PLACES["attacks"]}\nname = "backdoor_pixel"\nfraction = 0.2'
     if entry.family == "metrics":
         return "" if entry.name in ALWAYS else f"{PLACES[entry.family]}\nmetrics = [{toml(entry.name)}]"
     schemas = setting_schemas(entry)
