@@ -20,6 +20,7 @@ from cli.options import (
     KeptCode,
     NoPlugins,
     NoSave,
+    OnlyCells,
     OtherCode,
     Out,
     Plugins,
@@ -28,6 +29,7 @@ from cli.options import (
     Run,
     Seed,
     Set,
+    StudyFile,
     Subject,
     Subjects,
     Until,
@@ -148,6 +150,34 @@ def compare(
         plugins or (),
     )  # fmt: skip
     raise typer.Exit(perform(subjects, options))
+
+
+@app.command()
+def sweep(
+    study: StudyFile,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the cells and what is left of them; play none.")
+    ] = False,
+    only: OnlyCells = None,
+    shard: Annotated[
+        str | None, typer.Option("--shard", metavar="I/N", help="Play one of N parts, e.g. 2/8: a machine each.")
+    ] = None,
+    max_cells: Annotated[
+        int | None, typer.Option("--max-cells", min=0, metavar="N", help="Play no more than N runs now.")
+    ] = None,
+    workers: Workers = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The study's folder.")] = None,
+    plugins: Plugins = None,
+    _no_plugins: NoPlugins = False,
+    as_json: AsEvents = False,
+    _debug: Debug = False,
+) -> None:
+    """Play the cells of a study, and show what they say over seeds."""
+    from cli.commands.sweep import Options
+    from cli.commands.sweep import sweep as perform
+
+    options = Options(dry_run, only or (), shard, max_cells, read_workers(workers), out, as_json, plugins or ())
+    raise typer.Exit(perform(study, options))
 
 
 @app.command()

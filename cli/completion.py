@@ -64,6 +64,14 @@ def complete_scenario(incomplete: str) -> list[str]:
     return [*named, *_below(incomplete, lambda path: path.suffix == ".toml")]
 
 
+def complete_study(incomplete: str) -> list[str]:
+    """Studies' files and folders on the way to them, and the plain names of shipped studies."""
+    from fedsim.scenario.shipped import shipped_studies
+
+    named = [path.stem for path in shipped_studies() if path.stem.startswith(incomplete)]
+    return [*named, *_below(incomplete, lambda path: path.suffix == ".toml")]
+
+
 def complete_run(incomplete: str) -> list[str]:
     """Results folders, and folders on the way to them."""
     return list(_below(incomplete, lambda path: (path / "scenario.toml").is_file()))

@@ -37,6 +37,13 @@ Subjects = Annotated[
         help="Scenario files and results folders.", autocompletion=completing.complete_subject, show_default=False
     ),
 ]
+StudyFile = Annotated[
+    Path, typer.Argument(help="A study's file.", autocompletion=completing.complete_study, show_default=False)
+]
+OnlyCells = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="PATTERN", help="Only cells like this, e.g. 'rule=krum,attack=a*'."),
+]
 Run = Annotated[
     Path, typer.Argument(help="A results folder.", autocompletion=completing.complete_run, show_default=False)
 ]

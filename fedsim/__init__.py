@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from fedsim.runs.perform import perform
     from fedsim.scenario.load import dump_scenario, load_scenario
     from fedsim.scenario.sections import Scenario
+    from fedsim.study.perform import sweep
+    from fedsim.study.results import load_study
 
     __version__: str
 
@@ -60,10 +62,12 @@ __all__ = [
     "fork",
     "load_run",
     "load_scenario",
+    "load_study",
     "perform",
     "preaggregate",
     "replay",
     "simulate",
+    "sweep",
 ]
 
 _ROOMS = {
@@ -89,6 +93,8 @@ _ROOMS = {
     "proof.counterfactual": ("replay",),
     "proof.fork": ("fork",),
     "randomness": ("Stream",),
+    "study.perform": ("sweep",),
+    "study.results": ("load_study",),
 }
 
 

@@ -9,6 +9,7 @@
     │   ├── ClientFailed     ... because the work of these clients raised or died
     │   └── StorageFailed    ... because the disk did not take a file
     └── ResultsConflict      a results folder that is taken, locked or broken      exit code 1
+        └── FolderInUse      ... because another run holds it at this moment
 
 The terminal catches `FedsimError` and nothing wider. `RowsDoNotSuffice` is no failure and no member of the tree: a rule
 raises it where this round's rows are too few for it, and the round is skipped. `WrongSetting` is what a dataset raises
@@ -145,6 +146,10 @@ class StorageFailed(RunFailed):
 
 class ResultsConflict(FedsimError):
     """A results folder that holds something else, is in use, or is damaged."""
+
+
+class FolderInUse(ResultsConflict):
+    """A results folder that another run holds at this moment."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

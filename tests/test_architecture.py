@@ -37,8 +37,9 @@ FLOORS = {
         ["ground", "contracts", "scenario", "execution", "training", "simulation", "runs"],
         "proof proof.*",
     ),
-    "report": (["ground", "contracts", "scenario", "simulation", "runs"], "report report.*"),
-    "front": (["ground", "scenario", "functional", "simulation", "runs", "proof"], "__init__ __main__"),
+    "study": (["ground", "contracts", "scenario", "execution", "simulation", "runs"], "study study.*"),
+    "report": (["ground", "contracts", "scenario", "simulation", "runs", "study"], "report report.*"),
+    "front": (["ground", "scenario", "functional", "simulation", "runs", "proof", "study"], "__init__ __main__"),
 }
 
 # What fedsim is compared with where it is installed.
@@ -60,7 +61,7 @@ LIBRARIES = {
     "tomli": ["fedsim/scenario/load.py", "fedsim/scenario/overrides.py", "fedsim/scenario/pipelines.py"],
     "tomli_w": ["fedsim/scenario/load.py"],
     "cloudpickle": ["fedsim/execution/sending.py"],
-    "joblib": ["fedsim/execution/pool.py", "fedsim/execution/workers.py"],
+    "joblib": ["fedsim/execution/pool.py", "fedsim/execution/side_by_side.py", "fedsim/execution/workers.py"],
     "threadpoolctl": ["fedsim/execution/arithmetic.py"],
     "llvmlite": ["fedsim/kernels/*"],
     "safetensors": [
@@ -73,12 +74,12 @@ LIBRARIES = {
     "typer": ["cli/*"],
     "click": ["cli/*"],
     "rich": ["cli/*"],
-    "matplotlib": ["fedsim/report/figures.py"],
+    "matplotlib": ["fedsim/report/*"],
     "PIL": ["fedsim/datasets/*"],
-    "pandas": ["fedsim/runs/load.py"],
+    "pandas": ["fedsim/runs/load.py", "fedsim/study/results.py"],
     "pyarrow": ["fedsim/datasets/parquet.py"],
     "sklearn": ["fedsim/datasets/*", "fedsim/aggregators/*"],
-    "scipy": ["fedsim/aggregators/*", "fedsim/attacks/*", "fedsim/partitions/*"],
+    "scipy": ["fedsim/aggregators/*", "fedsim/attacks/*", "fedsim/partitions/*", "fedsim/study/statistics.py"],
     "torchvision": ["fedsim/datasets/*"],
     "torch": ["fedsim/*", "cli/bench/*", "benchmarks/*"],
     **{peer: ["benchmarks/*"] for peer in PEERS},

@@ -13,6 +13,8 @@ PUBLIC = {
         "perform",
         "replay",
         "fork",
+        "sweep",
+        "load_study",
         "dump_scenario",
         "Scenario",
         "Stream",

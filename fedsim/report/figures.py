@@ -38,20 +38,20 @@ BLOWN_UP = 20
 def draw_run(path: Path, rows: Sequence[Row], title: str, best: int | None = None, selected: int | None = None) -> None:
     """Accuracy and loss over the rounds, the weight on Byzantine rows below; best and selected rounds marked."""
     figure, (upper, lower) = _panels()
-    upper.set_title(_fitted(title), loc="left", fontsize=11)
+    upper.set_title(fitted(title), loc="left", fontsize=11)
     scored = [row for row in rows if row.accuracy is not None]
     _draw_scores(upper, scored)
     _draw_shares(upper, scored)
     for line, (number, word) in enumerate(_marks(best, selected)):
         _mark(upper, scored, number, word, line)
     _draw_weights(lower, rows)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_comparison(path: Path, runs: Sequence[tuple[str, Sequence[Row]]], title: str) -> None:
     """The accuracies of several runs over one another, their weights on Byzantine rows below."""
     figure, (upper, lower) = _panels()
-    upper.set_title(_fitted(title), loc="left", fontsize=11)
+    upper.set_title(fitted(title), loc="left", fontsize=11)
     ends = []
     for place, (name, rows) in enumerate(runs):
         colour, style = COLOURS[place % len(COLOURS)], STYLES[place % len(STYLES)]
@@ -71,10 +71,10 @@ def draw_comparison(path: Path, runs: Sequence[tuple[str, Sequence[Row]]], title
     upper.set_ylim(0, 1)
     upper.set_ylabel("test accuracy")
     _finish_weights(lower)
-    _save(figure, path)
+    save(figure, path)
 
 
-def _save(figure: "Figure", path: Path) -> None:
+def save(figure: "Figure", path: Path) -> None:
     """Draw into memory first: what stands at the path is replaced, never drawn into."""
     picture = BytesIO()
     figure.savefig(picture, format="png", dpi=DOTS)
@@ -199,7 +199,7 @@ def _label_ends(axes: "Axes", ends: Sequence[tuple[int, float, str, str]]) -> No
         )
 
 
-def _fitted(title: str, most: int = 100) -> str:
+def fitted(title: str, most: int = 100) -> str:
     """The title with nothing that matplotlib would read as mathematics, and no longer than the picture."""
     plain = one_line(title).replace("$", r"\$")
     return plain if len(plain) <= most else f"{plain[: most - 1]}…"

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from fedsim.atomic_files import storing
-from fedsim.errors import ResultsConflict
+from fedsim.errors import FolderInUse
 
 
 def lock_folder(path: Path) -> int:
@@ -16,5 +16,5 @@ def lock_folder(path: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise ResultsConflict(f"{path} is in use by another run; wait for it, or choose another --out") from None
+        raise FolderInUse(f"{path} is in use by another run; wait for it, or choose another --out") from None
     return descriptor

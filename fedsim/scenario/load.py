@@ -65,6 +65,30 @@ def parse_scenario(
     return scenario
 
 
+def read_table(path: str | Path) -> tuple[dict[str, Any], str]:
+    """The plain table in a scenario file, of which nothing is checked yet, and its text."""
+    path = find_scenario(path)
+    text = _read(path)
+    plain = {"name": _plain_name(path.stem), "question": _first_comment(text)}
+    return plain | _parse(text, str(path)), text
+
+
+def parse_table(text: str, source: str) -> dict[str, Any]:
+    """The plain table of a TOML text that need not be a scenario; ScenarioError where it is no TOML."""
+    return _parse(text, source)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that a person wrote; ScenarioError where there is none to be read."""
+    return _read(path)
+
+
+def examine(plain: dict[str, Any], beside_folder: Path) -> tuple[Scenario | None, list[Problem]]:
+    """The scenario of a plain table, and everything that is wrong with it; its files are looked for in the folder."""
+    with beside(beside_folder):
+        return _examined(plain, [])
+
+
 def _examined(plain: dict[str, Any], changes: Sequence[Override]) -> tuple[Scenario | None, list[Problem]]:
     """The scenario of a table with these changes, and everything that is wrong with it."""
     table = copy.deepcopy(plain)

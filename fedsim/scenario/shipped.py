@@ -1,4 +1,4 @@
-"""The scenarios that come with fedsim, by file and by plain name."""
+"""The scenarios and studies that come with fedsim, by file and by plain name."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -6,11 +6,16 @@ from pathlib import Path
 from fedsim.errors import did_you_mean
 
 
-def shipped_folder() -> Path:
-    """Where the shipped scenarios lie; a folder `scenarios` in the working directory goes before."""
-    here, package = Path("scenarios"), Path(str(files("fedsim")))
-    rooms = (package / "scenarios", package.parent / "scenarios")  # inside an installed package, or beside it
+def shipped_folder(kind: str = "scenarios") -> Path:
+    """Where the shipped scenarios or studies lie; a folder of that name in the working directory goes before."""
+    here, package = Path(kind), Path(str(files("fedsim")))
+    rooms = (package / kind, package.parent / kind)  # inside an installed package, or beside it
     return here if here.is_dir() else next((room for room in rooms if room.is_dir()), here)
+
+
+def shipped_studies() -> list[Path]:
+    """Every shipped study, by name."""
+    return sorted(shipped_folder("studies").glob("*.toml"))
 
 
 def shipped_scenarios() -> list[Path]:
@@ -22,6 +27,13 @@ def find_scenario(given: str | Path) -> Path:
     """The file that is meant: a path, or the plain name of a shipped scenario."""
     path = Path(given)
     named = shipped_folder() / f"{given}.toml"
+    return named if _is_plain(path) and not _is_file(path) and _is_file(named) else path
+
+
+def find_study(given: str | Path) -> Path:
+    """The same for studies."""
+    path = Path(given)
+    named = shipped_folder("studies") / f"{given}.toml"
     return named if _is_plain(path) and not _is_file(path) and _is_file(named) else path
 
 

@@ -1,0 +1,215 @@
+"""Playing the cells of a study: whole runs side by side, or one after another where there are fewer than workers.
+
+    for event in fedsim.sweep("studies/digits.toml"):
+        print(event.cell.name, event.kind)
+
+What is finished is not played again, what is under way is gone on with, and a cell that fails takes no other with it.
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from fedsim.array_types import Progress, silent
+from fedsim.blame import place_of
+from fedsim.errors import FedsimError, FolderInUse, StorageFailed
+from fedsim.events import Event, RoundEnded
+from fedsim.plugins.places import beside
+from fedsim.runs.perform import perform
+from fedsim.runs.summary_file import read_summary
+from fedsim.scenario.load import dump_scenario, parse_scenario
+from fedsim.study.cells import Cell, cells_of
+from fedsim.study.effort import folder_bytes, megabytes
+from fedsim.study.plan import read_plan
+from fedsim.study.state import State, states_of
+
+if TYPE_CHECKING:
+    from fedsim.execution.pool import Pool
+    from fedsim.execution.shared_memory import Shared
+
+Kind = Literal["started", "finished", "failed", "stopped", "held"]
+
+
+@dataclass(frozen=True)
+class CellEvent:
+    """Something that happened to a cell."""
+
+    cell: Cell
+    kind: Kind  # held: another sweep is playing it
+    message: str = ""  # why it failed
+    seconds: float = 0.0  # that it took here
+    summary: dict[str, Any] | None = None  # of a finished one
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell on its way to a worker: its scenario as text, for own code is run there anew."""
+
+    scenario: str
+    beside: str
+    folder: str
+    stop: "Shared"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job."""
+
+    kind: Kind
+    message: str
+    seconds: float
+
+
+def sweep(
+    study: str | PathLike[str], folder: str | PathLike[str] | None = None, *, workers: int = 1
+) -> Iterator[CellEvent]:
+    """What happens to the cells of a study that are not finished, played as it is asked for.
+
+    `study` is a file or a shipped study's plain name. ScenarioError with all that is wrong is raised at once.
+    """
+    plan = read_plan(Path(study), Path(folder) if folder is not None else None)
+    cells = cells_of(plan)
+    return iter(Sweep(cells, states_of(cells), workers))
+
+
+class Sweep:
+    """The cells that wait, played as their events are asked for; `stop` ends it after the rounds under way."""
+
+    def __init__(
+        self, cells: Sequence[Cell], states: dict[Path, State], workers: int, progress: Progress = silent
+    ) -> None:
+        waiting = {cell.folder: cell for cell in cells if states[cell.folder].waits}
+        turns = {seed: turn for turn, seed in enumerate(dict.fromkeys(cell.seed for cell in cells))}
+        # A seed after the other: a study that is broken off has something of every condition.
+        self.waiting = sorted(waiting.values(), key=lambda cell: turns[cell.seed])
+        self.workers = workers
+        self._progress = progress
+        self._is_stopping = False
+        self._flag: Any = None
+
+    def stop(self) -> None:
+        """Let every cell end its round, and begin no other."""
+        self._is_stopping = True
+        if self._flag is not None:
+            self._flag[0] = 1
+
+    def __iter__(self) -> Iterator[CellEvent]:
+        if not self.waiting:
+            return
+        for cell in self.waiting:
+            _make_folder(cell.folder)
+        with self._stop_flag() as flag:
+            jobs = {_job(cell, flag): cell for cell in self.waiting}
+            for cell, event in self._steps(jobs):
+                yield event
+                if event.kind == "finished":
+                    _check_room(cell, len(self.waiting))
+
+    def _steps(self, jobs: dict[Job, Cell]) -> Iterator[tuple[Cell, CellEvent]]:
+        if self.workers > 1 and len(jobs) >= self.workers:
+            yield from self._away(jobs)
+        else:
+            yield from self._here(jobs)
+
+    def _left(self, jobs: dict[Job, Cell]) -> Iterator[Job]:
+        """The jobs until somebody asks for the end."""
+        for job in jobs:
+            if self._is_stopping:
+                return
+            yield job
+
+    def _away(self, jobs: dict[Job, Cell]) -> Iterator[tuple[Cell, CellEvent]]:
+        from fedsim.execution.side_by_side import side_by_side
+
+        for step in side_by_side(play, self._left(jobs), self.workers):
+            cell = jobs[step.job]
+            if step.kind == "started":
+                yield cell, CellEvent(cell, "started")
+            elif step.result is None:
+                yield cell, CellEvent(cell, "failed", "the worker process died, twice")
+            else:
+                yield cell, _told(cell, step.result)
+
+    def _here(self, jobs: dict[Job, Cell]) -> Iterator[tuple[Cell, CellEvent]]:
+        from fedsim.execution.pool import Pool
+
+        with Pool(self.workers) if self.workers > 1 else Pool(1, "serial") as pool:
+            for job in self._left(jobs):
+                yield jobs[job], CellEvent(jobs[job], "started")
+                yield jobs[job], _told(jobs[job], play(job, pool, self._progress))
+
+    @contextmanager
+    def _stop_flag(self) -> Iterator["Shared"]:
+        from fedsim.execution.shared_memory import Arena
+
+        arena = Arena()
+        shared, self._flag = arena.empty((1,), "uint8")
+        try:
+            yield shared
+        finally:
+            self._flag = None
+            arena.close()
+
+
+def play(job: Job, pool: "Pool | None" = None, progress: Progress = silent) -> Outcome:
+    """Play a cell to its end, or to the end of its round when that is asked for; whatever it raises is told."""
+    from fedsim.execution.pool import Pool
+
+    begin, last = time.perf_counter(), None
+    try:
+        with beside(Path(job.beside)):
+            scenario = parse_scenario(job.scenario)
+            # What changed since matters to no number of this cell, or its folder would have another name.
+            for event in perform(
+                scenario, job.folder, pool or Pool(1, "serial"), progress, until=_asked(job.stop), other_code=True
+            ):
+                last = event
+    except FolderInUse as error:
+        return Outcome("held", str(error), 0.0)
+    except FedsimError as error:
+        return Outcome("failed", str(error), time.perf_counter() - begin)
+    except Exception as error:  # whatever own code raises, and what nobody thought of: the other cells go on
+        return Outcome("failed", f"{type(error).__name__}: {error}{place_of(error)}", time.perf_counter() - begin)
+    stopped = isinstance(last, RoundEnded)
+    return Outcome("stopped" if stopped else "finished", "", time.perf_counter() - begin)
+
+
+def _asked(stop: "Shared") -> Callable[[Event], bool]:
+    flag = stop.open()
+    return lambda event: isinstance(event, RoundEnded) and bool(flag[0])
+
+
+def _job(cell: Cell, stop: "Shared") -> Job:
+    return Job(dump_scenario(cell.scenario), str(cell.beside.resolve()), str(cell.folder), stop)
+
+
+def _told(cell: Cell, outcome: Outcome) -> CellEvent:
+    summary = read_summary(cell.folder) if outcome.kind == "finished" else None
+    return CellEvent(cell, outcome.kind, outcome.message, outcome.seconds, summary)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageFailed(f"cannot write {folder.parent}: {error.strerror or error}") from error
+
+
+def _check_room(cell: Cell, cells: int) -> None:
+    """StorageFailed, before the disk says it in the middle of a cell, where the cells to come will not fit."""
+    done = sum((cell.folder.parent / each).is_dir() for each in _names(cell.folder.parent))
+    need, free = folder_bytes(cell.folder) * max(0, cells - done), shutil.disk_usage(cell.folder.parent).free
+    if need > free:
+        raise StorageFailed(
+            f"{cell.folder.parent}: the cells to come need about {megabytes(need)}, and {megabytes(free)} are free; "
+            "what is finished stays: make room, or give another --out"
+        )
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
