@@ -28,7 +28,16 @@ late = "{late}"
 [training]
 batch_size = {batch}
 optimizer = {optimizer}
+algorithm = {algorithm}
+schedule = {client_schedule}
+label_smoothing = {smoothing}
+{clip}
 worker_momentum = {momentum}
+[server]
+lr = 0.5
+warmup = {warmup}
+optimizer = {server_optimizer}
+schedule = {server_schedule}
 [root]
 size = 6
 [evaluation]
@@ -36,6 +45,13 @@ validation = 4
 limit = 10
 {attacks}
 """
+
+
+ALGORITHMS = (
+    '"fedavg"', '"fedavg"', '"fedsgd"', '"fedprox"', '{ name = "fedsgd", momentum = 0.9 }',
+    '{ name = "fedsgd", momentum = 0.9, average = false, rate = "server" }',
+)  # fmt: skip
+SCHEDULES = ('"constant"', '"constant"', '"cosine"', '"inverse_sqrt"', '{ name = "step", milestones = [1] }')
 
 
 def choice(family, draw, without=()):
@@ -61,7 +77,9 @@ def a_scenario(draw):
     sampled = draw.randint(1, 8)
     return PLAIN.format(
         model=draw.choice(["logistic", "mlp", "logistic", "lenet5"]),
-        partition=choice("partitions", draw, without={"writers", "natural"}),
+        partition=choice("partitions", draw, without={"writers", "natural"}).replace(
+            " }", draw.choice([" }", " }", ', holders = "honest" }'])
+        ),
         preaggregator=choice("preaggregators", draw) if draw.random() < 0.5 else "",
         aggregator=choice("aggregators", draw),
         population=sampled + draw.randint(0, 8),
@@ -73,6 +91,13 @@ def a_scenario(draw):
         batch=draw.choice([1, 7, 32]),
         optimizer=draw.choice(['"sgd"', '"adam"', '{ name = "sgd", lr = 1e6, momentum = 0.9 }']),
         momentum=draw.choice([0.0, 0.5]),
+        algorithm=draw.choice(ALGORITHMS),
+        client_schedule=draw.choice(SCHEDULES),
+        server_schedule=draw.choice(SCHEDULES),
+        server_optimizer=choice("server_optimizers", draw),
+        smoothing=draw.choice([0.0, 0.0, 0.3]),
+        clip=draw.choice(["", "clip_norm = 0.1"]),
+        warmup=draw.choice([0, 0, 1]),
         attacks="".join(an_attack(draw) for _ in range(draw.randint(0, 3))),
     )
 
