@@ -15,7 +15,7 @@ SIGNS = {"kept": "✓", "broken": "✗", "confessed": "~", "not tried": "–"}
 STYLES = {"kept": "green", "broken": "bold red", "confessed": "yellow", "not tried": "dim"}
 ABREAST = 3
 """Algorithms side by side."""
-LAW, NAME = 16, 14
+LAW, NAME = 18, 14
 
 
 def tried(files: Sequence[str]) -> list[tuple[Entry, list[Verdict]]]:

@@ -35,6 +35,9 @@ KINDS = {
     "partition": Kind("partition", "partitions", 'partition="NAME"'),
     "optimizer": Kind("optimizer", "optimizers", 'training.optimizer="NAME"'),
     "latency": Kind("latency", "latencies", 'clients.latency="NAME"'),
+    "schedule": Kind("schedule", "schedules", 'training.schedule="NAME"'),
+    "server-optimizer": Kind("server_optimizer", "server_optimizers", 'server.optimizer="NAME"'),
+    "metric": Kind("metric", "metrics", 'evaluation.metrics=["NAME"]'),
     "local-algorithm": Kind("local_algorithm", "local_algorithms", 'training.algorithm="NAME"'),
 }
 SMALL = ("clients.population = 10", "clients.sampled = 5", "execution.workers = 1", "evaluation.limit = 100")

@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types
@@ -58,6 +59,8 @@ def example(setting: Setting) -> Any:
         return kind(number(bounds, kind))
     if kind is bool:
         return False
+    if get_origin(kind) is tuple and get_args(kind)[1:] == (Ellipsis,):
+        return (example(replace(setting, annotation=get_args(kind)[0])),)
     raise NotTried(
         f"no example of a {getattr(kind, '__name__', kind)} for the setting `{setting.name}`: give it a default"
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from fedsim.blame import told
 from fedsim.errors import FedsimError
-from fedsim.laws import attacks, federations, rules, training
+from fedsim.laws import attacks, federations, metrics, rules, server, training
 from fedsim.laws.verdicts import Broken, NotTried, Verdict
 from fedsim.plugins.load import load
 from fedsim.registry import Entry
@@ -23,6 +23,9 @@ FAMILIES: Mapping[str, Mapping[str, Law]] = {
     "latencies": federations.LATENCIES,
     "models": training.MODELS,
     "optimizers": training.OPTIMIZERS,
+    "schedules": server.SCHEDULES,
+    "server_optimizers": server.SERVER_OPTIMIZERS,
+    "metrics": metrics.METRICS,
 }
 
 

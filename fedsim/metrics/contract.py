@@ -10,7 +10,7 @@ NaN is allowed: a model that has diverged has no loss.
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -126,6 +126,7 @@ def metric(
     least: float = 0.0,
     most: float = 1.0,
     aliases: tuple[str, ...] = (),
+    breaks: Mapping[str, str] | None = None,
 ) -> Callable[[Metric], Metric]:
     """Register a metric: a share from 0 to 1 of which more is better, unless said otherwise."""
     if name in RESERVED or name.startswith(VALIDATION) or not PLAIN_NAME.fullmatch(name):
@@ -140,7 +141,7 @@ def metric(
         def checked(*supplied: Any, **settings: Any) -> float:
             return _checked(name, function(*map(guarded, supplied), **settings), reading)
 
-        metrics.register(name, checked, aliases=aliases, reading=reading)
+        metrics.register(name, checked, aliases=aliases, breaks=breaks, reading=reading)
         return checked  # type: ignore[return-value]
 
     return decorate

@@ -16,9 +16,12 @@ from fedsim.aggregators import Aggregate, aggregator
 from fedsim.attacks import attack, data_attack
 from fedsim.datasets import Dataset, Examples, dataset
 from fedsim.latencies import latency
+from fedsim.metrics import metric
 from fedsim.models import model
 from fedsim.optimizers import optimizer
 from fedsim.partitions import Split, partition
+from fedsim.schedules import schedule
+from fedsim.server_optimizers import Direction, server_optimizer
 """
 BREAKERS = {
     "permutation": ("the first row is the result", '@aggregator("bad")\ndef bad(updates):\n    w = np.zeros(len(updates)); w[0] = 1\n    return Aggregate(updates[0].copy(), w)'),
@@ -39,7 +42,25 @@ BREAKERS = {
     "initial": ("first numbers from nowhere", '@model("bad")\ndef bad(shape, classes):\n    import torch\n    from torch import nn\n    layer = nn.Linear(shape[0] * shape[1] * shape[2], classes)\n    with torch.no_grad():\n        layer.bias += float(np.random.rand())\n    return nn.Sequential(nn.Flatten(), layer)'),
     "in_place": ("uphill", '@optimizer("bad")\ndef bad(parameters, gradient, state):\n    parameters.add_(gradient, alpha=0.1)'),
     "elementwise": ("by the length of all", '@optimizer("bad")\ndef bad(parameters, gradient, state):\n    parameters.sub_(gradient / gradient.norm(), alpha=0.1)'),
+    "number": ("a percentage", '@metric("bad")\ndef bad(predictions, targets):\n    return 100.0 * float((predictions == targets).mean())'),
+    "order": ("the first example counts twice", '@metric("bad")\ndef bad(predictions, targets):\n    right = predictions == targets\n    return float((right.sum() + right[0]) / (len(right) + 1))'),
+    "best": ("the share that is wrong", '@metric("bad")\ndef bad(predictions, targets):\n    return float((predictions != targets).mean())'),
+    "diverged": ("a half to whoever says nothing", '@metric("bad")\ndef bad(predictions, targets):\n    return float(np.where(predictions < 0, 0.5, predictions == targets).mean())'),
+    "positive": ("the second half is still", '@schedule("bad")\ndef bad(round, rounds):\n    return float(2 * round < rounds)'),
+    "downhill": ("away from the clients", '@server_optimizer("bad")\ndef bad(aggregate):\n    return Direction(-aggregate)'),
 }  # fmt: skip
+MORE_BREAKERS = {
+    "form": '@server_optimizer("bad")\ndef bad(aggregate):\n    return Direction(aggregate.astype(float))',
+    "repeatable": 'asked = []\n@schedule("bad")\ndef bad(round):\n    asked.append(round)\n    return 1 / len(asked)',
+    "untouched": '@metric("bad")\ndef bad(losses):\n    losses.sort()\n    return float(losses[0] < 1)',
+}
+"""Laws of one name in several families."""
+
+
+@pytest.mark.parametrize("law", MORE_BREAKERS)
+def test_a_law_of_another_family_is_seen_to_be_broken(own, law):
+    own("bad.py", HEAD + MORE_BREAKERS[law])
+    assert law in {verdict.law for verdict in check_file("bad.py") if verdict.fails}
 
 
 @pytest.mark.parametrize("entry", HOUSE, ids=lambda entry: f"{entry.family}-{entry.name}")
