@@ -180,30 +180,6 @@ def sweep(
     raise typer.Exit(perform(study, options))
 
 
-@app.command()
-def verify(
-    folder: Run,
-    rounds: Annotated[str | None, typer.Option("--rounds", metavar="A-B", help="Only these rounds.")] = None,
-    spot: Annotated[
-        int | None, typer.Option("--spot", min=1, metavar="N", help="Only N rounds, drawn at random.")
-    ] = None,
-    spot_seed: Annotated[
-        int | None, typer.Option("--spot-seed", min=0, help="Draw the same rounds as another spot check.")
-    ] = None,
-    workers: Workers = None,
-    kept_code: KeptCode = False,
-    _plugins: Plugins = None,
-    _no_plugins: NoPlugins = False,
-    as_json: AsJson = False,
-    _debug: Debug = False,
-) -> None:
-    """Run a results folder's scenario again and compare all that the folder holds."""
-    from cli.commands.verify import verified
-
-    if not verified(folder, rounds, read_workers(workers), as_json, spot, spot_seed, kept_code):
-        raise typer.Exit(1)
-
-
 app.command("list")(lookups.list_)
 app.command()(lookups.explain)
 app.command()(lookups.check)
@@ -211,8 +187,10 @@ app.command()(lookups.init)
 app.command()(lookups.new)
 app.command()(lookups.laws)
 app.command()(lookups.schema)
+app.command()(proofs.verify)
 app.command()(proofs.replay)
 app.command()(proofs.fork)
+app.command()(proofs.pack)
 
 
 @app.command()

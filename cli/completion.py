@@ -77,6 +77,18 @@ def complete_run(incomplete: str) -> list[str]:
     return list(_below(incomplete, lambda path: (path / "scenario.toml").is_file()))
 
 
+def complete_proof(incomplete: str) -> list[str]:
+    """Results folders and archives."""
+    archives = _below(incomplete, lambda path: path.suffix == ".zip")
+    return list(dict.fromkeys([*complete_run(incomplete), *archives]))
+
+
+def complete_packable(incomplete: str) -> list[str]:
+    """Results folders, and studies by folder and by file."""
+    folders = _below(incomplete, lambda path: (path / "study.json").is_file())
+    return list(dict.fromkeys([*complete_run(incomplete), *folders, *complete_study(incomplete)]))
+
+
 def complete_subject(incomplete: str) -> list[str]:
     """Scenario files and results folders."""
     return list(dict.fromkeys([*complete_scenario(incomplete), *complete_run(incomplete)]))

@@ -48,6 +48,21 @@ Run = Annotated[
     Path, typer.Argument(help="A results folder.", autocompletion=completing.complete_run, show_default=False)
 ]
 
+RunOrArchive = Annotated[
+    Path,
+    typer.Argument(
+        help="A results folder, or an archive of fedsim pack.", autocompletion=completing.complete_proof,
+        show_default=False,
+    ),
+]  # fmt: skip
+RunOrStudy = Annotated[
+    Path,
+    typer.Argument(
+        help="A run's results folder, or a study's folder or file.", autocompletion=completing.complete_packable,
+        show_default=False,
+    ),
+]  # fmt: skip
+
 
 def _permit(forbidden: bool) -> bool:
     from fedsim.plugins.permission import permit

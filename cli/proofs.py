@@ -1,5 +1,6 @@
-"""Commands about a run that is there: what another rule would have done, another course from a round on, a proof."""
+"""Commands about a run that is there: does it repeat, what another rule would have done, another course, a proof."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,11 +16,59 @@ from cli.options import (
     Plugins,
     Quiet,
     Run,
+    RunOrArchive,
+    RunOrStudy,
     Set,
     Workers,
     mode_of,
     read_workers,
 )
+
+
+def verify(
+    proof: RunOrArchive,
+    rounds: Annotated[str | None, typer.Option("--rounds", metavar="A-B", help="Only these rounds.")] = None,
+    spot: Annotated[
+        int | None, typer.Option("--spot", min=1, metavar="N", help="Only N rounds, drawn at random.")
+    ] = None,
+    spot_seed: Annotated[
+        int | None, typer.Option("--spot-seed", "--seed", min=0, help="Draw the same rounds as another spot check.")
+    ] = None,
+    allowed_signers: Annotated[
+        Path | None,
+        typer.Option(
+            "--allowed-signers", metavar="FILE", help="Of an archive: one of these has to have signed it (ssh-keygen)."
+        ),
+    ] = None,
+    workers: Workers = None,
+    kept_code: KeptCode = False,
+    _plugins: Plugins = None,
+    _no_plugins: NoPlugins = False,
+    as_json: AsJson = False,
+    _debug: Debug = False,
+) -> None:
+    """Run a results folder's or an archive's scenario again and compare all that it holds."""
+    from cli.commands.verify import Asked, verified
+
+    asked = Asked(rounds, spot, spot_seed, read_workers(workers), kept_code, allowed_signers, as_json)
+    if not verified(proof, asked):
+        raise typer.Exit(1)
+
+
+def pack(
+    folder: RunOrStudy,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The archive; NAME.zip here.")] = None,
+    key: Annotated[
+        Path | None, typer.Option("--sign", metavar="KEY", help="Sign it with this key of ssh (ssh-keygen).")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the archive if it exists.")] = False,
+    as_json: AsJson = False,
+    _debug: Debug = False,
+) -> None:
+    """Make one archive of a run or a study that anybody can check."""
+    from cli.commands.pack import packed
+
+    packed(folder, out, key, force, as_json)
 
 
 def replay(

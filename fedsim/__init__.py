@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from fedsim.functional import aggregate, attack, preaggregate
     from fedsim.proof.counterfactual import replay
     from fedsim.proof.fork import fork
+    from fedsim.proof.pack import pack
+    from fedsim.proof.verify_archive import verify_archive
     from fedsim.randomness import Stream
     from fedsim.runs.load import load_run
     from fedsim.runs.metrics_file import consume
@@ -63,11 +65,13 @@ __all__ = [
     "load_run",
     "load_scenario",
     "load_study",
+    "pack",
     "perform",
     "preaggregate",
     "replay",
     "simulate",
     "sweep",
+    "verify_archive",
 ]
 
 _ROOMS = {
@@ -92,6 +96,8 @@ _ROOMS = {
     "runs.perform": ("perform",),
     "proof.counterfactual": ("replay",),
     "proof.fork": ("fork",),
+    "proof.pack": ("pack",),
+    "proof.verify_archive": ("verify_archive",),
     "randomness": ("Stream",),
     "study.perform": ("sweep",),
     "study.results": ("load_study",),

@@ -97,6 +97,24 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> None:
             beside.unlink(missing_ok=True)
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write into and move about in, which takes the place of the old one when all went well."""
+    beside = path.with_name(part_of(path.name))
+    with storing(path):
+        beside.unlink(missing_ok=True)
+        try:
+            descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            with os.fdopen(descriptor, "w+b") as file:
+                yield file
+                file.flush()
+                flush_file(file)
+            beside.replace(path)
+            flush_folder(path.parent)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
 def write_folder(path: Path, files: Mapping[str, bytes | Iterable[bytes]]) -> None:
     """Write a folder of files beside and rename it over; one that was there with these names gives way.
 

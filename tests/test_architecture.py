@@ -34,7 +34,7 @@ FLOORS = {
     "simulation": (["ground", "contracts", "scenario", "execution", "training"], "simulation simulation.* engine"),
     "runs": (["ground", "contracts", "scenario", "execution", "training", "simulation"], "runs runs.*"),
     "proof": (
-        ["ground", "contracts", "scenario", "execution", "training", "simulation", "runs"],
+        ["ground", "contracts", "scenario", "execution", "training", "simulation", "runs", "study"],
         "proof proof.*",
     ),
     "study": (["ground", "contracts", "scenario", "execution", "simulation", "runs"], "study study.*"),

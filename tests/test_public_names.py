@@ -13,6 +13,8 @@ PUBLIC = {
         "perform",
         "replay",
         "fork",
+        "pack",
+        "verify_archive",
         "sweep",
         "load_study",
         "dump_scenario",

@@ -1,8 +1,9 @@
 """`fedsim verify`: does a results folder repeat?"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,29 +26,48 @@ MOST_SHOWN = 8
 """Differences that are listed."""
 
 
-def verified(
-    folder: Path,
-    rounds: str | None,
-    workers: int | Literal["auto"] | None,
-    as_json: bool,
-    spot: int | None = None,
-    seed: int | None = None,
-    kept_code: bool = False,
-) -> bool:
-    """Run the folder's scenario again, say what came of it, and whether it was the same."""
-    span = read_rounds(rounds)
-    if span is not None and spot is not None:
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks for besides the folder or the archive."""
+
+    rounds: str | None = None
+    spot: int | None = None
+    seed: int | None = None
+    workers: int | Literal["auto"] | None = None
+    kept_code: bool = False
+    allowed_signers: Path | None = None
+    as_json: bool = False
+
+
+def verified(path: Path, asked: Asked) -> bool:
+    """Run what it holds again, say what came of it, and whether it was the same."""
+    span = read_rounds(asked.rounds)
+    if span is not None and asked.spot is not None:
         raise typer.BadParameter("give --rounds or --spot, not both", param_hint="--spot")
-    if seed is not None and spot is None:
+    if asked.seed is not None and asked.spot is None:
         raise typer.BadParameter("draws the rounds of --spot: give that too", param_hint="--spot-seed")
+    is_archive = path.is_file()
+    if asked.allowed_signers is not None and not is_archive and path.exists():
+        message = "only an archive is signed: fedsim pack --sign KEY makes one"
+        raise typer.BadParameter(message, param_hint="--allowed-signers")
     with ExitStack() as stack:
         waiting = stack.enter_context(Waiting(messages()))
-        pool = stack.enter_context(pool_of(workers)) if workers else None
-        verdict = verify(folder, span, pool, waiting, spot=spot, seed=seed, kept_code=kept_code)
-    if as_json:
+        pool = stack.enter_context(pool_of(asked.workers)) if asked.workers else None
+        if is_archive:
+            from cli.commands.verify_archive import tell
+            from fedsim.proof.verify_archive import verify_archive
+
+            found = verify_archive(
+                path, span, pool, waiting, spot=asked.spot, seed=asked.seed, kept_code=asked.kept_code,
+                allowed_signers=asked.allowed_signers,
+            )  # fmt: skip
+            waiting.over()
+            return tell(path, found, asked.as_json)
+        verdict = verify(path, span, pool, waiting, spot=asked.spot, seed=asked.seed, kept_code=asked.kept_code)
+    if asked.as_json:
         show_json(record(verdict))
     else:
-        show(_lines(folder, verdict))
+        show(_lines(path, verdict))
     return verdict.difference is None
 
 
@@ -73,8 +93,13 @@ def record(verdict: Verdict) -> dict[str, Any]:
     told = [each._asdict() | {"recorded": repr(each.recorded), "now": repr(each.now)} for each in verdict.differences]
     plain = verdict._asdict() | {"same": not told, "differences": told, "difference": told[0] if told else None}
     if verdict.spots is not None:
-        plain["spots"] = verdict.spots._asdict() | {"found_from": verdict.spots.found}
+        plain["spots"] = spots_record(verdict.spots)
     return plain
+
+
+def spots_record(spots: Spots) -> dict[str, Any]:
+    """What was drawn, and what it proves, as plain JSON."""
+    return spots._asdict() | {"found_from": spots.found}
 
 
 def _lines(folder: Path, verdict: Verdict) -> Iterator[Text]:
@@ -86,16 +111,20 @@ def _lines(folder: Path, verdict: Verdict) -> Iterator[Text]:
         what = f"{_span(verdict)}, {verdict.events:,} events and the files that follow from them, every one equal"
         yield Text.assemble(("same", "bold green"), f"  {folder}: {what}")
     else:
-        where = f"first in {_where(verdict.difference)}"
-        yield Text.assemble(("different", "bold red"), f"  {folder}: {where}")
-        for each in verdict.differences[:MOST_SHOWN]:
-            yield from _told(each)
-        if len(verdict.differences) > MOST_SHOWN:
-            yield Text(f"  and {len(verdict.differences) - MOST_SHOWN} more")
+        yield from different(folder, verdict.differences)
     if verdict.spots is not None and verdict.difference is None:
-        yield Text(f"  {_proof(verdict.spots)}")
+        yield Text(f"  {proof(verdict.spots)}")
     for left_out in verdict.not_compared:
         yield Text(f"  not compared: {left_out}", style="dim")
+
+
+def different(path: Path, differences: Sequence[Difference]) -> Iterator[Text]:
+    """The first differences, each with what is on record and what it is now."""
+    yield Text.assemble(("different", "bold red"), f"  {path}: first in {_where(differences[0])}")
+    for each in differences[:MOST_SHOWN]:
+        yield from _told(each)
+    if len(differences) > MOST_SHOWN:
+        yield Text(f"  and {len(differences) - MOST_SHOWN} more")
 
 
 def _span(verdict: Verdict) -> str:
@@ -117,13 +146,15 @@ def _told(difference: Difference) -> Iterator[Text]:
     yield Text(f"    {name} now        {shown(difference.now)}")
 
 
-def _proof(spots: Spots) -> str:
+def proof(spots: Spots) -> str:
     """What it proves that the rounds drawn were right."""
     if len(spots.rounds) == spots.done:
         return "every round was played again"
     found = spots.found
+    mean = f", and {spots.mean:.0%} in the mean over where it may be" if spots.mean > spots.least else ""
     return (
-        f"each round was played again from a state before it. Of {spots.done} rounds, {found} or more wrong "
-        f"ones would have been missed with a chance of {spots.unseen(found):.1%} at most, a single one with "
-        f"{spots.unseen(1):.0%}; the same rounds again: --spot {len(spots.rounds)} --spot-seed {spots.seed}"
+        "each round was played again from the state before it, those since the checkpoint before it too. A single "
+        f"wrong round of {spots.done:,} would have been found with a chance of {spots.least:.0%} at least{mean}; "
+        f"{found} or more would have been missed with {spots.unseen(found):.1%} at most. The same rounds again: "
+        f"--spot {len(spots.rounds)} --seed {spots.seed}"
     )

@@ -1,11 +1,12 @@
 """Is a results folder what its scenario gives? Rounds are played again and held against the record, byte by byte."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fedsim.array_types import Progress, silent
 from fedsim.errors import ResultsConflict
+from fedsim.runs.checkpoints import checkpoint_round, checkpoints
 from fedsim.runs.code_record import other_code, recorded_code
 from fedsim.runs.consistency import (
     Difference,
@@ -18,12 +19,12 @@ from fedsim.runs.consistency import (
 )
 from fedsim.runs.course import Course, legs_of
 from fedsim.runs.folder import model_bytes
-from fedsim.runs.inventory import CODE, EVENTS, FIGURE, MODEL, SUMMARY, strangers
+from fedsim.runs.inventory import CHECKPOINTS, CODE, EVENTS, FIGURE, MODEL, SUMMARY, strangers
 from fedsim.runs.provenance import host, versions
 from fedsim.runs.reading import read_scenario
 from fedsim.runs.recorded_updates import is_recorded, recorded_rounds
 from fedsim.runs.replay import Replay, state_before
-from fedsim.runs.spot_checks import Spots, draw
+from fedsim.runs.spot_checks import Spots, draw, reach
 from fedsim.runs.summary_file import read_summary
 from fedsim.scenario.sections import Scenario
 
@@ -70,24 +71,43 @@ def verify(
     Own code is run from where it was when the run was made, or, with `kept_code`, from the copies in the folder.
     ResultsConflict where the folder holds no whole round of those asked for.
     """
-    scenario, kept = read_scenario(folder, kept_code=kept_code), outline(folder)
+    kept = outline(folder)
+    read_scenario(folder, kept_code=kept_code)
     _check_rounds(folder, kept.done, rounds)
-    spots = draw(spot, kept.done, seed) if spot is not None else None
-    spans = [(round, round) for round in spots.rounds] if spots else [rounds] if rounds else []
+    spots = draw(spot, reaches(folder, kept.done), seed) if spot is not None else None
+    spans = [(round, round) for round in spots.rounds] if spots else [rounds] if rounds else None
+    return verify_spans(folder, spans, pool, progress, kept_code=kept_code)._replace(spots=spots)
+
+
+def verify_spans(
+    folder: Path,
+    spans: Sequence[tuple[int, int]] | None,
+    pool: "Pool | None" = None,
+    progress: Progress = silent,
+    *,
+    kept_code: bool = False,
+) -> Verdict:
+    """The same for these spans of rounds, ascending; None is all of them, and without any none is played again."""
+    scenario, kept = read_scenario(folder, kept_code=kept_code), outline(folder)
     start = state_before(folder, spans[0][0]) if spans else None
     legs = legs_of(folder, scenario, kept_code=kept_code)
     with Course(legs, pool, start, progress) as simulation:  # and with it torch, once nothing is left to refuse
         replay = Replay(folder, simulation, is_finished(folder), progress)
-        found = list(replay.all() if not spans else replay.spans(spans))
+        found = list(replay.all() if spans is None else replay.spans(spans) if spans else ())
         model = list(_in_model(folder, simulation, kept))
     found += inconsistencies(folder, scenario, kept)
     found += checkpoint_differences(folder, kept, seen=replay.checkpoints)
-    first, last = spans[0][0] if spans else 1, spans[-1][1] if spans else kept.done
+    first, last = (spans[0][0], spans[-1][1]) if spans else (1, kept.done)
     return Verdict(
         first, last, replay.events, replay.played, (*found, *(each for each in model if isinstance(each, Difference))),
         (*_left_out(folder, scenario, kept, replay), *(each for each in model if isinstance(each, str))),
-        _other_versions(folder), spots, other_code(folder, scenario),
+        _other_versions(folder), None, other_code(folder, scenario),
     )  # fmt: skip
+
+
+def reaches(folder: Path, done: int) -> list[int]:
+    """Of each round on record, how many rounds would play it again on their way."""
+    return reach(done, [checkpoint_round(path) for path in checkpoints(folder / CHECKPOINTS)])
 
 
 def _check_rounds(folder: Path, done: int, rounds: tuple[int, int] | None) -> None:

@@ -21,6 +21,19 @@ def located(scenario: Scenario, folder: Path, changes: Iterable[Override] = ()) 
     return replace(scenario, **found) if any(found[key] != getattr(scenario, key) for key in found) else scenario
 
 
+def files_outside(scenario: Scenario) -> list[str]:
+    """The files and folders that a scenario names, each once."""
+    chosen = [getattr(scenario, key) for key in PLACES]
+    choices = [each.choice if isinstance(each, Partition) else each for each in chosen]
+    found = [
+        choice.settings.get(name)
+        for choice, family in zip(choices, PLACES.values(), strict=True)
+        if choice.name
+        for name in path_settings(families()[family][choice.name].settings)
+    ]
+    return list(dict.fromkeys(path for path in found if isinstance(path, str) and path))
+
+
 def _located(key: str, family: str, scenario: Scenario, folder: Path, given: set[tuple[str | int, ...]]) -> Any:
     chosen = getattr(scenario, key)
     choice: Choice = chosen.choice if isinstance(chosen, Partition) else chosen

@@ -55,7 +55,11 @@ class Plan:
 def read_plan(path: str | Path, folder: Path | None = None) -> Plan:
     """The plan in a study's file, or of a shipped study by its plain name; ScenarioError with all that is wrong."""
     path = find_study(path)
-    text = read_text(path)
+    return plan_of(read_text(path), path, folder)
+
+
+def plan_of(text: str, path: Path, folder: Path | None = None) -> Plan:
+    """The plan in a text that stands, or stood, at this path; likewise."""
     table = parse_table(text, str(path))
     problems: list[Problem] = []
     plan = _plan(table, path, text, folder, problems)

@@ -75,12 +75,16 @@ class Study:
         """Write the records as CSV (and Parquet where pandas and pyarrow are there) and the tables; their names."""
         with storing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        tables = self.tables()
-        files = {STUDY: self._as_json(), RECORDS: as_csv(self.records), TABLES: self._markdown(tables)}
-        files |= {f"{table.name}.csv": as_csv(table.records()) for table in tables}
+        files = self.files()
         for name, text in files.items():
             write_whole(self.folder / name, text.encode())
         return [*files, *([PARQUET] if self._write_parquet() else [])]
+
+    def files(self) -> dict[str, str]:
+        """The study itself, its records and its tables, as they stand in its folder."""
+        tables = self.tables()
+        files = {STUDY: self._as_json(), RECORDS: as_csv(self.records), TABLES: self._markdown(tables)}
+        return files | {f"{table.name}.csv": as_csv(table.records()) for table in tables}
 
     def _write_parquet(self) -> bool:
         try:

@@ -42,6 +42,8 @@ COMMANDS = [
     *((f"resume {why}", ["resume", *given]) for why, given in FOLDERS.items() if why != "an empty run"),
     ("resume a wrong goal", ["resume", "mine", "--until", "speed=3"]),
     *((f"verify {why}", ["verify", *given]) for why, given in FOLDERS.items()),
+    *((f"pack {why}", ["pack", *given]) for why, given in FOLDERS.items()),
+    ("verify signers of a folder", ["verify", "mine", "--allowed-signers", "small.toml"]),
     ("verify wrong rounds", ["verify", "mine", "--rounds", "3-"]),
     ("bench", ["bench", "--only", "trainin"]),
     ("bench into nowhere", ["bench", "--write", "no/where.md"]),

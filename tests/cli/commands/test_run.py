@@ -197,8 +197,9 @@ class TestVerify:
         ask(capsys, "run", "small.toml", "-q")
         answer = ask(capsys, "verify", results(folder), "--spot", "2", "--spot-seed", "1")
         assert answer.code == 0
-        assert "Of 6 rounds, 5 or more wrong ones would have been missed with a chance of 0.0% at most" in answer.out
-        assert "--spot 2 --spot-seed 1" in answer.out
+        assert "A single wrong round of 6 would have been found with a chance of 33% at least" in answer.out
+        assert "5 or more would have been missed with 0.0% at most" in answer.out
+        assert "--spot 2 --seed 1" in answer.out
         assert ask(capsys, "verify", results(folder), "--spot", "2", "--rounds", "1-2").code == 2
         assert ask(capsys, "verify", results(folder), "--spot-seed", "2").code == 2
 
