@@ -22,7 +22,7 @@ from fedsim.execution.pool import Pool
 from fedsim.execution.shared_memory import Arena
 from fedsim.scenario.load import load_scenario
 from fedsim.scenario.sections import Scenario, attackers
-from fedsim.simulation.arrivals import Received, measure, receive
+from fedsim.simulation.arrivals import Received, guarantee, measure, receive
 from fedsim.simulation.client_momentum import carry, client_rate, momentum_of
 from fedsim.simulation.dispatch import Dispatcher
 from fedsim.simulation.ends import run_ended, run_started
@@ -184,12 +184,13 @@ class Round:
             judged, skipped = None, DIVERGED
         verdict = judged.verdict if judged else None
         byzantine, norm, distance = measure(received, verdict)
-        state.tally.judged(byzantine if verdict else None)
+        promise = guarantee(self.federation.scenario, received) if verdict else ""
+        state.tally.judged(byzantine if verdict else None, broken=bool(promise))
         self.seconds["aggregation"] = time.perf_counter() - begin
         return Aggregated(
             cohort.closing.time, self.number, tuple(received.clients.tolist()),
             tuple(verdict.weights.tolist()) if verdict else (), byzantine, cohort.dropped, cohort.late(self.number),
-            received.nonfinite, norm, distance, skipped,
+            received.nonfinite, norm, distance, skipped, promise,
         )  # fmt: skip
 
     def _judged(self, inputs: Inputs) -> tuple[Judgement | None, str]:

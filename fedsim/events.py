@@ -17,6 +17,12 @@ from typing import Any, dataclass_transform
 WALL: Any = {"wall": True}
 """Marks what depends on the machine's speed rather than on the scenario."""
 
+LATER: Any = {"later": True}
+"""Marks what a record holds only where it differs from its default: records from before there was such a field stay."""
+
+BROKEN = "broken"
+"""The guarantee of a round in which the server was given more Byzantine rows than it is set up to bear."""
+
 
 class Scores(Mapping[str, float]):
     """Numbers by name, in the order in which they were given; nothing in them can be changed.
@@ -132,6 +138,7 @@ class Aggregated:
     norm: float  # of the aggregate
     distance: float  # from the aggregate to the mean of the honest rows; NaN where there is none of either
     skipped: str  # why the rule could not be applied and the parameters stayed, or ""
+    guarantee: str = field(default="", metadata=LATER)  # BROKEN, or ""
 
 
 @_value
@@ -186,6 +193,7 @@ class RunEnded:
     skipped: int  # rounds in which the rule could not be applied
     digest: str  # of the final parameters
     seconds: float = field(compare=False, metadata=WALL)
+    guarantee_broken: int = field(default=0, metadata=LATER)  # rounds whose guarantee was broken
 
 
 Event = RunStarted | RoundStarted | BatchTrained | UpdatesForged | Aggregated | RoundEnded | RunEnded

@@ -28,7 +28,7 @@ from fedsim.errors import did_you_mean
 from fedsim.kernels.rules.finite_rows import screen
 from fedsim.preaggregators.contract import preaggregators
 from fedsim.randomness import Stream
-from fedsim.registry import Entry
+from fedsim.registry import AUTO, BYZANTINE, Entry
 from fedsim.scenario.validation import check_settings
 from fedsim.stand_ins import Sample
 from fedsim.supply import Item, Table
@@ -177,6 +177,8 @@ def _settings(entry: Entry, own: Iterable[str], given: Mapping[str, Any]) -> dic
         if key not in known:
             listed = f"; it takes {', '.join(known)}" if known else "; it takes no keywords"
             raise TypeError(f"{entry.name} does not take `{key}`{did_you_mean(key, known) or listed}")
+    if given.get(BYZANTINE) == AUTO:
+        raise ValueError(f'{entry.name}: f = "auto" is for a scenario, which knows who attacks: give a number')
     values = {key: _plain(value) for key, value in given.items() if key in entry.settings}
     settings, problems = check_settings(entry, values)
     missing = [problem.message for problem in problems if problem.path[0] not in values]

@@ -39,6 +39,8 @@ __all__ = ["BYZANTINE", "REQUIRED", "Algorithm", "Bound", "Entry", "Registry", "
 
 BYZANTINE = "f"
 """The setting that tells how many rows to take for Byzantine."""
+AUTO = "auto"
+"""Its value where a scenario leaves the number to be found from who attacks and who is sampled."""
 
 _loading = threading.RLock()
 """Held while a family is being loaded, by the thread that loads it."""
@@ -101,7 +103,8 @@ class Entry:
 
     def with_byzantine(self, settings: Mapping[str, Any], f: int) -> dict[str, Any]:
         """The settings with so many rows assumed Byzantine, where the algorithm is told a number."""
-        return {**settings, BYZANTINE: f} if self.byzantine(settings) is not None else dict(settings)
+        told = self.byzantine(settings) is not None or settings.get(BYZANTINE) == AUTO
+        return {**settings, BYZANTINE: f} if told else dict(settings)
 
     def lowered(self, settings: Mapping[str, Any], nonfinite: int) -> dict[str, Any]:
         """The settings after so many rows were set aside already: they are no longer among the others."""

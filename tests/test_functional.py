@@ -164,6 +164,7 @@ def test_nonfinite_rows_can_be_refused():
     [
         (lambda: fedsim.aggregate("krumm", ROWS), UnknownName, "unknown rule `krumm`; did you mean `krum`?"),
         (lambda: fedsim.aggregate("krum", ROWS), TypeError, "missing: krum needs `f`, rows assumed Byzantine"),
+        (lambda: fedsim.aggregate("krum", ROWS, f="auto"), ValueError, 'f = "auto" is for a scenario'),
         (lambda: fedsim.aggregate("krum", ROWS, ff=1), TypeError, "krum does not take `ff`; did you mean `f`"),
         (lambda: fedsim.aggregate("mean", ROWS, f=1), TypeError, "mean does not take `f`; it takes no keywords"),
         (lambda: fedsim.aggregate("mean", ROWS, updates=1), TypeError, "mean does not take `updates`"),

@@ -1,6 +1,7 @@
 """`fedsim check`: what a scenario would do and what it can promise, without doing it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,9 @@ from cli.display.header import attacks, described, partition, rule, title, train
 from cli.display.layout import labelled
 from fedsim.aggregators.contract import aggregators
 from fedsim.errors import DataUnavailable, ScenarioError
-from fedsim.scenario.guarantees import guarantees, known_population
+from fedsim.scenario.capabilities import capabilities
+from fedsim.scenario.exposure import exposure, known_population, server_steps
+from fedsim.scenario.guarantees import guarantees
 from fedsim.scenario.load import load_scenario, scenario_digest
 from fedsim.scenario.sections import Scenario
 from fedsim.scenario.shipped import find_scenario
@@ -77,6 +80,8 @@ def _facts(scenario: Scenario) -> Iterator[Fact]:
     yield Fact("clients", f"{many}, {scenario.clients.sampled:,} sampled in each of {scenario.rounds:,} rounds")
     yield Fact("training", f"{described(scenario.model, 'models')}, {training(scenario)}")
     yield Fact("attack", attacks(scenario, population))
+    for able in capabilities(scenario):
+        yield Fact("", able.text)
     yield Fact("rule", rule(scenario))
     yield Fact("held out", _held_out(scenario))
     for found in guarantees(scenario, population):
@@ -96,7 +101,17 @@ def record(path: Path, data: bool = False, plugins: Sequence[str] = ()) -> tuple
         return {"file": str(path), "valid": False, "problems": [problem]}, error.exit_code
     found = [{"verdict": each.verdict, "text": each.text} for each in guarantees(scenario)]
     known = {"name": scenario.name, "digest": scenario_digest(scenario), "guarantees": found}
-    return {"file": str(path), "valid": True, **known, **built}, 0
+    more = {"byzantine": _assumed(scenario), "attackers": [asdict(each) for each in capabilities(scenario)]}
+    return {"file": str(path), "valid": True, **known, **more, **built}, 0
+
+
+def _assumed(scenario: Scenario) -> dict[str, Any]:
+    """The f of the server's steps, found or given, and the risk that is taken with it."""
+    population = known_population(scenario)
+    found = exposure(scenario, population) if population else None
+    steps = ((choice.name, entry.byzantine(choice.settings)) for entry, choice in server_steps(scenario))
+    given = {name: f for name, f in steps if f is not None}
+    return {"f": given, "risk": scenario.clients.risk, "chance": found.worst if found else 0.0 if population else None}
 
 
 def problem_records(error: ScenarioError) -> list[dict[str, Any]]:

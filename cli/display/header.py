@@ -12,7 +12,7 @@ from fedsim.local_algorithms.contract import local_algorithms
 from fedsim.runs.code_record import present_code
 from fedsim.scenario.build import DEFAULTS, families
 from fedsim.scenario.dry_run import rows_seen
-from fedsim.scenario.guarantees import guarantees
+from fedsim.scenario.guarantees import guarantees, stated_risk
 from fedsim.scenario.sections import Attack, Choice, Scenario, Server, Training, attackers_wanted
 from fedsim.scenario.toml_values import toml
 
@@ -39,6 +39,7 @@ def opening(scenario: Scenario, started: RunStarted, width: int) -> list[Text]:
             ("training", training(scenario)),
         ],
         [("attack", attacks(scenario, started.population)), ("rule", rule(scenario))],
+        [("risk", risk(scenario, started.population))],
         [("server", server(scenario))],
         [("own code", own_code(scenario))],
     ]
@@ -92,6 +93,12 @@ def rule(scenario: Scenario) -> str:
     rows = scenario.aggregator.settings.get("weighting") == "rows" or "layers" in entry.supplied
     weighted = "weighted by examples" if "counts" in entry.supplied and not rows else "unweighted"
     return f"{' → '.join(steps)}, {weighted}{_condition(scenario)}"
+
+
+def risk(scenario: Scenario, population: int) -> str:
+    """The chance of more Byzantine clients than f bears, where the scenario states how great it may be."""
+    found = stated_risk(scenario, population)
+    return found.text if found and found.verdict == "holds" else ""  # else it is among the warnings
 
 
 def own_code(scenario: Scenario) -> str:

@@ -92,11 +92,14 @@ def _weights(rows: Sequence[Row]) -> list[str]:
 def _troubles(rows: Sequence[Row]) -> list[str]:
     """Rounds that were lost or skipped, and clients that did not count."""
     lost = [row.number for row in rows if row.lost]
+    broken = [row.number for row in rows if row.broken]
     skipped = [row for row in rows if row.skipped]
     total = tuple(sum(row.missing[place] for row in rows) for place in range(3))
     facts = []
     if lost:
         facts.append(f"{LOST} attackers outweighed their share in {plural(len(lost), 'round')}: {_some(lost)}")
+    if broken:
+        facts.append(f"guarantee broken by too many attackers in {plural(len(broken), 'round')}: {_some(broken)}")
     if skipped:
         facts.append(f"{plural(len(skipped), 'round')} skipped: {skipped[-1].skipped}")
     if any(total):

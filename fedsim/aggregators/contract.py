@@ -25,7 +25,7 @@ from fedsim.supply import RULES
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
-F = Annotated[int, Ge(0), "rows assumed Byzantine"]
+F = Annotated[int, Ge(0), 'rows assumed Byzantine; "auto" finds it in a scenario (clients.risk)']
 """The setting `f`; the engine lowers it by the rows it has already set aside."""
 
 

@@ -20,7 +20,17 @@ from fedsim.runs.folder import kept_of, table_lines
 from fedsim.runs.fork_file import read_fork
 from fedsim.runs.inventory import CHECKPOINTS, EVENTS, METRICS, MODEL, PLUGINS, SCENARIO, SUMMARY
 from fedsim.runs.reading import MOST_SCENARIO, events_of
-from fedsim.runs.summary_file import MACHINE, MOST_BYTES, UNFINISHED, asked, finished, read_summary, unfinished, written
+from fedsim.runs.summary_file import (
+    ADDED,
+    MACHINE,
+    MOST_BYTES,
+    UNFINISHED,
+    asked,
+    finished,
+    read_summary,
+    unfinished,
+    written,
+)
 from fedsim.scenario.load import dump_scenario
 from fedsim.scenario.sections import Scenario
 
@@ -158,7 +168,7 @@ def _in_summary(folder: Path, scenario: Scenario, kept: Outline) -> Iterator[Dif
         return
     wanted = asked(scenario) | _ending(summary, kept)
     for key in dict.fromkeys([*wanted, *summary]):
-        if key in MACHINE and isinstance(summary.get(key), dict):
+        if (key in MACHINE and isinstance(summary.get(key), dict)) or (key in ADDED and key not in summary):
             continue
         found, expected = (json.dumps(table.get(key, ABSENT)) for table in (summary, wanted))
         if found != expected:

@@ -2,7 +2,8 @@
 
 A record is the event's fields under their own names, with `event` first and, last, everything about the wall clock
 in one table `wall`: two runs are the same run when their records are equal with `wall` taken out. JSON has no
-numbers that are not finite, so those are the words "nan", "inf" and "-inf".
+numbers that are not finite, so those are the words "nan", "inf" and "-inf". A field that was added later stands there
+only where it is not what it was before.
 """
 
 import dataclasses
@@ -40,8 +41,9 @@ def event_record(event: Event) -> Record:
     record: Record = {"event": type(event).__name__}
     wall: Record = {}
     for field in dataclasses.fields(event):
-        place = wall if field.metadata else record
-        place[field.name] = plain(getattr(event, field.name))
+        if _told(event, field):
+            place = wall if "wall" in field.metadata else record
+            place[field.name] = plain(getattr(event, field.name))
     return {**record, "wall": wall} if wall else record
 
 
@@ -59,7 +61,7 @@ def read_event(line: str | bytes) -> Event:
     try:
         record = json.loads(line, object_pairs_hook=_table, parse_constant=_no_constant)
         kind = KINDS[record.pop("event")]
-        wall = record.pop("wall") if any(field.metadata for field in dataclasses.fields(kind)) else {}
+        wall = record.pop("wall") if any("wall" in field.metadata for field in dataclasses.fields(kind)) else {}
         event: Event = kind(**_fields(kind, record, wall=False), **_fields(kind, wall, wall=True))
     except (KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise ValueError(f"not an event: {error}") from error
@@ -146,7 +148,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, Scores):
         return {name: plain(number) for name, number in value.items()}
     if dataclasses.is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        told = (field.name for field in dataclasses.fields(value) if _told(value, field))
+        return {name: plain(getattr(value, name)) for name in told}
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -173,10 +176,16 @@ def built(kind: Any, record: Record) -> Any:
 
 
 def _fields(kind: Any, record: Record, *, wall: bool) -> Record:
-    wanted = [field.name for field in dataclasses.fields(kind) if bool(field.metadata) == wall]
+    known = {field.name: field for field in dataclasses.fields(kind) if ("wall" in field.metadata) == wall}
+    wanted = [name for name, field in known.items() if name in record or "later" not in field.metadata]
     if sorted(record) != sorted(wanted):
         raise TypeError(f"the fields are {', '.join(record)}, not {', '.join(wanted)}"[:MOST_SHOWN])
     return {name: typed(record[name], _hints(kind)[name]) for name in wanted}
+
+
+def _told(value: Any, field: "dataclasses.Field[Any]") -> bool:
+    """Whether a record holds the field: one that was added later only where it is not what it was before."""
+    return "later" not in field.metadata or getattr(value, field.name) != field.default
 
 
 def _table(pairs: list[tuple[str, Any]]) -> Record:

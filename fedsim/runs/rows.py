@@ -26,6 +26,7 @@ class Row:
     skipped: str
     digest: str
     seconds: float
+    broken: bool = False  # whether more Byzantine rows came than the server is set up to bear
 
     @property
     def accuracy(self) -> float | None:
@@ -81,4 +82,5 @@ class Rows:
             skipped=verdict.skipped,
             digest=ended.digest,
             seconds=ended.seconds,
+            broken=bool(verdict.guarantee),
         )

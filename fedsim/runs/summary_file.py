@@ -17,6 +17,8 @@ from fedsim.scenario.sections import Scenario
 MOST_BYTES = 2**25
 MACHINE = ("versions", "host", "wall")
 """What depends on where and when a run was made rather than on its scenario."""
+ADDED = ("guarantee_broken",)
+"""What summaries of older runs do not hold."""
 UNFINISHED = ("running", "interrupted", "stopped", "failed")
 
 
@@ -51,7 +53,8 @@ def finished(started: RunStarted, ended: RunEnded) -> dict[str, Any]:
     """What a whole run ended as."""
     record = event_record(ended)
     sizes = {name: getattr(started, name) for name in ("train", "root", "validation", "test")}
-    return {"status": "finished", "examples": sizes} | {k: v for k, v in record.items() if k not in ("event", "wall")}
+    told = {key: value for key, value in record.items() if key not in ("event", "wall")}
+    return {"status": "finished", "examples": sizes} | told | {"guarantee_broken": ended.guarantee_broken}
 
 
 def summary_text(body: Mapping[str, Any], wall: Mapping[str, Any] | None = None) -> str:

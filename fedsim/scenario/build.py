@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from fedsim.errors import PluginFailed, Problem, UnknownName
 from fedsim.plugins.named import is_address, named
 from fedsim.registry import registries
+from fedsim.scenario.automatic import settled
 from fedsim.scenario.moved_keys import MOVED
 from fedsim.scenario.sections import Attack, Choice, In, Partition, Scenario
 from fedsim.scenario.validation import check_settings, freeze, problems_of, shown
@@ -28,7 +29,7 @@ def compose(table: Mapping[str, Any]) -> tuple[Scenario | None, list[Problem]]:
     """The scenario a table describes, and everything that is wrong with it; with problems, what is left of it."""
     problems: list[Problem] = []
     scenario = _section(Scenario, freeze(table), (), problems)
-    return scenario, problems
+    return settled(scenario, problems) if scenario else None, problems
 
 
 def decompose(scenario: Any) -> dict[str, Any]:
@@ -167,7 +168,7 @@ def _choose(family: str, table: Any, path: Path, problems: list[Problem], beside
     try:
         entry = named(registry, name) if is_address(name) else registry[name]
         given = {key: value for key, value in table.items() if key != "name"}
-        settings, found = check_settings(entry, given, path, beside=("name", *beside))
+        settings, found = check_settings(entry, given, path, beside=("name", *beside), in_scenario=True)
     except UnknownName as error:
         meant = f"unknown {registry.noun} `{name}`; name what is meant in it: {name}:NAME"
         problems.append(Problem((*path, "name"), meant if name.endswith(".py") else str(error), name))

@@ -5,6 +5,7 @@ A rule's own precondition is not repeated here: it is called with as many rows a
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from math import ceil
 from typing import Any
@@ -21,6 +22,7 @@ from fedsim.preaggregators.contract import Mixed, preaggregators
 from fedsim.randomness import Stream
 from fedsim.registry import BYZANTINE, Registry
 from fedsim.scenario.adversary_checks import WIDTH, refused, wrong_adversary, wrong_together
+from fedsim.scenario.automatic import settled_by
 from fedsim.scenario.compatibility import told_of_data, too_many_parts, unfit
 from fedsim.scenario.holder_checks import wrong_holders
 from fedsim.scenario.saved_numbers import no_numbers
@@ -139,7 +141,15 @@ def _full(scenario: Scenario) -> int:
 def _server(scenario: Scenario) -> list[Problem]:
     """The pre-aggregators and the rule, on as many rows as a full round brings."""
     n = _full(scenario)
-    return _conditions(scenario) if n > MOST_ROWS else _played(scenario, n) or _root(scenario)
+    found = _conditions(scenario) if n > MOST_ROWS else _played(scenario, n) or _root(scenario)
+    return [_explained(problem, scenario) for problem in found]
+
+
+def _explained(problem: Problem, scenario: Scenario) -> Problem:
+    """With where its f comes from, where the scenario left it to be found."""
+    if problem.path[-1:] != (BYZANTINE,) or not isinstance(problem.value, int):
+        return problem
+    return replace(problem, message=problem.message + settled_by(scenario, problem.value))
 
 
 def _conditions(scenario: Scenario) -> list[Problem]:

@@ -1,30 +1,14 @@
-"""What can be promised of a scenario before it runs: conditions that hold, and the chances that they will not.
+"""What can be promised of a scenario before it runs: conditions that hold, and the chances that they will not."""
 
-A cohort is drawn without replacement, so the number of Byzantine clients in it is hypergeometric. Chances are ratios
-of whole numbers, exact to the last digit, for cohorts of up to 2,000 clients, and logarithms of factorials beyond.
-"""
-
-import math
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from fedsim.aggregators.contract import Condition, aggregators
-from fedsim.datasets.contract import datasets
-from fedsim.exact_fractions import apportioned
-from fedsim.preaggregators.contract import preaggregators
-from fedsim.registry import Entry
 from fedsim.scenario.dry_run import rows_seen
+from fedsim.scenario.exposure import Exposure, chance_of_fewer, exposure, known_population, server_steps
 from fedsim.scenario.momenta import momentum_notes
 from fedsim.scenario.rule_notes import rule_notes
-from fedsim.scenario.sections import Attack, Choice, Scenario, attackers_wanted
-
-MOST_ROUNDS = 100_000
-"""Schedules of attacks are counted round by round up to here, and taken to go on in the same proportions."""
-
-MOST_EXACT = 2_000
-"""Cohorts up to here are counted in whole numbers; the binomials of larger ones have too many digits."""
+from fedsim.scenario.sections import Scenario
 
 NEGLIGIBLE = 1e-9
 """A chance below this is not worth a sentence."""
@@ -41,96 +25,12 @@ class Guarantee:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Exposure:
-    """How often more Byzantine clients are sampled than the rule is told to bear."""
-
-    tolerated: int  # Byzantine rows in a round that the rule is set up for
-    byzantine: int  # clients that attack in a round, at most
-    worst: float  # chance of more in one round, while all of them attack
-    expected: float  # rounds of the run in which there are more
-
-
-def chance_of_more(population: int, byzantine: int, sampled: int, tolerated: int) -> float:
-    """Chance that a cohort of `sampled` out of `population` holds more than `tolerated` of the `byzantine`."""
-    low = max(tolerated + 1, 0, sampled - (population - byzantine))
-    high = min(byzantine, sampled)
-    honest, ks = population - byzantine, range(low, high + 1)
-    if min(sampled, population - sampled) <= MOST_EXACT:
-        ways = sum(math.comb(byzantine, k) * math.comb(honest, sampled - k) for k in ks)
-        return ways / math.comb(population, sampled)
-    whole = _log_choose(population, sampled)
-    terms = (_log_choose(byzantine, k) + _log_choose(honest, sampled - k) - whole for k in ks)
-    return min(1.0, math.fsum(map(math.exp, terms)))
-
-
-def chance_of_fewer(sampled: int, dropout: float, needed: int) -> float:
-    """Chance that fewer than `needed` of `sampled` clients answer, each lost with chance `dropout` on its own."""
-    if dropout == 0:
-        return float(sampled < needed)
-    terms = (
-        _log_choose(sampled, k) + k * math.log1p(-dropout) + (sampled - k) * math.log(dropout)
-        for k in range(min(needed, sampled + 1))
-    )
-    return min(1.0, math.fsum(map(math.exp, terms)))
-
-
-def exposure(scenario: Scenario, population: int) -> Exposure | None:
-    """How often the cohort holds more Byzantine clients than are tolerated; None where nobody attacks."""
-    held = [attackers_wanted(adversary, population) for adversary in scenario.attacks]
-    anew = [adversary.per_round or 0 for adversary in scenario.attacks]
-    if not any(held) and not any(anew):
-        return None
-    sampled = min(scenario.clients.sampled, population)
-    f = tolerated(scenario)
-    schedule = _schedule(scenario.attacks, scenario.rounds)
-    in_cohort = dict(enumerate(_apportioned(sampled, held, population) if _stratified(scenario) else ()))
-    chances = {}
-    for acting in schedule:
-        fixed = sum(in_cohort.get(index, 0) + anew[index] for index in acting)
-        drawn = 0 if in_cohort else min(population, sum(held[index] for index in acting))
-        chances[acting] = chance_of_more(population, drawn, sampled, f - fixed)
-    most = max((min(population, sum(held[index] + anew[index] for index in acting)) for acting in schedule), default=0)
-    expected = sum(rounds * chances[acting] for acting, rounds in schedule.items())
-    return Exposure(f, most, max(chances.values(), default=0.0), expected)
-
-
-def _stratified(scenario: Scenario) -> bool:
-    return scenario.clients.sampling == "stratified"
-
-
-def _apportioned(sampled: int, held: Sequence[int], population: int) -> list[int]:
-    """How many clients of each adversary are in every stratified cohort."""
-    return apportioned(sampled, [population - sum(held), *held])[1:]
-
-
-def tolerated(scenario: Scenario) -> int:
-    """Byzantine rows a round that the scenario is set up for: the smallest f it gives, or else a bare minority."""
-    given = [f for entry, choice in server_steps(scenario) if (f := entry.byzantine(choice.settings)) is not None]
-    return min(given) if given else (scenario.clients.sampled - 1) // 2
-
-
-def server_steps(scenario: Scenario) -> list[tuple[Entry, Choice]]:
-    """The pre-aggregators in turn, then the rule, each with its settings."""
-    mixers = [(preaggregators[choice.name], choice) for choice in scenario.preaggregators]
-    return [*mixers, (aggregators[scenario.aggregator.name], scenario.aggregator)]
-
-
 def guarantees(scenario: Scenario, population: int | None = None) -> list[Guarantee]:
     """Everything worth saying about what the scenario promises, good and bad."""
     population = population or known_population(scenario)
     found = [*_conditions(scenario), *_averaging(scenario), *_absences(scenario)]
     found += [Guarantee("warning", text) for text in (*momentum_notes(scenario), *rule_notes(scenario, population))]
     return found + _exposed(scenario, population) if population else found
-
-
-def known_population(scenario: Scenario) -> int | None:
-    """The number of clients where it can be known without loading any data."""
-    given = scenario.clients.population
-    if given is None and scenario.partition.name == "by_writer":
-        owners = datasets[scenario.data.name].traits.get("owners")
-        return None if owners is None else int(owners(scenario.data.settings))
-    return 100 if given is None else given
 
 
 def condition(scenario: Scenario) -> tuple[str, Condition]:
@@ -183,16 +83,42 @@ def _absences(scenario: Scenario) -> list[Guarantee]:
 
 def _exposed(scenario: Scenario, population: int) -> list[Guarantee]:
     """What sampling does to the promise of f."""
-    risk = exposure(scenario, population)
-    if risk is None:
-        return []
-    who = f"{risk.byzantine:,} of {population:,} attack"
+    found = exposure(scenario, population)
+    if found is None:
+        return [stated] if (stated := stated_risk(scenario, population)) else []
+    who = f"{found.byzantine:,} of {population:,} attack"
+    limit = _limit(scenario, found)
+    if found.expected < NEGLIGIBLE:
+        return [Guarantee("holds", f"no round samples {limit} ({who}){_stated(scenario, found)}")]
+    text = f"{odds(found.worst)} will sample {limit} ({who}); expect {_about(found.expected)} of {scenario.rounds:,}"
+    return [Guarantee(_verdict(scenario, found), text + _stated(scenario, found))]
+
+
+def stated_risk(scenario: Scenario, population: int) -> Guarantee | None:
+    """What a scenario that states a risk, as every one does that leaves f to it, is told about it; else None."""
+    if scenario.clients.risk is None:
+        return None
+    if exposure(scenario, population) is None:
+        return Guarantee("holds", "nobody attacks: f = 0 would do")
+    return _exposed(scenario, population)[0]
+
+
+def _limit(scenario: Scenario, found: Exposure) -> str:
     named = any(entry.byzantine(choice.settings) is not None for entry, choice in server_steps(scenario))
-    limit = f"more than f = {risk.tolerated} Byzantine clients" if named else "a Byzantine majority"
-    if risk.expected < NEGLIGIBLE:
-        return [Guarantee("holds", f"no round samples {limit} ({who})")]
-    text = f"{odds(risk.worst)} will sample {limit} ({who}); expect {_about(risk.expected)} of {scenario.rounds:,}"
-    return [Guarantee("warning", text)]
+    return f"more than f = {found.tolerated} Byzantine clients" if named else "a Byzantine majority"
+
+
+def _verdict(scenario: Scenario, found: Exposure) -> Literal["holds", "warning"]:
+    risk = scenario.clients.risk
+    return "holds" if risk is not None and found.worst < risk else "warning"
+
+
+def _stated(scenario: Scenario, found: Exposure) -> str:
+    """How the chance of a round compares with the risk that the scenario states."""
+    risk = scenario.clients.risk
+    if risk is None:
+        return ""
+    return f", {'under' if found.worst < risk else 'above'} the stated risk of {risk:g}"
 
 
 def odds(chance: float) -> str:
@@ -206,17 +132,3 @@ def odds(chance: float) -> str:
 
 def _about(rounds: float) -> str:
     return f"{rounds:,.0f}" if rounds >= 10 else f"{rounds:.1f}" if rounds >= 0.1 else "fewer than 0.1"  # noqa: PLR2004
-
-
-def _schedule(adversaries: tuple[Attack, ...], rounds: int) -> dict[frozenset[int], float]:
-    """Which attacks act together, and in how many rounds."""
-    counted = min(rounds, MOST_ROUNDS)
-    sets = Counter(
-        frozenset(index for index, adversary in enumerate(adversaries) if adversary.acts(number))
-        for number in range(1, counted + 1)
-    )
-    return {acting: times * rounds / counted for acting, times in sets.items()}
-
-
-def _log_choose(n: int, k: int) -> float:
-    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

@@ -48,7 +48,7 @@ def scenario_schema() -> Node:
 
 def setting_schemas(entry: Entry) -> dict[str, Node]:
     """The JSON Schema of each of an algorithm's settings, with its meaning and its default."""
-    found = settings_adapter(entry).json_schema(ref_template="#/$defs/{model}").get("properties", {})
+    found = settings_adapter(entry, in_scenario=True).json_schema(ref_template="#/$defs/{model}").get("properties", {})
     return {name: _setting(entry, name, node) for name, node in found.items()}
 
 

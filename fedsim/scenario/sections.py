@@ -48,6 +48,8 @@ class Clients:
     """Clients sampled in each round, without replacement."""
     sampling: Literal["uniform", "stratified"] = "uniform"
     """uniform: every cohort is as likely; stratified: each adversary has as many clients in every cohort."""
+    risk: Annotated[float, Gt(0), Lt(1)] | None = None
+    """Risk that f = "auto" takes: the chance in a round of more Byzantine clients stays below it; 0.05 if not given."""
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Chance that a sampled client never answers, drawn for each client and round."""
     absent: Annotated[tuple[Annotated[int, Ge(0)], ...], MaxLen(10**6)] | None = None

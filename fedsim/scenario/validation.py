@@ -1,14 +1,14 @@
 """Values from outside against declared types: every problem found, in words a person can act on."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NotRequired, Required
+from typing import Any, Literal, NotRequired, Required
 
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from typing_extensions import TypedDict
 
 from fedsim.errors import PluginFailed, Problem, did_you_mean
-from fedsim.registry import Entry
+from fedsim.registry import BYZANTINE, Entry, Setting
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
 """No text taken for a number, no truth for a one, no unknown key."""
@@ -28,18 +28,26 @@ BOUNDS = {
     "less_than_equal": ("le", "≤"),
 }
 
+FINDING = ("aggregators", "preaggregators")
+"""Families whose f a scenario may leave to be found."""
+
 _adapters: dict[object, TypeAdapter[Any]] = {}
 
 
 def check_settings(
-    entry: Entry, given: Mapping[str, object], path: tuple[str | int, ...] = (), beside: Sequence[str] = ()
+    entry: Entry,
+    given: Mapping[str, object],
+    path: tuple[str | int, ...] = (),
+    beside: Sequence[str] = (),
+    *,
+    in_scenario: bool = False,
 ) -> tuple[dict[str, Any], list[Problem]]:
     """The entry's settings, given ones checked and defaults filled in, and every problem with them.
 
-    `beside` are other keys that may stand in the same table, for suggestions only.
+    `beside` are other keys that may stand in the same table, for suggestions only; a scenario may leave f to be found.
     """
     defaults = {s.name: s.default for s in entry.settings.values() if not s.required}
-    adapter = settings_adapter(entry)
+    adapter = settings_adapter(entry, in_scenario=in_scenario)
     try:
         return defaults | adapter.validate_python(freeze(given)), []
     except ValidationError as error:
@@ -48,21 +56,29 @@ def check_settings(
     return defaults, [_missing(entry, p, meanings) if p.path[-1] in meanings else p for p in problems]
 
 
-def settings_adapter(entry: Entry) -> TypeAdapter[Any]:
+def settings_adapter(entry: Entry, *, in_scenario: bool) -> TypeAdapter[Any]:
     """The pydantic type of an entry's settings table."""
-    if entry.function not in _adapters:
+    key = entry.function, in_scenario and entry.family in FINDING
+    if key not in _adapters:
+        types = {s.name: _type(s, found=key[1]) for s in entry.settings.values()}
         fields = {
-            s.name: Required[s.annotation] if s.required else NotRequired[s.annotation] for s in entry.settings.values()
+            s.name: Required[types[s.name]] if s.required else NotRequired[types[s.name]]
+            for s in entry.settings.values()
         }
         make: Any = TypedDict  # its fields are known only now
         table = make(entry.name, fields)
         table.__pydantic_config__ = STRICT
         try:
-            _adapters[entry.function] = TypeAdapter(table)
+            _adapters[key] = TypeAdapter(table)
         except PydanticSchemaGenerationError as error:
             what = f"{entry.family.removesuffix('s')} `{entry.name}`"
             raise PluginFailed(f"{what}: a setting has a type that a scenario cannot give ({entry.file})") from error
-    return _adapters[entry.function]
+    return _adapters[key]
+
+
+def _type(setting: Setting, *, found: bool) -> Any:
+    """What may be given for a setting; f may be left to be found where it is an algorithm of the server's."""
+    return setting.annotation | Literal["auto"] if found and setting.name == BYZANTINE else setting.annotation
 
 
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")

@@ -25,5 +25,5 @@ def run_ended(state: State, seconds: float) -> RunEnded:
     return RunEnded(
         state.time, state.round, tally.scores.get("accuracy"), tally.scores.get("loss"), tally.best, tally.best_round,
         tally.selected, tally.selected_round, tally.scores, tally.mean_byzantine_weight, tally.skipped,
-        digest(state.parameters), seconds,
+        digest(state.parameters), seconds, tally.broken,
     )  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 
 from fedsim.array_types import Array
 from fedsim.errors import RunFailed
-from fedsim.events import Scores
+from fedsim.events import LATER, Scores
 from fedsim.simulation.client_rows import ClientRows
 from fedsim.simulation.clock import Arrival
 
@@ -27,19 +27,21 @@ class Tally:
     byzantine_weight: float = 0.0  # summed over the rounds that were not skipped
     aggregated: int = 0  # rounds that were not skipped
     skipped: int = 0
+    broken: int = field(default=0, metadata=LATER)  # rounds whose guarantee was broken
 
     @property
     def mean_byzantine_weight(self) -> float:
         """Mean over the rounds that were not skipped."""
         return self.byzantine_weight / self.aggregated if self.aggregated else 0.0
 
-    def judged(self, byzantine_weight: float | None) -> None:
+    def judged(self, byzantine_weight: float | None, broken: bool = False) -> None:
         """Take note of a verdict's weight on Byzantine rows, or of a skipped round."""
         if byzantine_weight is None:
             self.skipped += 1
         else:
             self.aggregated += 1
             self.byzantine_weight += byzantine_weight
+            self.broken += broken
 
     def score(self, round: int, scores: Scores) -> None:
         """Take note of an evaluation; the first of equals counts."""

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from fedsim.scenario import exposure as exposures
 from fedsim.scenario import guarantees
-from fedsim.scenario.guarantees import chance_of_fewer, chance_of_more, exposure, known_population, odds, tolerated
+from fedsim.scenario.exposure import chance_of_fewer, chance_of_more, exposure, known_population, tolerated
+from fedsim.scenario.guarantees import odds
 from fedsim.scenario.load import parse_scenario
 
 
@@ -42,7 +44,7 @@ def test_a_hundred_out_of_a_thousand_million_is_binomial_in_all_but_name():
 
 def test_large_cohorts_agree_with_the_exact_count(monkeypatch):
     exact = chance_of_more(20_000, 4_000, 1_900, 420)
-    monkeypatch.setattr(guarantees, "MOST_EXACT", 0)
+    monkeypatch.setattr(exposures, "MOST_EXACT", 0)
     assert chance_of_more(20_000, 4_000, 1_900, 420) == pytest.approx(exact, rel=1e-6)
 
 

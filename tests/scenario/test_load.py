@@ -8,6 +8,7 @@ import tomli
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedsim.aggregators.contract import aggregators
 from fedsim.errors import ScenarioError
 from fedsim.scenario.load import dump_scenario, load_scenario, parse_scenario, scenario_digest
 
@@ -53,6 +54,7 @@ def blame(text, *overrides):
     return [(each.where, each.origin, each.line) for each in nonfinite.value.problems]
 
 
+F = aggregators["krum"].settings["f"].meaning
 MISTAKES = {
     "roundz = 40": (1, "roundz", "unknown key; did you mean `rounds`?"),
     "rounds = 0": (1, "rounds", "must be ≥ 1, got 0"),
@@ -83,9 +85,21 @@ MISTAKES = {
     '[aggregator]\nname = "krumm"': (
         2, "aggregator.name", "unknown rule `krumm`; did you mean `krum`? (fedsim list aggregators)",
     ),
-    '[aggregator]\nname = "krum"': (1, "aggregator.f", "missing: krum needs `f`, rows assumed Byzantine"),
+    '[aggregator]\nname = "krum"': (1, "aggregator.f", f"missing: krum needs `f`, {F}"),
     '[aggregator]\nname = "krum"\nf = 6': (
         3, "aggregator.f", "krum needs n ≥ 2f + 3: got n = 10, f = 6; here f is at most 3",
+    ),
+    '[aggregator]\nname = "krum"\nf = "autp"': (
+        3, "aggregator.f", "must be a whole number or 'auto', got 'autp'",
+    ),
+    '[aggregator]\nname = "krum"\nf = "auto"\n[[attacks]]\nname = "zero"\nfraction = 0.2': (
+        3, "aggregator.f",
+        'krum needs n ≥ 2f + 3: got n = 10, f = 4; here f is at most 3; '
+        'f = "auto" is 4 at a risk of 0.05 (clients.risk)',
+    ),
+    'partition = "by_writer"\ndata = {name = "digits"}\naggregator = {name = "krum", f = "auto"}': (
+        3, "aggregator.f", '"auto" needs to know how many clients there are, which only the data tell here: '
+        "give clients.population, or f as a number",
     ),
     '[aggregator]\nname = "krum"\nf = 2\nff = 2': (4, "aggregator.ff", "unknown key; did you mean `f`?"),
     '[aggregator]\nname = "krum"\nf = 2\nvariant = "byzfll"': (
@@ -99,7 +113,7 @@ MISTAKES = {
     ),
     '[attacks]\nname = "noise"': (1, "attacks", "must be a list of tables, got {'name': 'noise'}"),
     'preaggregators = ["nnm"]': (
-        1, "preaggregators[0].f", "missing: nnm needs `f`, rows assumed Byzantine",
+        1, "preaggregators[0].f", f"missing: nnm needs `f`, {F}",
     ),
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ from fedsim.attacks.contract import attack, attacks, data_attack
 from fedsim.errors import ScenarioError
 from fedsim.exact_fractions import apportioned
 from fedsim.scenario.build import decompose
-from fedsim.scenario.guarantees import exposure
+from fedsim.scenario.exposure import exposure
 from fedsim.scenario.load import parse_scenario
 from fedsim.simulation import adversaries
 from tests.small_runs import (

@@ -57,12 +57,14 @@ def test_what_is_shown(capsys, folder):
         '[[preaggregators]]\nname = "nnm"\nf = 3\n[aggregator]\nname = "krum"\nf = 3\n'
     )
     answer = ask(capsys, "check", "mine.toml")
-    assert answer.out.splitlines()[:9] == [
+    assert answer.out.splitlines()[:11] == [
         "mine.toml: mine · Mine?",
         "  data       glyphs by_writer",
         "  clients    100, 10 sampled in each of 40 rounds",
         "  training   mlp, sgd lr=0.05, 1 epoch of 32",
         "  attack     noise on 20 of 100",
+        "             noise knows nobody's update; sees what its clients would have sent;",
+        "             may call nothing",
         "  rule       nnm f=3 → krum f=3, unweighted (n ≥ 9 holds)",
         "  held out   100 root, 200 validation examples, taken from training before",
         "             clients get any; the test set stands apart",
