@@ -84,6 +84,16 @@ def shares(what: str, value: Any, shape: tuple[int | None, ...]) -> Array:
     return weights
 
 
+def factors(what: str, value: Any, shape: tuple[int | None, ...]) -> Array | None:
+    """What rows were multiplied with: finite and not negative, or None where they were taken as they are."""
+    if value is None:
+        return None
+    found = floats(what, value, shape)
+    if not (np.isfinite(found).all() and (found >= 0).all()):
+        raise ValueError(f"{what} must be finite and not negative: got {_extremes(found)}")
+    return found
+
+
 def _extremes(values: Array) -> str:
     return f"values from {float(values.min()):.6g} to {float(values.max()):.6g}"
 

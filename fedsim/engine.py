@@ -22,7 +22,7 @@ from fedsim.execution.pool import Pool
 from fedsim.execution.shared_memory import Arena
 from fedsim.scenario.load import load_scenario
 from fedsim.scenario.sections import Scenario, attackers
-from fedsim.simulation.arrivals import Received, guarantee, measure, receive
+from fedsim.simulation.arrivals import Received, guarantee, measure, multiplied, receive
 from fedsim.simulation.client_momentum import carry, client_rate, momentum_of
 from fedsim.simulation.dispatch import Dispatcher
 from fedsim.simulation.ends import run_ended, run_started
@@ -190,7 +190,7 @@ class Round:
         return Aggregated(
             cohort.closing.time, self.number, tuple(received.clients.tolist()),
             tuple(verdict.weights.tolist()) if verdict else (), byzantine, cohort.dropped, cohort.late(self.number),
-            received.nonfinite, norm, distance, skipped, promise,
+            received.nonfinite, norm, distance, skipped, promise, multiplied(verdict), received.stale,
         )  # fmt: skip
 
     def _judged(self, inputs: Inputs) -> tuple[Judgement | None, str]:

@@ -139,6 +139,10 @@ class Aggregated:
     distance: float  # from the aggregate to the mean of the honest rows; NaN where there is none of either
     skipped: str  # why the rule could not be applied and the parameters stayed, or ""
     guarantee: str = field(default="", metadata=LATER)  # BROKEN, or ""
+    factors: tuple[float, ...] = field(default=(), metadata=LATER)  # what rows were multiplied with, by clipping; or ()
+    staleness: tuple[int, ...] = field(
+        default=(), metadata=LATER
+    )  # of these rows and those set aside, in rounds; or ()
 
 
 @_value

@@ -60,6 +60,8 @@ ANSWERS = {
     "weights must sum to 1: got 6": lambda u: Aggregate(u[0], np.ones(6)),
     "weights must be finite and not negative": lambda u: Aggregate(u[0], np.array([2, -1.0, 0, 0, 0, 0])),
     "weights must be finite": lambda u: Aggregate(u[0], np.full(6, np.nan)),
+    "factors must have shape (6,): got (5,)": lambda u: Aggregate(u[0], PLAIN, factors=np.ones(5)),
+    "factors must be finite and not negative": lambda u: Aggregate(u[0], PLAIN, factors=np.full(6, -1.0)),
     "memory must map names to arrays": lambda u: Aggregate(u[0], PLAIN, {"past": [1, 2]}),
     "memory must be a mapping": lambda u: Aggregate(u[0], PLAIN, u[0]),
     "returned ndarray, not Aggregate": lambda u: u.mean(axis=0),

@@ -46,10 +46,11 @@ def clipped_mean(updates: Array, kept: Mask, factors: Vector) -> Aggregate:
         return nobody(updates)
     used = np.where(kept, factors, 0.0)
     weights = used if used.any() else kept.astype(np.float64)
-    return Aggregate(scaled_sum(used / np.count_nonzero(kept), updates), weights / weights.sum())
+    update = scaled_sum(used / np.count_nonzero(kept), updates)
+    return Aggregate(update, weights / weights.sum(), factors=np.asarray(factors, np.float64))
 
 
 def nobody(updates: Array) -> Aggregate:
     """No row is kept: a step of zeros, for which all rows are held responsible alike."""
     n, d = updates.shape
-    return Aggregate(np.zeros(d, updates.dtype), np.full(n, 1 / n))
+    return Aggregate(np.zeros(d, updates.dtype), np.full(n, 1 / n), factors=np.zeros(n))

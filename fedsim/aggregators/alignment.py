@@ -63,7 +63,8 @@ def alignins(
         return nobody(updates)
     factors = within(float(np.median(lengths[kept])), lengths)
     weights = amounts * factors if (amounts * factors).any() else amounts
-    return Aggregate(scaled_sum(amounts * factors / amounts.sum(), updates), weights / weights.sum())
+    update = scaled_sum(amounts * factors / amounts.sum(), updates)
+    return Aggregate(update, weights / weights.sum(), factors=factors)
 
 
 def _aligned(updates: Array, main: int) -> NDArray[np.float64]:

@@ -57,15 +57,16 @@ def centered_clip(
     for _ in range(steps):
         factors = within(radius, distances_to(centre, updates))
         centre = weighted_sum(factors / len(factors), updates, centre, 1 - factors.mean())
-    return Aggregate(centre, factors / factors.sum())
+    return Aggregate(centre, factors / factors.sum(), factors=factors)
 
 
 def _by_examples(updates: Array, centre: Array, amounts: NDArray[np.float64], radius: float, steps: int) -> Aggregate:
     shares = amounts / amounts.sum()
     for _ in range(steps):
-        factors = shares * within(radius, distances_to(centre, updates))
-        centre = weighted_sum(factors, updates, centre, 1 - factors.sum())
-    return Aggregate(centre, factors / factors.sum())
+        factors = within(radius, distances_to(centre, updates))
+        pulls = shares * factors
+        centre = weighted_sum(pulls, updates, centre, 1 - pulls.sum())
+    return Aggregate(centre, pulls / pulls.sum(), factors=factors)
 
 
 def within(radius: float, lengths: NDArray[np.float64]) -> NDArray[np.float64]:

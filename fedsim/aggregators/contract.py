@@ -18,7 +18,7 @@ import numpy as np
 from annotated_types import Ge
 
 from fedsim.array_types import Array
-from fedsim.checked_calls import by_name, finite_answer, floats, guarded, memory, require_item, shares
+from fedsim.checked_calls import by_name, factors, finite_answer, floats, guarded, memory, require_item, shares
 from fedsim.errors import RowsDoNotSuffice
 from fedsim.registry import Registry
 from fedsim.supply import RULES
@@ -38,6 +38,7 @@ class Aggregate(NamedTuple):
     )
     memory: Mapping[str, Array] | None = None  # what a rule with a past carries to the next round
     finite: bool = False  # whether the rule's own pass over the rows has shown that all their numbers are finite
+    factors: Array | None = None  # (n,) what each row was multiplied with before it counted: 1 where taken as it is
 
 
 class Condition(NamedTuple):
@@ -102,6 +103,7 @@ def _checked(name: str, verdict: Any, rows: Array) -> Aggregate:
     finite_answer(f"rule `{name}`: update", verdict.update, rows)
     shares(f"rule `{name}`: weights", verdict.weights, rows.shape[:1])
     memory(f"rule `{name}`: memory", verdict.memory)
+    factors(f"rule `{name}`: factors", verdict.factors, rows.shape[:1])
     return verdict
 
 

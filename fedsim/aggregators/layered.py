@@ -70,7 +70,7 @@ def lasa(
         share = kept / kept.sum()
         update[layer.stretch] = scaled_sum(share * factors, updates[:, layer.stretch])
         weights += share * ((layer.end - layer.begin) / d)
-    return Aggregate(update, weights)
+    return Aggregate(update, weights, factors=factors)
 
 
 def _by_tensor(updates: Array, layers: Sequence[Layer], sparsity: float) -> tuple[Vector, Vector]:
@@ -138,14 +138,19 @@ def layerwise(
     sliced = {"updates": updates, "previous": previous, "parameters": parameters}
     update, weights = np.empty_like(updates[0]), np.zeros(len(updates))
     kept: dict[str, Array] = {}
+    factors: list[Array] = []
+    scales = False
     for k, stretch in enumerate(_parts(layers)):
         here = {name: value[..., stretch] for name, value in sliced.items()}
         past = {name.partition("/")[2]: value for name, value in (memory or {}).items() if name.startswith(f"{k}/")}
         verdict: Aggregate = entry.call(given | here | {"memory": past or None, "stream": stream.at("part", k)}, chosen)
         update[stretch] = verdict.update
-        weights += verdict.weights * ((stretch.stop - stretch.start) / len(update))
+        part = (stretch.stop - stretch.start) / len(update)
+        weights += verdict.weights * part
+        factors.append(np.full(len(updates), part) if verdict.factors is None else verdict.factors * part)
+        scales |= verdict.factors is not None
         kept |= {f"{k}/{name}": value for name, value in (verdict.memory or {}).items()}
-    return Aggregate(update, weights, kept or None)
+    return Aggregate(update, weights, kept or None, factors=np.sum(factors, axis=0) if scales else None)
 
 
 def _parts(layers: Sequence[Layer]) -> list[slice]:

@@ -99,7 +99,7 @@ def weak_dp(
         [0.98]
     """
     bounded = clipped_mean(updates, np.ones(len(updates), bool), within(norm, lengths_of(updates)))
-    return Aggregate(noisy(bounded.update, noise, stream), bounded.weights)
+    return bounded._replace(update=noisy(bounded.update, noise, stream))
 
 
 @aggregator("crfl", breaks=ABSOLUTE)

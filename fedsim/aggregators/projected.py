@@ -77,7 +77,7 @@ def random_projection(
     passed = {"counts": counts, "clients": clients, "memory": memory, "stream": stream}
     verdict: Aggregate = entry.call({**passed, **given}, chosen)
     _check_mean(rule, verdict, given["updates"])
-    return Aggregate(weighted_sum(verdict.weights, updates), verdict.weights, verdict.memory)
+    return Aggregate(weighted_sum(verdict.weights, updates), verdict.weights, verdict.memory, factors=verdict.factors)
 
 
 class _Sketch:

@@ -108,4 +108,6 @@ def fltrust(updates: Array, trusted: Array) -> Aggregate:
         raise RowsDoNotSuffice("fltrust trusts nobody: no update is within 90° of the server's own")
     weights = trust / trust.sum()
     unit = scaled_sum(weights / np.where(lengths > 0, lengths, 1), updates)
-    return Aggregate(np.asarray(own * unit, updates.dtype), weights)
+    with np.errstate(over="ignore", invalid="ignore"):
+        factors = np.nan_to_num(own / np.where(lengths > 0, lengths, 1), nan=1.0)
+    return Aggregate(np.asarray(own * unit, updates.dtype), weights, factors=factors)

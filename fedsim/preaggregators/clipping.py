@@ -8,7 +8,7 @@ from annotated_types import Gt
 from fedsim.aggregators.contract import F
 from fedsim.array_types import Array
 from fedsim.kernels import column_blocks, distances_to
-from fedsim.preaggregators.contract import preaggregator
+from fedsim.preaggregators.contract import Mixed, preaggregator
 
 
 @preaggregator(
@@ -21,7 +21,7 @@ from fedsim.preaggregators.contract import preaggregator
 )
 def clip(
     updates: Array, *, norm: Annotated[float, Gt(0), "greatest norm a row keeps, in the unit of updates"]
-) -> Array:
+) -> Mixed:
     """Rows longer than a given norm are shortened to it.
 
     Formula:
@@ -41,11 +41,11 @@ def clip(
     """
     origin = np.zeros(updates.shape[1], updates.dtype)
     lengths = distances_to(origin, updates)
-    return _scaled(updates, (norm / np.maximum(lengths, norm))[:, None])
+    return _scaled(updates, norm / np.maximum(lengths, norm))
 
 
 @preaggregator("arc", needs="n > f", breaks={"translation": "norms are measured from zero"})
-def arc(updates: Array, *, f: F) -> Array:
+def arc(updates: Array, *, f: F) -> Mixed:
     """Adaptive clipping: the longest rows are shortened to the longest of the others.
 
     Formula:
@@ -74,14 +74,13 @@ def arc(updates: Array, *, f: F) -> Array:
     factors, limit = np.ones(n), lengths[others[0]]
     longer = longest[lengths[longest] > limit]
     factors[longer] = limit / lengths[longer]
-    return _scaled(updates, factors[:, None])
+    return _scaled(updates, factors)
 
 
-def _scaled(rows: Array, factors: Array) -> Array:
+def _scaled(rows: Array, factors: Array) -> Mixed:
     """In the rows' precision, unless a factor is too small to be held in it with all its digits."""
-    if factors.min() >= np.finfo(rows.dtype).tiny:
-        factors = factors.astype(rows.dtype)
+    held = factors.astype(rows.dtype) if factors.min() >= np.finfo(rows.dtype).tiny else factors
     scaled = np.empty(rows.shape, rows.dtype)
     for block in column_blocks(*rows.shape):
-        scaled[:, block] = rows[:, block] * factors
-    return scaled
+        scaled[:, block] = rows[:, block] * held[:, None]
+    return Mixed(scaled, np.eye(len(rows)), factors=factors)

@@ -12,7 +12,7 @@ import numpy as np
 
 from fedsim.aggregators.contract import Condition, as_rows, check_condition
 from fedsim.array_types import Array
-from fedsim.checked_calls import by_name, finite_answer, floats, guarded, memory, require_item, shares
+from fedsim.checked_calls import by_name, factors, finite_answer, floats, guarded, memory, require_item, shares
 from fedsim.registry import Registry
 from fedsim.supply import MIXERS
 
@@ -25,6 +25,7 @@ class Mixed(NamedTuple):
     updates: Array  # (m, d)
     shares: Array  # (m, n) how much each input row counts in each output row; every row sums to 1
     memory: Mapping[str, Array] | None = None  # what one with a past carries to the next round
+    factors: Array | None = None  # (m,) what each of these rows was multiplied with: 1 as it is
 
 
 preaggregators = Registry("preaggregators", "pre-aggregator", "fedsim.preaggregators", MIXERS)
@@ -67,4 +68,5 @@ def _checked(name: str, answer: Any, rows: Array) -> Mixed:
     finite_answer(f"pre-aggregator `{name}`: updates", mixed.updates, rows)
     shares(f"pre-aggregator `{name}`: shares", mixed.shares, (len(mixed.updates), len(rows)))
     memory(f"pre-aggregator `{name}`: memory", mixed.memory)
+    factors(f"pre-aggregator `{name}`: factors", mixed.factors, (len(mixed.updates),))
     return mixed

@@ -19,6 +19,9 @@ from fedsim.runs.event_json import recorded
 from fedsim.runs.folder import kept_of, table_lines
 from fedsim.runs.fork_file import read_fork
 from fedsim.runs.inventory import CHECKPOINTS, EVENTS, METRICS, MODEL, PLUGINS, SCENARIO, SUMMARY
+from fedsim.runs.ledger import ledger_of
+from fedsim.runs.ledger_totals import Totals
+from fedsim.runs.partition_file import Holdings, read_partition
 from fedsim.runs.reading import MOST_SCENARIO, events_of
 from fedsim.runs.summary_file import (
     ADDED,
@@ -166,7 +169,7 @@ def _in_summary(folder: Path, scenario: Scenario, kept: Outline) -> Iterator[Dif
     if not isinstance(summary, dict) or written(summary).encode() != data:
         yield Difference(0, "summary", "", "not written as a run writes it", "a summary", SUMMARY)
         return
-    wanted = asked(scenario) | _ending(summary, kept)
+    wanted = asked(scenario) | _ending(folder, scenario, summary, kept)
     for key in dict.fromkeys([*wanted, *summary]):
         if (key in MACHINE and isinstance(summary.get(key), dict)) or (key in ADDED and key not in summary):
             continue
@@ -176,14 +179,26 @@ def _in_summary(folder: Path, scenario: Scenario, kept: Outline) -> Iterator[Dif
             return
 
 
-def _ending(summary: dict[str, Any], kept: Outline) -> dict[str, Any]:
+def _ending(folder: Path, scenario: Scenario, summary: dict[str, Any], kept: Outline) -> dict[str, Any]:
     """What the summary should say of how the run ended."""
     status = summary.get("status")
     if status in UNFINISHED:
         return unfinished(status, None if status == "running" else kept.done)
     if kept.started and kept.ended:
-        return finished(kept.started, kept.ended)
+        return whole_ending(folder, scenario, kept.started, kept.ended)
     return unfinished("interrupted", kept.done)
+
+
+def whole_ending(folder: Path, scenario: Scenario, started: RunStarted, ended: RunEnded) -> dict[str, Any]:
+    """What the summary of a whole run should say of its end."""
+    return finished(started, ended, Totals(ledger_of(folder, scenario)).summary(_holdings(folder)))
+
+
+def _holdings(folder: Path) -> Holdings | None:
+    try:
+        return read_partition(folder)
+    except ResultsConflict:
+        return None  # that the file is damaged is told of the file
 
 
 def _in_schedule(folder: Path, scenario: Scenario) -> Iterator[Difference]:

@@ -31,8 +31,10 @@ from fedsim.runs.inventory import (
     SUMMARY,
     check_kinds,
 )
+from fedsim.runs.ledger_totals import Totals
 from fedsim.runs.lock import lock_folder
 from fedsim.runs.metrics_file import csv_line, table_of
+from fedsim.runs.partition_file import read_partition
 from fedsim.runs.reading import MOST_SCENARIO, read_scenario
 from fedsim.runs.recorded_updates import prune_updates
 from fedsim.runs.summary_file import asked, finished, read_summary, recorded_settings, summary_text, unfinished
@@ -126,11 +128,12 @@ class RunFolder:
             self._cut(state.round)
         self._write_summary(unfinished(status, state.round if state else 0))
 
-    def finish(self, started: RunStarted, ended: RunEnded, model: Mapping[str, Array]) -> None:
+    def finish(self, started: RunStarted, ended: RunEnded, model: Mapping[str, Array], ledger: Totals) -> None:
         """Write the model and the summary of a whole run, and leave only the checkpoints of its schedule."""
         write_whole(self.path / MODEL, model_bytes(model))
         self._prune()
-        self._write_summary(finished(started, ended), {"seconds": ended.seconds})
+        told = ledger.summary(read_partition(self.path))
+        self._write_summary(finished(started, ended, told), {"seconds": ended.seconds})
         self.status = "finished"
 
     def _newest_state(self) -> State | None:

@@ -3,6 +3,7 @@
 scenario.toml     the resolved scenario
 events.jsonl      every event, one a line
 metrics.csv       one line a round
+partition.csv     how many examples of each class every client holds
 summary.json      the numbers at the end, versions and host
 checkpoints/      state.json and state.safetensors after some rounds
 updates/          updates.npy and server.safetensors of recorded rounds: what the rule was given
@@ -26,9 +27,11 @@ from fedsim.runs.checkpoints import ARRAYS, NAME, REST
 
 SCENARIO, EVENTS, METRICS, SUMMARY = "scenario.toml", "events.jsonl", "metrics.csv", "summary.json"
 CHECKPOINTS, MODEL, FIGURE = "checkpoints", "model.safetensors", "accuracy.png"
-CODE, PLUGINS, UPDATES = "code.json", "plugins", "updates"
+CODE, PLUGINS, UPDATES, PARTITION = "code.json", "plugins", "updates", "partition.csv"
 FORK, ORIGIN = "fork.json", "origin"
-OURS = (SCENARIO, FORK, CODE, EVENTS, METRICS, SUMMARY, CHECKPOINTS, MODEL, FIGURE, PLUGINS, UPDATES, ORIGIN)
+OURS = (
+    SCENARIO, FORK, CODE, EVENTS, METRICS, PARTITION, SUMMARY, CHECKPOINTS, MODEL, FIGURE, PLUGINS, UPDATES, ORIGIN,
+)  # fmt: skip
 FOLDERS = (CHECKPOINTS, PLUGINS, UPDATES, ORIGIN)
 ORIGINS = (SCENARIO, CODE, PLUGINS, FORK, ORIGIN)
 """What a fork keeps of the run that it goes on from."""

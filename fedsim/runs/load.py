@@ -19,6 +19,7 @@ from fedsim.events import Event
 from fedsim.runs.code_record import other_code
 from fedsim.runs.consistency import is_finished
 from fedsim.runs.inventory import MODEL
+from fedsim.runs.ledger import as_columns, ledger_of
 from fedsim.runs.metrics_file import column_names, table_of
 from fedsim.runs.perform import resume
 from fedsim.runs.reading import read_events, read_scenario
@@ -80,6 +81,11 @@ class Run:
         columns = zip(*rows, strict=True) if rows else [()] * len(names)
         kinds = [object if name in WORDS else np.float64 for name in names]
         return {name: np.array(column, kind) for name, column, kind in zip(names, columns, kinds, strict=True)}
+
+    @cached_property
+    def ledger(self) -> dict[str, NDArray[Any]]:
+        """What the rule did with each row of each round, as columns: `fedsim.runs.ledger.COLUMNS` says what each is."""
+        return as_columns(ledger_of(self.folder, self.scenario))
 
     def frame(self) -> "pd.DataFrame":
         """The metrics as a table of pandas; ImportError where pandas is not installed."""

@@ -15,9 +15,11 @@ from fedsim.scenario.load import scenario_digest
 from fedsim.scenario.sections import Scenario
 
 MOST_BYTES = 2**25
+LEDGER = "ledger"
+"""What the rule did with whom, of a finished run."""
 MACHINE = ("versions", "host", "wall")
 """What depends on where and when a run was made rather than on its scenario."""
-ADDED = ("guarantee_broken",)
+ADDED = ("guarantee_broken", LEDGER)
 """What summaries of older runs do not hold."""
 UNFINISHED = ("running", "interrupted", "stopped", "failed")
 
@@ -49,12 +51,13 @@ def unfinished(status: str, rounds_done: int | None = None) -> dict[str, Any]:
     return {"status": status} if rounds_done is None else {"status": status, "rounds_done": rounds_done}
 
 
-def finished(started: RunStarted, ended: RunEnded) -> dict[str, Any]:
+def finished(started: RunStarted, ended: RunEnded, ledger: Mapping[str, Any]) -> dict[str, Any]:
     """What a whole run ended as."""
     record = event_record(ended)
     sizes = {name: getattr(started, name) for name in ("train", "root", "validation", "test")}
     told = {key: value for key, value in record.items() if key not in ("event", "wall")}
-    return {"status": "finished", "examples": sizes} | told | {"guarantee_broken": ended.guarantee_broken}
+    added = {"guarantee_broken": ended.guarantee_broken, LEDGER: dict(ledger)}
+    return {"status": "finished", "examples": sizes} | told | added
 
 
 def summary_text(body: Mapping[str, Any], wall: Mapping[str, Any] | None = None) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fedsim.array_types import Progress, silent
+from fedsim.atomic_files import kind_of
 from fedsim.errors import ResultsConflict
 from fedsim.runs.checkpoints import checkpoint_round, checkpoints
 from fedsim.runs.code_record import other_code, recorded_code
@@ -19,7 +20,8 @@ from fedsim.runs.consistency import (
 )
 from fedsim.runs.course import Course, legs_of
 from fedsim.runs.folder import model_bytes
-from fedsim.runs.inventory import CHECKPOINTS, CODE, EVENTS, FIGURE, MODEL, SUMMARY, strangers
+from fedsim.runs.inventory import CHECKPOINTS, CODE, EVENTS, FIGURE, MODEL, PARTITION, SUMMARY, strangers
+from fedsim.runs.partition_file import partition_lines
 from fedsim.runs.provenance import host, versions
 from fedsim.runs.reading import read_scenario
 from fedsim.runs.recorded_updates import is_recorded, recorded_rounds
@@ -30,6 +32,7 @@ from fedsim.scenario.sections import Scenario
 
 if TYPE_CHECKING:
     from fedsim.execution.pool import Pool
+    from fedsim.simulation.federation import Federation
 
 MOST_STRANGERS = 5
 
@@ -95,6 +98,7 @@ def verify_spans(
         replay = Replay(folder, simulation, is_finished(folder), progress)
         found = list(replay.all() if spans is None else replay.spans(spans) if spans else ())
         model = list(_in_model(folder, simulation, kept))
+        found += _in_partition(folder, simulation.federation)
     found += inconsistencies(folder, scenario, kept)
     found += checkpoint_differences(folder, kept, seen=replay.checkpoints)
     first, last = (spans[0][0], spans[-1][1]) if spans else (1, kept.done)
@@ -135,6 +139,13 @@ def _in_model(folder: Path, simulation: Course, kept: Outline) -> Iterator[Diffe
         yield Difference(kept.done, "closing", "", "other bytes", "the final parameters", MODEL)
 
 
+def _in_partition(folder: Path, federation: "Federation | None") -> Iterator[Difference]:
+    if federation is None or not kind_of(folder / PARTITION):
+        return
+    if not same_bytes(folder / PARTITION, b"".join(partition_lines(federation))):
+        yield Difference(0, "start", "", "other bytes", "who holds what", PARTITION)
+
+
 def _left_out(folder: Path, scenario: Scenario, kept: Outline, replay: Replay) -> Iterator[str]:
     """What a verdict says nothing of."""
     yield f"the wall clock (`wall` in {EVENTS} and {SUMMARY}), versions and host in {SUMMARY}"
@@ -144,6 +155,8 @@ def _left_out(folder: Path, scenario: Scenario, kept: Outline, replay: Replay) -
         yield f"the end of the last line of {EVENTS}, which was cut short"
     if (folder / FIGURE).exists():
         yield FIGURE
+    if not (folder / PARTITION).exists():
+        yield f"who holds what: there is no {PARTITION}"
     if gone := _unrecorded(folder, scenario, kept):
         yield f"the updates of {gone} recorded rounds, which are not there"
     code = recorded_code(folder)

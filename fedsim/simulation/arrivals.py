@@ -30,6 +30,7 @@ class Received:
     byzantine: NDArray[np.bool_]  # (n,) whose row an attack made or poisoned
     nonfinite: tuple[int, ...]  # clients whose row was not finite
     staleness: Integers  # (n,) rounds that each row was on its way
+    stale: tuple[int, ...] = ()  # the same of these rows and then of those set aside; empty where all are of this round
 
 
 def receive(cohort: Cohort, state: State, round: int, rows: Array, counts: Mapping[int, int]) -> Received:
@@ -66,13 +67,15 @@ def _stacked(updates: Sequence[InFlight], size: int) -> Array:
 def _screened(updates: Sequence[InFlight], matrix: Array, round: int) -> Received:
     finite = screen(matrix) if len(matrix) else np.zeros(0, bool)
     clients = np.array([update.arrival.client for update in updates], np.int64)
+    staleness = np.array([round - update.arrival.round for update in updates], np.int64)
     return Received(
         matrix if finite.all() else matrix[finite],
         clients[finite],
         np.array([update.count for update in updates], np.int64)[finite],
         np.array([update.byzantine for update in updates], bool)[finite],
         tuple(clients[~finite].tolist()),
-        np.array([round - update.arrival.round for update in updates], np.int64)[finite],
+        staleness[finite],
+        (*staleness[finite].tolist(), *staleness[~finite].tolist()) if staleness.any() else (),
     )
 
 
@@ -96,6 +99,13 @@ def guarantee(scenario: Scenario, received: Received) -> str:
     """BROKEN where more of the rows that were judged are Byzantine than the server is set up to bear, or nothing."""
     bearable = borne(scenario, len(received.matrix), len(received.nonfinite))
     return BROKEN if received.byzantine.sum() > bearable else ""
+
+
+def multiplied(verdict: Aggregate | None) -> tuple[float, ...]:
+    """What each row was multiplied with before it counted; empty where all were taken as they are."""
+    if verdict is None or verdict.factors is None or (verdict.factors == 1).all():
+        return ()
+    return tuple(verdict.factors.tolist())
 
 
 def honest_mean(received: Received) -> Array | None:

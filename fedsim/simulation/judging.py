@@ -52,10 +52,11 @@ def judge(federation: Federation, state: State, round: int, inputs: Inputs, extr
     where they do not suffice for it; RunFailed where it fails in any other way.
     """
     stream, rows = federation.stream.at("round", round), inputs.matrix
-    shares, memories = np.eye(len(rows)), {}
+    shares, memories, factors = np.eye(len(rows)), {}, None
     for index, choice in enumerate(federation.scenario.preaggregators):
         path = f"preaggregators[{index}]"
         mixed = _mixed(choice, rows, state.memories.get(path), stream.at("preaggregator", index), inputs, round)
+        factors = _multiplied(factors, mixed.factors, shares)
         rows, shares, memories[path] = mixed.updates, mixed.shares @ shares, mixed.memory
     choice = federation.scenario.aggregator
     entry = aggregators[choice.name]
@@ -74,7 +75,20 @@ def judge(federation: Federation, state: State, round: int, inputs: Inputs, extr
     given = {item: available[item] if item in available else extras[item](rows) for item in entry.supplied}
     with blamed("rule", entry.name, entry.function, round):
         verdict: Aggregate = entry.function(*given.values(), **entry.lowered(choice.settings, inputs.nonfinite))
-    return Judgement(verdict._replace(weights=verdict.weights @ shares), {**memories, RULE: verdict.memory})
+    whole = verdict._replace(weights=verdict.weights @ shares, factors=_multiplied(factors, verdict.factors, shares))
+    return Judgement(whole, {**memories, RULE: verdict.memory})
+
+
+def _multiplied(before: Array | None, factors: Array | None, shares: Array) -> Array | None:
+    """(n,) what the clients' rows were multiplied with, once those they went into are multiplied, too.
+
+    (n,), (m,), (m, n) -> (n,): a client's is the mean over the rows that it went into, by its shares in them.
+    """
+    if factors is None:
+        return before
+    parts = shares.sum(axis=0)
+    own = np.where(parts > 0, factors @ shares / np.where(parts > 0, parts, 1), 0.0)
+    return own if before is None else before * own
 
 
 def _mixed(choice: Choice, rows: Array, memory: Memory | None, stream: Stream, inputs: Inputs, round: int) -> Mixed:

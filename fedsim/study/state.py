@@ -10,11 +10,11 @@ from fedsim.array_types import Progress, silent
 from fedsim.atomic_files import read_plain
 from fedsim.errors import ResultsConflict
 from fedsim.runs.code_record import present_code, recorded_code
-from fedsim.runs.consistency import outline
+from fedsim.runs.consistency import outline, whole_ending
 from fedsim.runs.inventory import SCENARIO, check_kinds
 from fedsim.runs.provenance import versions
 from fedsim.runs.reading import MOST_SCENARIO
-from fedsim.runs.summary_file import finished, read_summary, recorded_settings
+from fedsim.runs.summary_file import ADDED, read_summary, recorded_settings
 from fedsim.scenario.load import describes
 from fedsim.scenario.toml_values import NOTHING, toml
 from fedsim.study.cells import CELLS, Cell
@@ -98,8 +98,8 @@ def _finished(cell: Cell, summary: Mapping[str, Any]) -> State:
     kept = outline(cell.folder)
     if kept.started is None or kept.ended is None:
         return State("damaged", "its events do not reach the end that summary.json tells of")
-    told = json.loads(json.dumps(finished(kept.started, kept.ended)))
-    wrong = [key for key, value in told.items() if summary.get(key) != value]
+    told = json.loads(json.dumps(whole_ending(cell.folder, cell.scenario, kept.started, kept.ended)))
+    wrong = [key for key, value in told.items() if summary.get(key, value if key in ADDED else None) != value]
     if wrong:
         return State("damaged", f"summary.json does not follow from its events: {', '.join(wrong)}")
     return State("finished", summary=summary)

@@ -47,6 +47,7 @@ def test_what_a_finished_folder_holds(finished):
             "code.json",
             "events.jsonl",
             "metrics.csv",
+            "partition.csv",
             "summary.json",
             "checkpoints",
             "model.safetensors",
