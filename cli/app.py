@@ -191,6 +191,7 @@ app.command()(proofs.verify)
 app.command()(proofs.replay)
 app.command()(proofs.fork)
 app.command()(proofs.pack)
+app.command()(proofs.leaderboard)
 
 
 @app.command()

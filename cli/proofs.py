@@ -24,6 +24,13 @@ from cli.options import (
     read_workers,
 )
 
+AllowedSigners = Annotated[
+    Path | None,
+    typer.Option(
+        "--allowed-signers", metavar="FILE", help="One of these has to have signed an archive (see ssh-keygen)."
+    ),
+]
+
 
 def verify(
     proof: RunOrArchive,
@@ -34,12 +41,7 @@ def verify(
     spot_seed: Annotated[
         int | None, typer.Option("--spot-seed", "--seed", min=0, help="Draw the same rounds as another spot check.")
     ] = None,
-    allowed_signers: Annotated[
-        Path | None,
-        typer.Option(
-            "--allowed-signers", metavar="FILE", help="Of an archive: one of these has to have signed it (ssh-keygen)."
-        ),
-    ] = None,
+    allowed_signers: AllowedSigners = None,
     workers: Workers = None,
     kept_code: KeptCode = False,
     _plugins: Plugins = None,
@@ -69,6 +71,30 @@ def pack(
     from cli.commands.pack import packed
 
     packed(folder, out, key, force, as_json)
+
+
+def leaderboard(
+    folder: Annotated[Path, typer.Argument(help="A folder of archives of fedsim pack.", show_default=False)],
+    spot: Annotated[
+        int, typer.Option("--spot", min=1, metavar="N", help="Rounds of each archive that are played again.")
+    ] = 5,
+    score: Annotated[str, typer.Option("--score", help="What is ranked: final, selected, or a metric.")] = "final",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="The page; leaderboard.html in the folder.")
+    ] = None,
+    title: Annotated[str, typer.Option("--title", help="The page's title.")] = "Leaderboard",
+    allowed_signers: AllowedSigners = None,
+    workers: Workers = None,
+    kept_code: KeptCode = False,
+    as_json: AsJson = False,
+    _debug: Debug = False,
+) -> None:
+    """Check a folder of archives and rank what repeats, as one page; what cannot be verified is refused."""
+    from cli.commands.leaderboard import Asked, ranked
+
+    asked = Asked(spot, score, out, title, read_workers(workers), kept_code, allowed_signers, as_json)
+    if not ranked(folder, asked):
+        raise typer.Exit(1)
 
 
 def replay(

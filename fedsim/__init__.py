@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fedsim.functional import aggregate, attack, preaggregate
     from fedsim.proof.counterfactual import replay
     from fedsim.proof.fork import fork
+    from fedsim.proof.leaderboard import leaderboard
     from fedsim.proof.pack import pack
     from fedsim.proof.verify_archive import verify_archive
     from fedsim.randomness import Stream
@@ -62,6 +63,7 @@ __all__ = [
     "dump_scenario",
     "events",
     "fork",
+    "leaderboard",
     "load_run",
     "load_scenario",
     "load_study",
@@ -96,6 +98,7 @@ _ROOMS = {
     "runs.perform": ("perform",),
     "proof.counterfactual": ("replay",),
     "proof.fork": ("fork",),
+    "proof.leaderboard": ("leaderboard",),
     "proof.pack": ("pack",),
     "proof.verify_archive": ("verify_archive",),
     "randomness": ("Stream",),

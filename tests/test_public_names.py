@@ -14,6 +14,7 @@ PUBLIC = {
         "replay",
         "fork",
         "pack",
+        "leaderboard",
         "verify_archive",
         "sweep",
         "load_study",

@@ -68,25 +68,45 @@ def verify_archive(
     Its own code is run only with `kept_code`. With `allowed_signers`, a file in the form of ssh-keygen, one that none
     of them has signed is refused. ResultsConflict where there is nothing to check because the archive was changed.
     """
-    with unpacked(Path(archive), allowed_signers, kept_code=kept_code) as (folder, opened_archive, signer):
-        manifest = opened_archive.manifest
-        if manifest.kind == "study":
+    with unpacked(Path(archive), allowed_signers, kept_code=kept_code) as content:
+        return content.verify(rounds, pool, progress, spot=spot, seed=seed)
+
+
+class Unpacked(NamedTuple):
+    """What an archive holds, for as long as it is looked at."""
+
+    path: Path
+    folder: Path
+    manifest: Manifest
+    signer: Signer | None
+    kept_code: bool
+
+    def verify(
+        self,
+        rounds: tuple[int, int] | None = None,
+        pool: "Pool | None" = None,
+        progress: Progress = silent,
+        *,
+        spot: int | None = None,
+        seed: int | None = None,
+    ) -> ArchiveVerdict:
+        """Hold it against itself, and play rounds again."""
+        if self.manifest.kind == "study":
             if rounds is not None:
-                raise ResultsConflict(f"{archive} is of a study, each of whose runs has its rounds: give --spot")
-            return _study(folder, manifest, signer, pool, progress, spot, seed, kept_code)
-        _check_finished(folder)
-        verdict = verify(folder, rounds, pool, progress, spot=spot, seed=seed, kept_code=kept_code)
-        claims = tuple(_claims(folder, manifest, kept_code))
+                raise ResultsConflict(f"{self.path} is of a study, each of whose runs has its rounds: give --spot")
+            return _study(self, pool, progress, spot, seed)
+        _check_finished(self.folder)
+        verdict = verify(self.folder, rounds, pool, progress, spot=spot, seed=seed, kept_code=self.kept_code)
         return ArchiveVerdict(
-            manifest, signer, {"": verdict}, verdict.played, manifest.runs[0].rounds, verdict.spots,
-            (*claims, *verdict.differences), (*_needed(manifest), *verdict.not_compared),
+            self.manifest, self.signer, {"": verdict}, verdict.played, self.manifest.runs[0].rounds, verdict.spots,
+            (*_claims(self), *verdict.differences), (*_needed(self.manifest), *verdict.not_compared),
         )  # fmt: skip
 
 
 @contextmanager
 def unpacked(
     path: Path, allowed_signers: str | PathLike[str] | None = None, *, kept_code: bool = False
-) -> Iterator[tuple[Path, Archive, Signer | None]]:
+) -> Iterator[Unpacked]:
     """An archive's content in a folder for as long as it is looked at; its path stands in whatever goes wrong."""
     with opened(path) as archive, TemporaryDirectory(prefix="fedsim-") as beside:
         signer = _signer(archive, Path(allowed_signers) if allowed_signers is not None else None)
@@ -95,7 +115,7 @@ def unpacked(
         before = permitted()
         permit(before and kept_code)
         try:
-            yield Path(beside), archive, signer
+            yield Unpacked(path, Path(beside), archive.manifest, signer, kept_code)
         except FedsimError as error:
             if beside in str(error):
                 raise ResultsConflict(str(error).replace(beside, str(path))) from error
@@ -132,25 +152,25 @@ def _check_finished(folder: Path) -> None:
 
 
 def _study(
-    folder: Path, manifest: Manifest, signer: Signer | None, pool: "Pool | None", progress: Progress,
-    spot: int | None, seed: int | None, kept_code: bool,
-) -> ArchiveVerdict:  # fmt: skip
+    content: Unpacked, pool: "Pool | None", progress: Progress, spot: int | None, seed: int | None
+) -> ArchiveVerdict:
     """Of a study: its tables made anew, each run held against its own record, and rounds of all of them played."""
+    folder, manifest = content.folder, content.manifest
     ways = [reaches(folder / run.folder, run.rounds) for run in manifest.runs]
     spots = draw(spot, [way for run in ways for way in run], seed) if spot is not None else None
-    found: list[Difference] = list(_claims(folder, manifest, kept_code))
+    found: list[Difference] = list(_claims(content))
     differences, left_out = study_differences(folder, manifest)
     found += differences
     verdicts: dict[str, Verdict] = {}
     for place, (run, spans) in enumerate(zip(manifest.runs, _spans(ways, spots), strict=True)):
         progress("verifying runs", place, len(ways))
         _check_finished(folder / run.folder)
-        verdict = verify_spans(folder / run.folder, spans, pool, kept_code=kept_code)
+        verdict = verify_spans(folder / run.folder, spans, pool, kept_code=content.kept_code)
         found += [each._replace(file=f"{run.folder}/{each.file}") for each in verdict.differences]
         verdicts[run.folder] = verdict
     played, done = sum(each.played for each in verdicts.values()), sum(map(len, ways))
     return ArchiveVerdict(
-        manifest, signer, verdicts, played, done, spots, tuple(found),
+        manifest, content.signer, verdicts, played, done, spots, tuple(found),
         (*_needed(manifest), *left_out, *_left_out(played, done)),
     )  # fmt: skip
 
@@ -164,10 +184,11 @@ def _spans(ways: Sequence[Sequence[int]], spots: Spots | None) -> Iterator[list[
         yield [(round, round) for round in own] if spots else None
 
 
-def _claims(folder: Path, manifest: Manifest, kept_code: bool) -> Iterator[Difference]:
+def _claims(content: Unpacked) -> Iterator[Difference]:
     """Where the manifest tells of other runs than the archive holds."""
-    for told in manifest.runs:
-        there = packed_run(folder, told.folder, read_scenario(folder / told.folder, kept_code=kept_code))
+    for told in content.manifest.runs:
+        scenario = read_scenario(content.folder / told.folder, kept_code=content.kept_code)
+        there = packed_run(content.folder, told.folder, scenario)
         for name, value in asdict(told).items() if told != there else ():
             if (now := getattr(there, name)) != value:
                 yield Difference(0, "manifest", f"{told.folder or 'run'}: {name}", value, now, "manifest.json")
