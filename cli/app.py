@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cli import lookups, proofs
+from cli import lookups, proofs, results
 from cli.bench.options import Full, Only, Write
 from cli.options import (
     AsEvents,
@@ -192,6 +192,7 @@ app.command()(proofs.replay)
 app.command()(proofs.fork)
 app.command()(proofs.pack)
 app.command()(proofs.leaderboard)
+app.command()(results.ledger)
 
 
 @app.command()

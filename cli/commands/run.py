@@ -13,7 +13,7 @@ from rich.text import Text
 
 from cli.display.consoles import messages, show
 from cli.display.screens import Mode, Screen
-from cli.display.summary import closing, kept, to_go_on
+from cli.display.summary import closing, kept, to_go_on, told_apart
 from cli.goals import Goal, goal_of
 from cli.signals import INTERRUPTED, Interrupted, Stopping
 from fedsim.errors import ResultsConflict, ScenarioError
@@ -138,7 +138,7 @@ def _perform(scenario: Scenario, folder: RunFolder | None, state: State | None, 
     simulation = simulate(scenario, resume=state, progress=screen.progress)
     recorder = Recorder(folder, simulation)
     stopped = _play(simulation, recorder, history, screen, goal)
-    _tell(screen, history, folder, time.perf_counter() - begin, stopped)
+    _tell(screen, history, recorder, time.perf_counter() - begin, stopped)
     return INTERRUPTED if stopped == "interrupted" else 0
 
 
@@ -162,10 +162,11 @@ def _play(simulation: "Simulation", recorder: Recorder, history: History, screen
     return f"reached {goal}" if last and reached(last) else "interrupted"
 
 
-def _tell(screen: Screen, history: History, folder: RunFolder | None, took: float, stopped: str) -> None:
+def _tell(screen: Screen, history: History, recorder: Recorder, took: float, stopped: str) -> None:
     """The lines below the run."""
-    begun = history.started is not None
+    begun, folder = history.started is not None, recorder.folder
     lines = closing(history, took, stopped) if begun else [Text("interrupted before the first round")]
+    lines += told_apart(recorder.totals, folder.path if folder else None)
     show(lines, screen.console, apart=screen.mode == "table")
     if folder and history.rows and stopped != "interrupted":
         _draw(folder, history)

@@ -12,6 +12,7 @@ from fedsim.events import RunEnded, Scores
 from fedsim.metrics.contract import ALWAYS, VALIDATION, reading_of
 from fedsim.runs.backdoor_success import backdoor_success
 from fedsim.runs.history import History
+from fedsim.runs.ledger_totals import Totals
 from fedsim.runs.rows import Row
 from fedsim.scenario.toml_values import NOTHING
 
@@ -28,6 +29,18 @@ def closing(history: History, took: float, stopped: str = "") -> list[Text]:
     lines = [head, *_chosen(history), *_backdoor(history.rows)]
     lines += [Text(f"  {' · '.join(facts)}")] if facts else []
     return lines + [Text(f"  {fact}") for fact in _troubles(history.rows)]
+
+
+def told_apart(totals: Totals, folder: Path | None) -> list[Text]:
+    """Whom the rule cut, and how many honest clients it silences; nothing where it cut nobody and nobody attacked."""
+    sides = [(totals.byzantine, "Byzantine"), (totals.honest, "honest")]
+    parts = [f"{side.cut:,} of {plural(side.rows, f'{kind} row')}" for side, kind in sides if side.rows]
+    silenced = sum(client.silenced for client in totals.clients())
+    if not (totals.byzantine.rows or totals.honest.cut):
+        return []
+    told = f"  rule cut {' and '.join(parts)}"
+    told += f", silencing {plural(silenced, 'honest client')}" if silenced else ""
+    return [Text(told + (f": fedsim ledger {quote(str(folder))}" if silenced and folder else ""))]
 
 
 def kept(folder: Path, files: Sequence[str]) -> list[Text]:

@@ -157,7 +157,7 @@ class Totals:
             "byzantine_factor": self.byzantine.mean_factor,
             "honest_factor": self.honest.mean_factor,
             "honest_clients": len(clients),
-            "never_heard": sum(client.cut == client.rows for client in clients),
+            "always_cut": sum(client.cut == client.rows for client in clients),
             "silenced": sum(client.silenced for client in clients),
             "silenced_clients": [_told(client, holdings) for client in listed],
         }

@@ -10,6 +10,7 @@ from fedsim.errors import ResultsConflict
 from fedsim.runs.checkpoints import checkpoint_round, checkpoints
 from fedsim.runs.code_record import other_code, recorded_code
 from fedsim.runs.consistency import (
+    ABSENT,
     Difference,
     Outline,
     checkpoint_differences,
@@ -21,13 +22,13 @@ from fedsim.runs.consistency import (
 from fedsim.runs.course import Course, legs_of
 from fedsim.runs.folder import model_bytes
 from fedsim.runs.inventory import CHECKPOINTS, CODE, EVENTS, FIGURE, MODEL, PARTITION, SUMMARY, strangers
-from fedsim.runs.partition_file import partition_lines
+from fedsim.runs.partition_file import is_written, partition_lines
 from fedsim.runs.provenance import host, versions
 from fedsim.runs.reading import read_scenario
 from fedsim.runs.recorded_updates import is_recorded, recorded_rounds
 from fedsim.runs.replay import Replay, state_before
 from fedsim.runs.spot_checks import Spots, draw, reach
-from fedsim.runs.summary_file import read_summary
+from fedsim.runs.summary_file import LEDGER, read_summary
 from fedsim.scenario.sections import Scenario
 
 if TYPE_CHECKING:
@@ -140,9 +141,12 @@ def _in_model(folder: Path, simulation: Course, kept: Outline) -> Iterator[Diffe
 
 
 def _in_partition(folder: Path, federation: "Federation | None") -> Iterator[Difference]:
-    if federation is None or not kind_of(folder / PARTITION):
+    if federation is None:
         return
-    if not same_bytes(folder / PARTITION, b"".join(partition_lines(federation))):
+    if not kind_of(folder / PARTITION):
+        if is_written(federation) and LEDGER in read_summary(folder):
+            yield Difference(0, "start", "", ABSENT, "who holds what", PARTITION)
+    elif not same_bytes(folder / PARTITION, b"".join(partition_lines(federation))):
         yield Difference(0, "start", "", "other bytes", "who holds what", PARTITION)
 
 

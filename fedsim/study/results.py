@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from fedsim.atomic_files import read_plain, storing, write_whole
 from fedsim.errors import ResultsConflict
 from fedsim.metrics.contract import ALWAYS
-from fedsim.runs.summary_file import read_summary
+from fedsim.runs.summary_file import LEDGER, read_summary
 from fedsim.study.cells import Cell, cells_of
 from fedsim.study.plan import SEED, Plan, read_plan
 from fedsim.study.questions import CHOSEN, Questions
@@ -33,6 +33,8 @@ WHAT = ("rule", "data", "partition", "model")
 NUMBERS = (
     "final", "selected", "best", "final_loss", "selected_round", "best_round", "byzantine_weight", "skipped", "rounds",
 )  # fmt: skip
+TOLD_APART = ("precision", "recall", "false_positives", "silenced")
+"""Of the ledger: whom the rule cut, and how many honest clients it silences."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,8 @@ def _record(folder: Path, place: Place) -> dict[str, Any]:
     record |= {key: summary.get(key) for key in NUMBERS}
     scores = summary.get("scores", {})
     record |= {key: scores[key] for key in scores if key not in ALWAYS}
+    ledger = summary.get(LEDGER, {})
+    record |= {key: ledger.get(key) for key in TOLD_APART}
     wall = summary.get("wall", {})
     return record | {"seconds": wall.get("seconds"), "folder": place.folder}
 

@@ -55,7 +55,7 @@ def test_a_damaged_file_is_told(tmp_path, line, words):
         read_partition(tmp_path)
 
 
-def test_verify_compares_it_and_does_without_it(tmp_path):
+def test_verify_compares_it_and_says_where_it_is_missing(tmp_path):
     run_in(tmp_path, SKEWED)
     assert verify(tmp_path).differences == ()
     lines = (tmp_path / PARTITION).read_text().splitlines(keepends=True)
@@ -66,6 +66,7 @@ def test_verify_compares_it_and_does_without_it(tmp_path):
     assert PARTITION in {each.file for each in found}
     (tmp_path / PARTITION).unlink()
     without = verify(tmp_path)
+    assert PARTITION in {each.file for each in without.differences}
     assert any(PARTITION in left for left in without.not_compared)
 
 
