@@ -193,6 +193,7 @@ app.command()(proofs.fork)
 app.command()(proofs.pack)
 app.command()(proofs.leaderboard)
 app.command()(results.ledger)
+app.command()(results.runs)
 
 
 @app.command()

@@ -1,10 +1,35 @@
 """Commands that read what runs have left: which there are, and what the rule did with whom."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli.options import AsJson, Debug, NoPlugins, Plugins, Run
+
+
+def runs(
+    folder: Annotated[Path, typer.Argument(help="A folder with results folders, at any depth.")] = Path("runs"),
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where",
+            metavar="KEY=VALUE",
+            help="Only runs like this: aggregator=krum, 'attack=a*', 'final>0.8', seed=1, clients.population=100.",
+        ),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option("--sort", metavar="KEY[,KEY]", help="E.g. final (scores: best first), rule,seed or -seconds."),
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="A line for each run, as CSV.")] = False,
+    as_json: AsJson = False,
+    _debug: Debug = False,
+) -> None:
+    """List the runs in a folder: rule, attack, partition, seed, status and scores."""
+    from cli.commands.runs import runs as show_runs
+
+    show_runs(folder, where or (), sort, as_json, as_csv)
 
 
 def ledger(

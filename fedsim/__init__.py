@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from fedsim.runs.load import load_run
     from fedsim.runs.metrics_file import consume
     from fedsim.runs.perform import perform
+    from fedsim.runs.queries import list_runs
     from fedsim.scenario.load import dump_scenario, load_scenario
     from fedsim.scenario.sections import Scenario
     from fedsim.study.perform import sweep
@@ -64,6 +65,7 @@ __all__ = [
     "events",
     "fork",
     "leaderboard",
+    "list_runs",
     "load_run",
     "load_scenario",
     "load_study",
@@ -96,6 +98,7 @@ _ROOMS = {
     "runs.load": ("load_run",),
     "runs.metrics_file": ("consume",),
     "runs.perform": ("perform",),
+    "runs.queries": ("list_runs",),
     "proof.counterfactual": ("replay",),
     "proof.fork": ("fork",),
     "proof.leaderboard": ("leaderboard",),

@@ -8,6 +8,7 @@ PUBLIC = {
     *(
         "simulate",
         "consume",
+        "list_runs",
         "load_run",
         "load_scenario",
         "perform",

@@ -28,6 +28,7 @@ from fedsim.events import Event
 from fedsim.metrics.contract import ALWAYS
 from fedsim.runs.comparison import differences, shared
 from fedsim.runs.event_json import event_record
+from fedsim.scenario.labels import labels
 from fedsim.scenario.load import scenario_digest
 
 if TYPE_CHECKING:
@@ -196,16 +197,12 @@ def _table(runs: Sequence[ComparedRun]) -> str:
 
 
 def _record(run: ComparedRun, first: ComparedRun) -> dict[str, object]:
-    ended, difference = run.history.ended, delta(run, first)
+    ended, difference, told = run.history.ended, delta(run, first), labels(run.scenario)
     own = {
         "run": run.name,
         "scenario": scenario_digest(run.scenario),
         "folder": str(run.folder or ""),
-        "rule": run.scenario.aggregator.name,
-        "attack": " + ".join(plan.name for plan in run.scenario.attacks),
-        "data": run.scenario.data.name,
-        "partition": run.scenario.partition.name,
-        "model": run.scenario.model.name,
+        **{name: told[name] for name in ("rule", "attack", "data", "partition", "model")},
         "seed": run.scenario.seed,
         "delta": difference[0] if difference else "",
         "delta_95": difference[1] if difference else "",

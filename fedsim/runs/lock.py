@@ -18,3 +18,13 @@ def lock_folder(path: Path) -> int:
         os.close(descriptor)
         raise FolderInUse(f"{path} is in use by another run; wait for it, or choose another --out") from None
     return descriptor
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some process holds the folder, found without touching its lock; True where the system does not say."""
+    try:
+        wanted = str(path.stat().st_ino)
+        held = Path("/proc/locks").read_text().splitlines()
+    except OSError:
+        return True
+    return any(wanted == part.rpartition(":")[2] for line in held if "FLOCK" in line for part in line.split()[5:6])

@@ -11,15 +11,18 @@ from fedsim.runs.event_json import event_record
 from fedsim.runs.inventory import SUMMARY
 from fedsim.runs.provenance import host, versions
 from fedsim.scenario.build import decompose, settings_of
+from fedsim.scenario.labels import labels
 from fedsim.scenario.load import scenario_digest
 from fedsim.scenario.sections import Scenario
 
 MOST_BYTES = 2**25
+LABELS = "labels"
+"""Rule, attack, partition, data and model with their settings, the same in runs that differ in the seed alone."""
 LEDGER = "ledger"
 """What the rule did with whom, of a finished run."""
 MACHINE = ("versions", "host", "wall")
 """What depends on where and when a run was made rather than on its scenario."""
-ADDED = ("guarantee_broken", LEDGER)
+ADDED = ("guarantee_broken", LABELS, LEDGER)
 """What summaries of older runs do not hold."""
 UNFINISHED = ("running", "interrupted", "stopped", "failed")
 
@@ -37,6 +40,7 @@ def asked(scenario: Scenario) -> dict[str, Any]:
         "attacks": [each.name for each in scenario.attacks],
         "rule": scenario.aggregator.name,
         "preaggregators": [each.name for each in scenario.preaggregators],
+        LABELS: labels(scenario),
         "settings": recorded_settings(scenario),
     }
 

@@ -35,6 +35,7 @@ def test_help_costs_no_heavy_import():
         ("explain", "clients"),
         ("check", "scenarios/smoke.toml"),
         ("schema",),
+        ("runs", "tests"),
     ],
 )
 def test_looking_things_up_costs_no_torch(arguments):
@@ -54,7 +55,20 @@ def test_help_is_there_at_once():
 def test_help_names_every_command(capsys):
     answer = ask(capsys, "--help")
     assert answer.code == 0
-    for command in ("run", "resume", "verify", "compare", "list", "explain", "check", "init", "schema", "version"):
+    for command in (
+        "run",
+        "resume",
+        "verify",
+        "compare",
+        "list",
+        "explain",
+        "check",
+        "init",
+        "schema",
+        "runs",
+        "ledger",
+        "version",
+    ):
         assert f"\n  {command} " in answer.out
 
 
