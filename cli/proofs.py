@@ -19,6 +19,7 @@ from cli.options import (
     RunOrArchive,
     RunOrStudy,
     Set,
+    Subject,
     Workers,
     mode_of,
     read_workers,
@@ -95,6 +96,37 @@ def leaderboard(
     asked = Asked(spot, score, out, title, read_workers(workers), kept_code, allowed_signers, as_json)
     if not ranked(folder, asked):
         raise typer.Exit(1)
+
+
+def break_(
+    scenario: Subject,
+    axis: Annotated[
+        str, typer.Option("--axis", help="byzantine, strength, heterogeneity, or a key such as partition.alpha.")
+    ] = "byzantine",
+    bar: Annotated[
+        str, typer.Option("--bar", metavar="KEY<NUMBER", help="When it counts as broken, e.g. 'accuracy<0.5'.")
+    ] = "accuracy<0.5",
+    attack: Annotated[
+        list[str] | None, typer.Option("--attack", help="In the place of the scenario's; may be given several times.")
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, max=10_000, help="How many seeds, from 1.")] = 3,
+    low: Annotated[float | None, typer.Option("--from", help="The mildest value, where another is wanted.")] = None,
+    high: Annotated[float | None, typer.Option("--to", help="The most severe value, likewise.")] = None,
+    overrides: Set = None,
+    workers: Workers = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The folder of its runs.")] = None,
+    _plugins: Plugins = None,
+    _no_plugins: NoPlugins = False,
+    as_json: AsJson = False,
+    _debug: Debug = False,
+) -> None:
+    """Find the least number of attackers, strength or heterogeneity at which a scenario's defence breaks."""
+    from cli.commands.breakdown import Asked, broken
+
+    asked = Asked(
+        axis, bar, attack or (), seeds, (low, high), overrides or (), read_workers(workers), out, as_json
+    )  # fmt: skip
+    raise typer.Exit(broken(scenario, asked))
 
 
 def replay(

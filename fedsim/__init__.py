@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         UnknownName,
     )
     from fedsim.functional import aggregate, attack, preaggregate
+    from fedsim.proof.breakdown import Breakdown
     from fedsim.proof.counterfactual import replay
     from fedsim.proof.fork import fork
     from fedsim.proof.leaderboard import leaderboard
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "Breakdown",
     "ClientFailed",
     "DataUnavailable",
     "FedsimError",
@@ -99,6 +101,7 @@ _ROOMS = {
     "runs.metrics_file": ("consume",),
     "runs.perform": ("perform",),
     "runs.queries": ("list_runs",),
+    "proof.breakdown": ("Breakdown",),
     "proof.counterfactual": ("replay",),
     "proof.fork": ("fork",),
     "proof.leaderboard": ("leaderboard",),

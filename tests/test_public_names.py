@@ -15,6 +15,7 @@ PUBLIC = {
         "replay",
         "fork",
         "pack",
+        "Breakdown",
         "leaderboard",
         "verify_archive",
         "sweep",

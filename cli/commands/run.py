@@ -14,7 +14,7 @@ from rich.text import Text
 from cli.display.consoles import messages, show
 from cli.display.screens import Mode, Screen
 from cli.display.summary import closing, kept, to_go_on, told_apart
-from cli.goals import Goal, goal_of
+from cli.goals import goal_of
 from cli.signals import INTERRUPTED, Interrupted, Stopping
 from fedsim.errors import ResultsConflict, ScenarioError
 from fedsim.runs.folder import RunFolder, claim, reopen
@@ -25,6 +25,7 @@ from fedsim.runs.perform import recorded
 from fedsim.runs.reading import events_of
 from fedsim.runs.recorder import Recorder
 from fedsim.runs.summary_file import read_summary
+from fedsim.scenario.goals import Goal
 from fedsim.scenario.load import load_scenario
 from fedsim.scenario.overrides import given_by, read_overrides
 from fedsim.scenario.positions import locate

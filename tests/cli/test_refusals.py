@@ -43,6 +43,8 @@ COMMANDS = [
     ("resume a wrong goal", ["resume", "mine", "--until", "speed=3"]),
     *((f"verify {why}", ["verify", *given]) for why, given in FOLDERS.items()),
     *((f"pack {why}", ["pack", *given]) for why, given in FOLDERS.items()),
+    ("break along nothing", ["break", "small.toml", "--axis", "nothing"]),
+    ("break a wrong bar", ["break", "small.toml", "--bar", "speed<3"]),
     ("verify signers of a folder", ["verify", "mine", "--allowed-signers", "small.toml"]),
     ("verify wrong rounds", ["verify", "mine", "--rounds", "3-"]),
     ("bench", ["bench", "--only", "trainin"]),
