@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from fedsim.atomic_files import write_whole
 from fedsim.clean_text import one_line
 from fedsim.metrics.contract import ALWAYS, VALIDATION, reading_of
+from fedsim.report.labels import GREY, End, Label, label_ends, label_points
 from fedsim.runs.rows import Row
 
 if TYPE_CHECKING:
@@ -26,11 +27,12 @@ COLOURS = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY, BLACK)
 OTHERS = (GREEN, PURPLE, ORANGE, SKY, BLACK)
 """Of scores beside the accuracy and the loss, which have the first two colours."""
 STYLES = ("-", "--", "-.", ":")
-GREY = "#666666"
 INCHES = (8.0, 5.4)
 DOTS = 150
-HIGH = 0.85
-"""An accuracy from here on is labelled below its point, where the picture still has room."""
+LEGEND = 4
+"""Names in a line of the legend."""
+LONGEST_NAME = 40
+"""Letters of a name at a line's end."""
 BLOWN_UP = 20
 """Losses whose greatest is this many times their least are drawn on a logarithmic scale, or it would hide the rest."""
 
@@ -41,10 +43,9 @@ def draw_run(path: Path, rows: Sequence[Row], title: str, best: int | None = Non
     upper.set_title(fitted(title), loc="left", fontsize=11)
     scored = [row for row in rows if row.accuracy is not None]
     _draw_scores(upper, scored)
-    _draw_shares(upper, scored)
-    for line, (number, word) in enumerate(_marks(best, selected)):
-        _mark(upper, scored, number, word, line)
+    _draw_shares(figure, upper, scored)
     _draw_weights(lower, rows)
+    _mark(figure, upper, scored, _marks(best, selected))
     save(figure, path)
 
 
@@ -59,7 +60,7 @@ def draw_comparison(path: Path, runs: Sequence[tuple[str, Sequence[Row]]], title
         scored = [(row.number, row.accuracy) for row in rows if row.accuracy is not None]
         if scored:
             upper.plot(*zip(*scored, strict=True), color=colour, linestyle=style, linewidth=width)
-            ends.append((*scored[-1], name, colour))
+            ends.append(End(*scored[-1], fitted(name, LONGEST_NAME), colour))
         lower.plot(
             [row.number for row in rows],
             [row.weight for row in rows],
@@ -67,10 +68,10 @@ def draw_comparison(path: Path, runs: Sequence[tuple[str, Sequence[Row]]], title
             linestyle=style,
             linewidth=0.6 * width,
         )
-    _label_ends(upper, ends)
     upper.set_ylim(0, 1)
     upper.set_ylabel("test accuracy")
     _finish_weights(lower)
+    label_ends(figure, upper, ends)
     save(figure, path)
 
 
@@ -118,8 +119,8 @@ def _draw_scores(upper: "Axes", scored: Sequence[Row]) -> None:
         other.set_yscale("log")
 
 
-def _draw_shares(upper: "Axes", scored: Sequence[Row]) -> None:
-    """The other scores on test examples that are shares, thin beside the accuracy; then all are named in a legend."""
+def _draw_shares(figure: "Figure", upper: "Axes", scored: Sequence[Row]) -> None:
+    """The other scores on test examples that are shares, thin beside the accuracy; then all are named below."""
     names = [name for name in (scored[-1].scores if scored else ()) if _is_drawn(name)]
     for place, name in enumerate(names):
         numbers = [row.scores.get(name, math.nan) for row in scored]
@@ -129,27 +130,22 @@ def _draw_shares(upper: "Axes", scored: Sequence[Row]) -> None:
     if names:
         upper.lines[0].set_label("accuracy")
         upper.set_ylabel("share of the test examples", color=BLACK)
-        upper.legend(fontsize=8, frameon=False, loc="best")
+        figure.legend(handles=upper.lines, fontsize=8, frameon=False, loc="outside lower center", ncols=LEGEND)
 
 
 def _is_drawn(name: str) -> bool:
     return name not in ALWAYS and not name.startswith(VALIDATION) and reading_of(name).form == "share"
 
 
-def _mark(axes: "Axes", scored: Sequence[Row], number: int, word: str, line: int) -> None:
-    row = next((row for row in scored if row.number == number), None)
-    if row is None or row.accuracy is None:
-        return
-    axes.plot([row.number], [row.accuracy], marker="o", markersize=5, color=BLUE, markerfacecolor="white")
-    axes.annotate(
-        f"{word} {row.accuracy:.3f}",
-        (row.number, row.accuracy),
-        xytext=(0, 9 + 11 * line if row.accuracy < HIGH else -15 - 11 * line),
-        textcoords="offset points",
-        ha="center",
-        fontsize=8,
-        color=GREY,
-    )
+def _mark(figure: "Figure", axes: "Axes", scored: Sequence[Row], marks: Sequence[tuple[int, str]]) -> None:
+    """Rings about the rounds that are marked, and what each of them is."""
+    accuracies = {row.number: row.accuracy for row in scored if row.accuracy is not None}
+    told = [Label(number, accuracies[number], word) for number, word in marks if number in accuracies]
+    for label in told:
+        axes.plot([label.x], [label.y], marker="o", markersize=5, color=BLUE, markerfacecolor="white")
+    labels = [label._replace(text=f"{label.text} {label.y:.3f}") for label in told]
+    if labels:
+        label_points(figure, axes, labels, [each for each in figure.axes if each.bbox.bounds == axes.bbox.bounds])
 
 
 def _marks(best: int | None, selected: int | None) -> list[tuple[int, str]]:
@@ -180,23 +176,6 @@ def _finish_weights(lower: "Axes") -> None:
     lower.set_ylim(0, 1)
     lower.set_ylabel("weight on\nByzantine rows", fontsize=8)
     lower.set_xlabel("round")
-
-
-def _label_ends(axes: "Axes", ends: Sequence[tuple[int, float, str, str]]) -> None:
-    """Names at the lines' ends, moved apart where they would overlap."""
-    gap, lowest = 0.045, -1.0
-    for number, accuracy, name, colour in sorted(ends, key=lambda end: end[1]):
-        lowest = max(accuracy, lowest + gap)
-        axes.annotate(
-            name,
-            (number, accuracy),
-            xytext=(1.01, lowest),
-            textcoords=("axes fraction", "data"),
-            va="center",
-            fontsize=8,
-            color=colour,
-            annotation_clip=False,
-        )
 
 
 def fitted(title: str, most: int = 100) -> str:

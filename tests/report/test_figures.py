@@ -46,7 +46,7 @@ def test_chosen_shares_are_drawn_beside_the_accuracy_and_named(tmp_path, figures
     upper, *_ = figures[0].axes
     assert [line.get_label() for line in upper.lines] == ["accuracy", "balanced accuracy", "worst class"]
     assert list(upper.lines[1].get_ydata()) == [0.25, 0.25]
-    assert [text.get_text() for text in upper.get_legend().get_texts()] == [
+    assert [text.get_text() for text in figures[0].legends[0].get_texts()] == [
         "accuracy",
         "balanced accuracy",
         "worst class",
@@ -55,7 +55,7 @@ def test_chosen_shares_are_drawn_beside_the_accuracy_and_named(tmp_path, figures
 
 def test_a_run_of_accuracy_and_loss_needs_no_legend(tmp_path, figures):
     draw_run(tmp_path / "a.png", history().rows, "")
-    assert figures[0].axes[0].get_legend() is None
+    assert figures[0].legends == []
 
 
 def test_best_and_selected_in_one_round_are_marked_once(tmp_path, figures):
