@@ -195,6 +195,7 @@ app.command()(proofs.pack)
 app.command()(proofs.leaderboard)
 app.command()(results.ledger)
 app.command()(results.runs)
+app.command()(results.report)
 
 
 @app.command()

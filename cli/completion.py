@@ -89,6 +89,12 @@ def complete_packable(incomplete: str) -> list[str]:
     return list(dict.fromkeys([*complete_run(incomplete), *folders, *complete_study(incomplete)]))
 
 
+def complete_reportable(incomplete: str) -> list[str]:
+    """Folders of runs, of comparisons and of studies."""
+    marks = ("scenario.toml", "study.json", "compare.png")
+    return list(_below(incomplete, lambda path: any((path / mark).is_file() for mark in marks)))
+
+
 def complete_subject(incomplete: str) -> list[str]:
     """Scenario files and results folders."""
     return list(dict.fromkeys([*complete_scenario(incomplete), *complete_run(incomplete)]))

@@ -48,6 +48,13 @@ Run = Annotated[
     Path, typer.Argument(help="A results folder.", autocompletion=completing.complete_run, show_default=False)
 ]
 
+Reportable = Annotated[
+    Path,
+    typer.Argument(
+        help="The folder of a run, of a comparison or of a study.", autocompletion=completing.complete_reportable,
+        show_default=False,
+    ),
+]  # fmt: skip
 RunOrArchive = Annotated[
     Path,
     typer.Argument(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import AsJson, Debug, NoPlugins, Plugins, Run
+from cli.options import AsJson, Debug, NoPlugins, Plugins, Reportable, Run
 
 
 def runs(
@@ -44,3 +44,19 @@ def ledger(
     from cli.commands.ledger import ledger as show_ledger
 
     show_ledger(folder, as_json, as_csv)
+
+
+def report(
+    folder: Reportable,
+    output: Annotated[
+        Path | None, typer.Option("--output", "--out", metavar="FILE", help="The page; report.html in the folder.")
+    ] = None,
+    _plugins: Plugins = None,
+    _no_plugins: NoPlugins = False,
+    as_json: AsJson = False,
+    _debug: Debug = False,
+) -> None:
+    """Make one page of a results folder: figures, tables, commands that repeat it, what to state."""
+    from cli.commands.report import Asked, reported
+
+    reported(folder, Asked(output, as_json))

@@ -75,6 +75,8 @@ LIBRARIES = {
     "click": ["cli/*"],
     "rich": ["cli/*"],
     "matplotlib": ["fedsim/report/*"],
+    "jinja2": ["fedsim/report/*"],  # templates of pages and of LaTeX
+    "markupsafe": ["fedsim/report/page.py"],  # jinja2's mark of what is escaped already
     "PIL": ["fedsim/datasets/*"],
     "pandas": ["fedsim/runs/load.py", "fedsim/study/results.py"],
     "pyarrow": ["fedsim/datasets/parquet.py"],
@@ -90,7 +92,19 @@ LIBRARIES = {
     "torch": ["fedsim/*", "cli/bench/*", "benchmarks/*"],
     **{peer: ["benchmarks/*"] for peer in PEERS},
 }
-LAZY = {"torch", "torchvision", "scipy", "sklearn", "matplotlib", "PIL", "pandas", "pyarrow", *PEERS}
+LAZY = {
+    "torch",
+    "torchvision",
+    "scipy",
+    "sklearn",
+    "matplotlib",
+    "jinja2",
+    "markupsafe",
+    "PIL",
+    "pandas",
+    "pyarrow",
+    *PEERS,
+}
 EAGER = {
     file: {"torch"}
     for file in TREES

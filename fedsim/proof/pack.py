@@ -21,7 +21,7 @@ from fedsim.proof.signature import sign
 from fedsim.runs.checkpoints import checkpoint_round, checkpoints
 from fedsim.runs.code_record import recorded_code
 from fedsim.runs.consistency import inconsistencies, is_finished, outline
-from fedsim.runs.inventory import CHECKPOINTS, FIGURE, FOLDERS, ORIGIN, OURS, PLUGINS
+from fedsim.runs.inventory import CHECKPOINTS, FIGURE, FOLDERS, ORIGIN, OURS, PLUGINS, REPORT
 from fedsim.runs.reading import read_scenario
 from fedsim.runs.summary_file import read_summary
 from fedsim.scenario.load import parse_table, read_text, scenario_digest
@@ -31,7 +31,7 @@ from fedsim.scenario.shipped import find_study
 from fedsim.study.plan import is_study
 from fedsim.study.results import STUDY, Study, load_study
 
-OF_A_RUN = tuple(name for name in OURS if name not in (*FOLDERS, FIGURE))
+OF_A_RUN = tuple(name for name in OURS if name not in (*FOLDERS, FIGURE, REPORT))
 """Files of a run's folder that are packed: all but what a terminal draws."""
 
 

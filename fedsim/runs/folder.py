@@ -21,12 +21,14 @@ from fedsim.runs.inventory import (
     CHECKPOINTS,
     CODE,
     EVENTS,
+    EXPORTS,
     FIGURE,
     FILES,
     FOLDERS,
     METRICS,
     MODEL,
     OURS,
+    REPORT,
     SCENARIO,
     SUMMARY,
     check_kinds,
@@ -220,7 +222,7 @@ def _up_to(round: int, record: Iterable[tuple[bytes, Event]]) -> Iterator[tuple[
 
 
 def _status(path: Path, scenario: Scenario) -> Status:
-    present = {entry.name for entry in path.iterdir()} - {FIGURE, *map(part_of, OURS)}
+    present = {entry.name for entry in path.iterdir()} - {FIGURE, REPORT, EXPORTS, *map(part_of, OURS)}
     if not present:
         check_kinds(path)
         return "new"

@@ -13,6 +13,7 @@ plugins/          copies of own code, to be read
 fork.json         of a fork: the run that it goes on from, after which round, and what was changed
 origin/           of a fork: that run's scenario.toml, code.json and plugins/, and its own fork.json and origin/
 accuracy.png      drawn by the terminal
+report.html       written by fedsim report, and report/ with its figures and tables
 
 A folder may come from anywhere, so a link, a device or a pipe under one of these names is refused before anything is
 read, written or deleted: nothing outside the folder is ever touched through it.
@@ -29,8 +30,10 @@ SCENARIO, EVENTS, METRICS, SUMMARY = "scenario.toml", "events.jsonl", "metrics.c
 CHECKPOINTS, MODEL, FIGURE = "checkpoints", "model.safetensors", "accuracy.png"
 CODE, PLUGINS, UPDATES, PARTITION = "code.json", "plugins", "updates", "partition.csv"
 FORK, ORIGIN = "fork.json", "origin"
+REPORT, EXPORTS = "report.html", "report"
 OURS = (
-    SCENARIO, FORK, CODE, EVENTS, METRICS, PARTITION, SUMMARY, CHECKPOINTS, MODEL, FIGURE, PLUGINS, UPDATES, ORIGIN,
+    SCENARIO, FORK, CODE, EVENTS, METRICS, PARTITION, SUMMARY, CHECKPOINTS, MODEL, FIGURE, REPORT, PLUGINS, UPDATES,
+    ORIGIN,
 )  # fmt: skip
 FOLDERS = (CHECKPOINTS, PLUGINS, UPDATES, ORIGIN)
 ORIGINS = (SCENARIO, CODE, PLUGINS, FORK, ORIGIN)
@@ -66,7 +69,7 @@ def strangers(path: Path, own: Container[str] = ()) -> Iterator[str]:
 
     `own` are the copies of own code that its record names.
     """
-    known = {*OURS, *map(part_of, OURS)}
+    known = {*OURS, *map(part_of, OURS), EXPORTS}
     for place in _entries(path):
         if place.name not in known:
             yield place.name

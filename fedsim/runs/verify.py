@@ -21,7 +21,7 @@ from fedsim.runs.consistency import (
 )
 from fedsim.runs.course import Course, legs_of
 from fedsim.runs.folder import model_bytes
-from fedsim.runs.inventory import CHECKPOINTS, CODE, EVENTS, FIGURE, MODEL, PARTITION, SUMMARY, strangers
+from fedsim.runs.inventory import CHECKPOINTS, CODE, EVENTS, FIGURE, MODEL, PARTITION, REPORT, SUMMARY, strangers
 from fedsim.runs.partition_file import is_written, partition_lines
 from fedsim.runs.provenance import host, versions
 from fedsim.runs.reading import read_scenario
@@ -157,8 +157,7 @@ def _left_out(folder: Path, scenario: Scenario, kept: Outline, replay: Replay) -
         yield f"{kept.done - replay.played} of {kept.done} rounds, which were not played again"
     if replay.cut:
         yield f"the end of the last line of {EVENTS}, which was cut short"
-    if (folder / FIGURE).exists():
-        yield FIGURE
+    yield from (name for name in (FIGURE, REPORT) if (folder / name).exists())
     if not (folder / PARTITION).exists():
         yield f"who holds what: there is no {PARTITION}"
     if gone := _unrecorded(folder, scenario, kept):

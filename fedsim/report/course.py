@@ -1,0 +1,153 @@
+"""How a run went: scores, losses and the weight on attackers over the rounds, as figures and as a table."""
+
+import math
+from collections.abc import Callable, Sequence
+
+from fedsim.metrics.contract import ALWAYS, VALIDATION, reading_of
+from fedsim.report.document import Column, Form, Key, Part, Picture, Table, evenly, shown, thinned
+from fedsim.report.drawing import Line, draw_lines
+from fedsim.report.run_read import RunRead
+from fedsim.runs.metrics_file import AFTER, BEFORE
+from fedsim.runs.rows import Row
+
+MOST_POINTS = 400
+"""Rounds that are drawn; of more, so many evenly chosen."""
+WHOLE_NUMBERS = ("round", "sampled", "byzantine", "dropped", "late", "nonfinite")
+NOT_SHOWN = ("digest",)
+
+
+def course(run: RunRead) -> list[Part]:
+    """The figures, then every round in a table."""
+    rows = run.history.rows
+    scored = [row for row in rows if row.accuracy is not None]
+    pictures = [_shares(run, scored), _losses(rows)] if scored else []
+    return [*pictures, *([_weights(rows)] if rows else []), rounds_table(run)]
+
+
+def rounds_table(run: RunRead) -> Table:
+    """metrics.csv as a table."""
+    before, after = ([(name, *part[name]) for name in part if name not in NOT_SHOWN] for part in (BEFORE, AFTER))
+    names = run.history.started.scores if run.history.started else ()
+    own = [(name, reading_of(name).words, _scores(name)) for name in names]
+    columns = [(name, meaning, cell) for name, meaning, cell in (*before, *own, *after)]
+    rows = tuple(tuple(cell(row) for *_, cell in columns) for row in run.history.rows)
+    heads = tuple(Column(name, _form(name), meaning) for name, meaning, _ in columns)
+    return thinned(Table("rounds", "Every round", heads, rows, folded=True))
+
+
+def line_of(
+    name: str, rows: Sequence[Row], cell: Callable[[Row], float | None], place: int, *, steps: bool = False
+) -> Line:
+    """Numbers over rounds; a round without is passed over."""
+    found = [(row.number, value) for row in rows if (value := cell(row)) is not None]
+    chosen = [found[at] for at in evenly(len(found), MOST_POINTS)]
+    return Line(name, [x for x, _ in chosen], [y for _, y in chosen], place, steps=steps)
+
+
+def picture_of_lines(
+    name: str,
+    title: str,
+    lines: Sequence[Line],
+    y_label: str,
+    span: tuple[float, float] | None = (0.0, 1.0),
+    marks: Sequence[tuple[float, float, str]] = (),
+    form: Form = "share",
+    notes: Sequence[str] = (),
+) -> Picture:
+    """A figure of lines over the rounds with their numbers behind it."""
+    rounds = sorted({x for line in lines for x in line.x})
+    known = [dict(zip(line.x, line.y, strict=True)) for line in lines]
+    rows = tuple((int(x), *(table.get(x) for table in known)) for x in rounds)
+    columns = (Column("round", "count"), *(Column(line.name, form) for line in lines))
+    table = thinned(Table(name, title, columns, rows))
+    words = " ".join(_told(line, form) for line in lines)
+    return Picture(
+        name, title, f"{title} over the rounds. {words}", lambda: draw_lines(lines, y_label, span=span, marks=marks),
+        table, tuple(Key(line.name, line.place) for line in lines), tuple(notes),
+    )  # fmt: skip
+
+
+def _shares(run: RunRead, scored: Sequence[Row]) -> Picture:
+    """Accuracy and the other scores that are shares, on test and on validation examples."""
+    names = [name for name in scored[-1].scores if _is_share(name)]
+    order = sorted(names, key=lambda name: (name != "accuracy", name.startswith(VALIDATION)))
+    lines = [line_of(_words(name), scored, _scores(name), place) for place, name in enumerate(order)]
+    y_label = "accuracy" if len(order) == 1 else "share of the examples"
+    return picture_of_lines("accuracy", "Accuracy", lines, y_label, marks=_marks(run, scored))
+
+
+def _losses(rows: Sequence[Row]) -> Picture:
+    """Losses on test, on validation and on the clients' own examples."""
+    candidates: list[tuple[str, Callable[[Row], float | None]]] = [
+        ("test loss", _scores("loss")), ("validation loss", _scores(f"{VALIDATION}loss")),
+        ("training loss", lambda row: row.train_loss),
+    ]  # fmt: skip
+    lines = [line_of(name, rows, _finite(cell), place) for place, (name, cell) in enumerate(candidates)]
+    return picture_of_lines("loss", "Loss", [line for line in lines if line.x], "loss", None, form="number")
+
+
+def _weights(rows: Sequence[Row]) -> Picture:
+    lines = [
+        line_of("weight on Byzantine rows", rows, lambda row: row.weight, 1, steps=True),
+        line_of("their share of the rows", rows, lambda row: row.share, 0, steps=True),
+    ]
+    note = "weight: the part of the aggregate that went to attackers; above their share, the rule favours them"
+    return picture_of_lines("weight", "Weight on Byzantine rows", lines, "share", notes=(note,))
+
+
+def _marks(run: RunRead, scored: Sequence[Row]) -> list[tuple[float, float, str]]:
+    """The rounds that the best and the selected accuracy are of."""
+    known = {row.number: row.accuracy for row in scored if row.accuracy is not None}
+    ended = run.history.ended
+    best, selected = (ended.best_round, ended.selected_round) if ended else (None, None)
+    words = {best: "best", selected: "selected"} if best != selected else {best: "best and selected"}
+    return [(at, known[at], word) for at, word in words.items() if at is not None and at in known]
+
+
+def _told(line: Line, form: Form) -> str:
+    """A line in a sentence."""
+    if not line.x:
+        return f"{line.name}: nothing on record."
+    finite = [(y, x) for x, y in zip(line.x, line.y, strict=True) if math.isfinite(y)]
+    if not finite:
+        return f"{line.name}: never finite."
+    (least, at_least), (most, at_most) = min(finite), max(finite, key=lambda each: each[0])
+    ends = f"from {shown(line.y[0], form)} in round {int(line.x[0])} to {shown(line.y[-1], form)} in {int(line.x[-1])}"
+    extremes = f"least {shown(least, form)} in round {int(at_least)}, greatest {shown(most, form)} in {int(at_most)}"
+    return f"{line.name}: {ends}; {extremes}."
+
+
+def _scores(name: str) -> Callable[[Row], float | None]:
+    return lambda row: row.scores.get(name)
+
+
+def _finite(cell: Callable[[Row], float | None]) -> Callable[[Row], float | None]:
+    """What is not finite cannot be drawn."""
+
+    def finite(row: Row) -> float | None:
+        value = cell(row)
+        return value if value is not None and math.isfinite(value) else None
+
+    return finite
+
+
+def _is_share(name: str) -> bool:
+    return name.removeprefix(VALIDATION) != "loss" and reading_of(name).form == "share"
+
+
+def _words(name: str) -> str:
+    """A score with the examples that it is of."""
+    plain = name.removeprefix(VALIDATION)
+    where = "validation" if name != plain else "test"
+    return f"{where} {plain if plain in ALWAYS else reading_of(plain).words}"
+
+
+def _form(name: str) -> Form:
+    if name in WHOLE_NUMBERS:
+        return "count"
+    if name == "byzantine_weight":
+        return "share"
+    if name in (*BEFORE, *AFTER):
+        return "word" if name == "skipped" else "number"
+    found = reading_of(name).form
+    return "share" if found == "share" else "count" if found == "count" else "number"

@@ -1,0 +1,84 @@
+"""A report as one page of HTML that needs nothing else: no file beside it, no request, every word escaped."""
+
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from fedsim.clean_text import clean
+from fedsim.report.document import Cell, Column, Form, Part, Picture, Report, Told, shown, value_of
+from fedsim.report.drawing import ink_over
+from fedsim.report.figures import STYLES
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = "fedsim.report"
+NUMERIC = ("count", "share", "number", "seconds")
+FILTERED = 25
+"""Rows from which a table can be searched."""
+ON_PAPER = 30
+"""Rows of a table that are printed, and about as many as are seen before it scrolls."""
+
+
+def page_of(report: Report) -> str:
+    """The page."""
+    from markupsafe import Markup
+
+    from fedsim.report.vector import svg_of
+
+    def drawn_once(picture: Picture) -> Markup:
+        return Markup(svg_of(picture))  # noqa: S704 - drawn here; every word in it is escaped by who drew it
+
+    style, script = (Markup(_text(name)) for name in ("report.css", "report.js"))  # noqa: S704 - files of the house
+    template = _environment().get_template("report.html.j2")
+    return (
+        template.render(report=report, svg=drawn_once, style=style, script=script, FILTERED=FILTERED, ON_PAPER=ON_PAPER)
+        + "\n"
+    )
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    made.filters |= {"shown": _shown, "sorts": _sorts, "clean": _clean, "dashes": dashes, "ink": ink_over}
+    made.tests |= {"numeric": _is_numeric, "part": _is_part}
+    return made
+
+
+def _text(name: str) -> str:
+    return (files(TEMPLATES) / "templates" / name).read_text(encoding="utf-8")
+
+
+def _clean(text: str) -> str:
+    """Words of anybody's with nothing in them that turns the direction of reading; escaped by the template."""
+    return clean(text)
+
+
+def _shown(cell: Cell, form: Form) -> str:
+    return clean(shown(cell, form))
+
+
+def _sorts(cell: Cell) -> str:
+    """What a cell is put in order by, where that is not its text."""
+    value = value_of(cell)
+    if isinstance(value, bool) or value is None or not isinstance(value, int | float):
+        return ""
+    return repr(value)
+
+
+def _is_numeric(column: Column, cells: list[Cell]) -> bool:
+    return column.form in NUMERIC or any(isinstance(cell, Told) for cell in cells)
+
+
+def _is_part(part: Part, kind: str) -> bool:
+    return type(part).__name__ == kind
+
+
+def dashes(place: int) -> str:
+    """The dashes of a line in a legend, as SVG writes them."""
+    return ("", "6 2.5", "6 2 1.5 2", "1.5 2")[place % len(STYLES)]

@@ -1,0 +1,51 @@
+"""`fedsim report` as somebody meets it: what is written, what is said, and every wrong way to ask."""
+
+import json
+
+import pytest
+
+from fedsim.scenario.load import parse_scenario
+from tests.cli.recorded_run import SMALL, ask
+from tests.small_runs import run_in
+
+
+@pytest.fixture
+def mine(folder):
+    run_in(folder / "runs" / "mine", parse_scenario(SMALL))
+    return folder / "runs" / "mine"
+
+
+def test_a_page_is_written_and_told_of(mine, capsys):
+    answer = ask(capsys, "report", "runs/mine")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.startswith("runs/mine/report.html  run scenario: 6 figures, ")
+    page = (mine / "report.html").read_text()
+    assert page.startswith("<!doctype html>")
+    told = json.loads(ask(capsys, "report", "runs/mine", "--output", "pages/a.html", "--json").out)
+    assert (mine.parent.parent / "pages" / "a.html").read_text() == page
+    assert (told["page"], told["kind"], told["bytes"]) == ("pages/a.html", "run", len(page.encode()))
+    assert "accuracy" in told["figures"] and "rounds" in told["tables"]
+
+
+def test_what_is_no_results_folder_is_one_clear_message(mine, folder, capsys):
+    (folder / "empty").mkdir()
+    (folder / "a.txt").write_text("")
+    for path, told in {
+        "nowhere": "error: nowhere does not exist; fedsim runs lists the results folders there are\n",
+        "a.txt": "error: a.txt is a file: a report is made of a results folder\n",
+        "runs": "; in it are runs/mine: name one of these\n",
+        "empty": "error: empty holds no run",
+    }.items():
+        answer = ask(capsys, "report", path)
+        assert answer.code == 1
+        assert answer.out == ""
+        assert told in answer.err
+        assert len(answer.err.splitlines()) == 1
+
+
+def test_a_page_that_cannot_be_written_is_one_message(mine, folder, capsys):
+    (folder / "file").write_text("")
+    answer = ask(capsys, "report", "runs/mine", "--output", "file/report.html")
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err.startswith("error: ")
+    assert len(answer.err.splitlines()) == 1
