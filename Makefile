@@ -31,6 +31,17 @@ test: .venv/.test ## Install, then run the whole test suite, a process for each 
 bench: .venv/.bench ## Install the packages to compare with, then measure everything (about twenty minutes)
 	$(BIN)/fedsim bench --full --write benchmarks/RESULTS.md
 
+# byzpy asks for an older torch than the others take, krum for a newer Python than its rules need.
+.conform/.made: pyproject.toml
+	test -x .conform/bin/python || $(PYTHON) -m venv .conform
+	.conform/bin/python -m pip install --quiet --disable-pip-version-check -e .
+	.conform/bin/python -m pip install --quiet --disable-pip-version-check byzfl flwr qora-fl
+	.conform/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python byzpy krum
+	@touch $@
+
+conform: .conform/.made ## Install other packages by themselves, then compare every rule and attack that both have
+	.conform/bin/fedsim conform --write docs/conformance.md
+
 check: .venv/.test ## Lint, formatting, types and the import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,6 +59,6 @@ picture: .venv/.run ## Draw the picture in the README anew
 	$(BIN)/python docs/draw_live_table.py
 
 clean: ## Remove .venv, caches and results
-	rm -rf .venv runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .conform runs .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help install run test bench check format soak picture clean
+.PHONY: help install run test bench conform check format soak picture clean

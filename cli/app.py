@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cli import lookups, proofs, results
+from cli import judgements, lookups, proofs, results
 from cli.bench.options import Full, Only, Write
 from cli.options import (
     AsEvents,
@@ -196,6 +196,7 @@ app.command()(proofs.leaderboard)
 app.command()(results.ledger)
 app.command()(results.runs)
 app.command()(results.report)
+app.command()(judgements.conform)
 
 
 @app.command()

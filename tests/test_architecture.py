@@ -29,6 +29,8 @@ FLOORS = {
     "families": (["ground", "contracts", "execution"], " ".join(f"{family}.*" for family in FAMILIES)),
     "scenario": (["ground", "contracts"], "scenario scenario.*"),
     "functional": (["ground", "contracts", "scenario"], "functional"),
+    # fedsim beside other packages, by the same door as a person with a matrix
+    "conformance": (["ground", "functional"], "conformance conformance.*"),
     "training": (["ground", "contracts", "scenario", "execution"], "training training.*"),
     "laws": (["ground", "contracts", "scenario", "execution", "training"], "laws laws.*"),
     "simulation": (["ground", "contracts", "scenario", "execution", "training"], "simulation simulation.* engine"),
@@ -43,7 +45,7 @@ FLOORS = {
 }
 
 # What fedsim is compared with where it is installed.
-PEERS = {"byzfl", "byzpy", "fedjax", "jax", "fedlab", "flwr", "pfl"}
+PEERS = {"byzfl", "byzpy", "fedjax", "jax", "fedlab", "flwr", "krum", "pfl", "qora"}
 
 # Who may import a library at all; the ones marked lazy only inside a function, so that starting up stays fast.
 LIBRARIES = {
@@ -90,7 +92,7 @@ LIBRARIES = {
     ],
     "torchvision": ["fedsim/datasets/*"],
     "torch": ["fedsim/*", "cli/bench/*", "benchmarks/*"],
-    **{peer: ["benchmarks/*"] for peer in PEERS},
+    **{peer: ["benchmarks/*", "fedsim/conformance/peers/*"] for peer in PEERS},
 }
 LAZY = {
     "torch",

@@ -15,11 +15,11 @@ from fedsim.aggregators.coordinatewise import median, trimmed_mean
 from fedsim.aggregators.distance import krum, multi_krum
 from fedsim.aggregators.geometric import geometric_median
 from fedsim.array_types import Array
+from fedsim.conformance.shared import RADIUS, STEPS
 from fedsim.preaggregators.mixing import nnm
 
 FULL = ((10, 1_000_000), (20, 1_000_000), (50, 1_000_000), (200, 100_000), (33, 300_007))
 QUICK = ((10, 100_000), (20, 1_000_000))
-RADIUS = 30.0
 WARM_UP = 15
 """Calls after which every kernel is compiled and its choice made."""
 COLUMNS = (
@@ -94,11 +94,11 @@ def cases(matrix: Array, f: int, theirs: Sequence[tuple[str, Peer]]) -> list[Cas
         "mean": lambda: mean(matrix).update,
         "median": lambda: median(matrix).update,
         "trimmed_mean": lambda: trimmed_mean(matrix, f=f).update,
-        "krum": lambda: krum(matrix, f=f, variant="byzfl").update,
-        "multi_krum": lambda: multi_krum(matrix, f=f, variant="byzfl").update,
+        "krum": lambda: krum(matrix, f=f).update,
+        "multi_krum": lambda: multi_krum(matrix, f=f).update,
         "nnm": lambda: nnm(matrix, f=f).updates,
         "geometric_median": lambda: geometric_median(matrix, ones).update,
-        "centered_clip": lambda: centered_clip(matrix, zeros, radius=RADIUS).update,
+        "centered_clip": lambda: centered_clip(matrix, zeros, radius=RADIUS, steps=STEPS).update,
     }
     own = {name: Peer("numpy", call, True) for name, call in plain(matrix, f).items()}
     return [
@@ -113,11 +113,15 @@ def plain(matrix: Array, f: int) -> dict[str, Call]:
 
     def scores() -> Array:
         squares = np.array([[((a - b) ** 2).sum() for b in matrix] for a in matrix])
-        return np.asarray(np.sort(squares, axis=1)[:, 1 : n - f].sum(axis=1))
+        return np.asarray(np.sort(squares, axis=1)[:, 1 : n - f - 1].sum(axis=1))
 
     def clipped() -> Array:
-        norms = np.linalg.norm(matrix, axis=1, keepdims=True)
-        return np.asarray((matrix * np.minimum(1, RADIUS / norms)).mean(axis=0))
+        centre = np.zeros_like(matrix[0])
+        for _ in range(STEPS):
+            away = matrix - centre
+            norms = np.linalg.norm(away, axis=1, keepdims=True)
+            centre = centre + (away * np.minimum(1, RADIUS / norms)).mean(axis=0)
+        return np.asarray(centre)
 
     return {
         "mean": lambda: matrix.mean(axis=0),

@@ -80,19 +80,3 @@ def test_moments_are_exact_to_a_float32_despite_a_large_common_part(columns):
     np.testing.assert_allclose(honest_mean(rows), exact.mean(axis=0), rtol=1e-7)
     shift = shifted_mean(rows, 10.0).astype(np.float64)
     np.testing.assert_allclose(shift, exact.mean(axis=0) - 10 * exact.std(axis=0, ddof=1), rtol=1e-7)
-
-
-@pytest.mark.peers
-def test_byzfl_agrees_on_sign_flipping_and_on_inner_product_manipulation():
-    byzfl = pytest.importorskip("byzfl")
-    ours = ipm(HONEST, 1, scale=1.0)[0]
-    np.testing.assert_allclose(ours, byzfl.SignFlipping()(HONEST), rtol=1e-10)
-    np.testing.assert_allclose(
-        ipm(HONEST, 1, scale=3.0)[0], byzfl.InnerProductManipulation(tau=3.0)(HONEST), rtol=1e-10
-    )
-
-
-@pytest.mark.peers
-def test_byzfl_agrees_on_the_shift_of_a_little_is_enough():
-    byzfl = pytest.importorskip("byzfl")
-    np.testing.assert_allclose(alie(HONEST, 1, z=-1.5)[0], byzfl.ALittleIsEnough(tau=1.5)(HONEST), rtol=1e-10)
