@@ -1,0 +1,79 @@
+"""fedsim, and the slow formulas of today, beside the vectors that are kept."""
+
+import json
+
+import numpy as np
+import pytest
+
+from fedsim.functional import aggregate, attack, preaggregate
+from fedsim.registry import registries
+from tests.golden.cases import all_drawn, listed, read
+from tests.golden.formulas import FAMILIES
+from tests.golden.make import FILE
+
+KEPT = json.loads(FILE.read_text(encoding="utf-8"))
+each = pytest.mark.parametrize(
+    ("family", "name"), [(family, name) for family, members in FAMILIES.items() for name in members]
+)
+
+
+def kept(family, name, case):
+    return np.array(KEPT[family][name][case], dtype=float)
+
+
+def close(found, expected, rtol):
+    scale = np.abs(expected[np.isfinite(expected)]).max(initial=0.0)
+    np.testing.assert_allclose(found, np.broadcast_to(expected, np.shape(found)), rtol=0, atol=rtol * scale)
+
+
+def asked(family, name, case, golden, dtype=np.float64):
+    if family == "attacks":
+        return attack(name, case.honest.astype(dtype), count=case.f, **golden.keywords(case))
+    call = aggregate if family == "aggregators" else preaggregate
+    return call(name, case.rows.astype(dtype), **golden.keywords(case))
+
+
+@each
+def test_fedsim_gives_the_vectors_that_are_kept(family, name):
+    golden = FAMILIES[family][name]
+    for label in golden.cases:
+        case = read(KEPT["cases"][label])
+        found = golden.seen(case, asked(family, name, case, golden))
+        close(found, kept(family, name, label), golden.rtol)
+
+
+@each
+def test_in_single_precision_they_are_the_same_to_five_digits(family, name):
+    golden = FAMILIES[family][name]
+    for label in golden.cases:
+        case = read(KEPT["cases"][label])
+        found = golden.seen(case, asked(family, name, case, golden, np.float32))
+        close(found, kept(family, name, label), max(golden.rtol, 2e-5))
+
+
+@each
+def test_the_formulas_still_make_the_file(family, name):
+    golden = FAMILIES[family][name]
+    assert set(KEPT[family][name]) == set(golden.cases)
+    for label in golden.cases:
+        close(golden.formula(read(KEPT["cases"][label])), kept(family, name, label), 1e-9)
+
+
+def test_the_inputs_are_those_that_are_drawn():
+    for name, case in all_drawn().items():
+        assert KEPT["cases"][name] == listed(case)
+
+
+@pytest.mark.parametrize("family", ["aggregators", "preaggregators"])
+def test_every_rule_and_pre_aggregator_has_a_vector(family):
+    assert set(FAMILIES[family]) == {entry.name for entry in registries()[family] if entry.file is None}
+
+
+def test_every_attack_on_updates_that_draws_nothing_has_a_vector():
+    drawing = {"stream", "memory"}
+    found = {
+        entry.name
+        for entry in registries()["attacks"]
+        if entry.file is None and entry.traits["poisons"] == "updates" and not drawing & set(entry.supplied)
+    }
+    assert set(FAMILIES["attacks"]) == found
