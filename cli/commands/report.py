@@ -5,9 +5,10 @@ from pathlib import Path
 
 from rich.text import Text
 
-from cli.display.consoles import show, show_json, width
+from cli.display.consoles import messages, show, show_json, width
 from cli.display.formatting import plural
 from cli.display.layout import labelled
+from cli.display.waiting import Waiting
 from fedsim.atomic_files import storing, write_whole
 from fedsim.report.collect import report_of
 from fedsim.report.document import Report
@@ -27,7 +28,8 @@ class Asked:
 
 def reported(folder: Path, asked: Asked) -> None:
     """Write the page and say where it is and what stands in it."""
-    report = report_of(folder)
+    with Waiting(messages()) as waiting:
+        report = report_of(folder, waiting)
     data = page_of(report).encode()
     target = asked.output or folder / REPORT
     with storing(target):

@@ -14,6 +14,7 @@ MOST_POINTS = 400
 """Rounds that are drawn; of more, so many evenly chosen."""
 WHOLE_NUMBERS = ("round", "sampled", "byzantine", "dropped", "late", "nonfinite")
 NOT_SHOWN = ("digest",)
+NamedRows = tuple[str, Sequence[Row]]
 
 
 def course(run: RunRead) -> list[Part]:
@@ -65,6 +66,22 @@ def picture_of_lines(
         name, title, f"{title} over the rounds. {words}", lambda: draw_lines(lines, y_label, span=span, marks=marks),
         table, tuple(Key(line.name, line.place) for line in lines), tuple(notes),
     )  # fmt: skip
+
+
+def picture_of_runs(
+    name: str, title: str, runs: Sequence[NamedRows], cell: Callable[[Row], float | None], y_label: str, *,
+    steps: bool = False,
+) -> Picture:  # fmt: skip
+    """The same share of several runs."""
+    lines = [line_of(each, rows, cell, place, steps=steps) for place, (each, rows) in enumerate(runs)]
+    return picture_of_lines(name, title, lines, y_label)
+
+
+def losses_of(runs: Sequence[NamedRows]) -> Picture:
+    """The test losses of several runs."""
+    cell = _finite(_scores("loss"))
+    lines = [line_of(each, rows, cell, place) for place, (each, rows) in enumerate(runs)]
+    return picture_of_lines("loss", "Test loss", lines, "test loss", None, form="number")
 
 
 def _shares(run: RunRead, scored: Sequence[Row]) -> Picture:

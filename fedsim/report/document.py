@@ -4,9 +4,9 @@ A picture always has the table of its numbers behind it, so that whoever cannot 
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from fedsim.scenario.toml_values import NOTHING
 
@@ -51,6 +51,7 @@ class Table:
     shades: tuple[tuple[str, ...], ...] = ()  # a colour behind each cell, or ""
     all_rows: tuple[tuple[Cell, ...], ...] = ()  # for files, where the page shows fewer
     folded: bool = False
+    records: tuple[Mapping[str, Any], ...] = ()  # the same for CSV and Parquet, where that is more than what is shown
 
     @property
     def whole(self) -> tuple[tuple[Cell, ...], ...]:
@@ -176,7 +177,7 @@ def thinned(table: Table, most: int = MOST_ROWS) -> Table:
     note = f"{len(places):,} of {len(table.rows):,} rows are shown, evenly chosen; the exported table holds all"
     rows = tuple(table.rows[place] for place in places)
     shades = tuple(table.shades[place] for place in places) if table.shades else ()
-    return Table(table.name, table.title, table.columns, rows, (*table.notes, note), shades, table.rows, table.folded)
+    return replace(table, rows=rows, notes=(*table.notes, note), shades=shades, all_rows=table.rows)
 
 
 def evenly(count: int, most: int) -> Sequence[int]:

@@ -23,10 +23,10 @@ LONGEST = 34
 """Letters of a name."""
 ROW = 0.27
 """Inches that a bar or a level takes."""
-DARK = 0.55
-"""Squares below this part of the scale carry white numbers."""
-MIDDLE = 140
-"""Greys below it carry white writing."""
+WHOLE = ("round", "class")
+"""What has only whole numbers."""
+LUMINANCE, VEIL = (0.2126, 0.7152, 0.0722), 0.05
+"""Of red, green and blue, and the light that any surface throws back."""
 MARK = 5
 """A triangle that points to the right."""
 MOST_NAMED = 30
@@ -67,11 +67,11 @@ def draw_lines(
     x_label: str = "round",
     span: tuple[float, float] | None = (0.0, 1.0),
     marks: Sequence[tuple[float, float, str]] = (),
-    names: Sequence[str] = (),
+    ticks: Sequence[tuple[float, str]] = (),
 ) -> "Figure":
     """Lines over one another; of a span that is not told the scale is logarithmic where the numbers blow up.
 
-    `names` are what stands at 0, 1, … of an axis that has no numbers; `marks` are rings with a word beside them.
+    `ticks` are what stands below the axis in the place of numbers; `marks` are rings with a word beside them.
     """
     figure, axes = panel(y_label, x_label)
     for number, line in enumerate(lines):
@@ -79,10 +79,9 @@ def draw_lines(
     if span is not None:
         axes.set_ylim(*span)
     elif _blows_up(lines):
-        axes.set_yscale("log")
-    if names:
-        axes.set_xticks(range(len(names)), [fitted(name, LONGEST // 2) for name in names])
-        axes.set_xlim(-0.3, len(names) - 0.7)
+        _logarithmic(axes)
+    if ticks:
+        _set_ticks(axes, ticks)
     for x, y, word in marks:
         _mark(axes, x, y, word)
     return figure
@@ -152,7 +151,15 @@ def draw_squares(
     axes.spines[:].set_visible(False)
     for y, line in enumerate(values):
         for x, value in enumerate(line):
-            axes.text(x, y, words[y][x], ha="center", va="center", color=ink_on(value, span), fontsize=SIZE - 1)
+            axes.text(
+                x,
+                y,
+                words[y][x],
+                ha="center",
+                va="center",
+                color=ink_over(shade(value, span) or GRID),
+                fontsize=SIZE - 1,
+            )
     return figure
 
 
@@ -164,20 +171,16 @@ def shade(value: float | None, span: tuple[float, float]) -> str:
     return "" if value is None or value != value else to_hex(colormaps["cividis"](_part(value, span)))  # noqa: PLR0124
 
 
-def ink_on(value: float, span: tuple[float, float]) -> str:
-    """The colour of writing on that of a number."""
-    return "white" if value == value and _part(value, span) < DARK else "black"  # noqa: PLR0124
-
-
 def ink_over(shade: str) -> str:
-    """The colour of writing on a shade, by what it comes to in grey."""
-    red, green, blue = (int(shade[at : at + 2], 16) for at in (1, 3, 5))
-    return "#ffffff" if 0.299 * red + 0.587 * green + 0.114 * blue < MIDDLE else "#000000"
+    """Black or white, whichever is told better from a shade (the contrast of WCAG 2)."""
+    luminance = sum(part * _linear(value) for part, value in zip(LUMINANCE, _channels(shade), strict=True))
+    return "#ffffff" if (1 + VEIL) / (luminance + VEIL) > (luminance + VEIL) / VEIL else "#000000"
 
 
 def panel(y_label: str, x_label: str, height: float = HEIGHT) -> "tuple[Figure, Axes]":
     """An empty figure with one pair of axes."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     axes = figure.add_subplot()
@@ -186,6 +189,8 @@ def panel(y_label: str, x_label: str, height: float = HEIGHT) -> "tuple[Figure, 
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel(fitted(x_label, LONGEST))
     axes.set_ylabel(fitted(y_label, LONGEST))
+    if x_label in WHOLE:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure, axes
 
 
@@ -205,6 +210,27 @@ def _draw_line(axes: "Axes", line: Line, number: int) -> None:
         band.set_gid(f"band-{line.place}")
 
 
+def _set_ticks(axes: "Axes", ticks: Sequence[tuple[float, str]]) -> None:
+    """The levels of a setting; those that grow by factors stand on a logarithmic scale."""
+    places = [place for place, _ in ticks]
+    if min(places) > 0 and max(places) > BLOWN_UP * min(places):
+        axes.set_xscale("log")
+    axes.set_xticks(places, [fitted(name, LONGEST // 2) for _, name in ticks])
+    axes.minorticks_off()
+    if len(places) > 1:
+        axes.margins(x=0.08)
+
+
+def _logarithmic(axes: "Axes") -> None:
+    """Ticks at 1, 2, 5, 10, … in plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
 def _mark(axes: "Axes", x: float, y: float, word: str) -> None:
     axes.plot([x], [y], marker="o", markersize=5, color=COLOURS[0], markerfacecolor="none", linestyle="none")
     above = y < sum(axes.get_ylim()) / 2 + 0.35 * abs(axes.get_ylim()[1] - axes.get_ylim()[0])
@@ -220,6 +246,15 @@ def _mark(axes: "Axes", x: float, y: float, word: str) -> None:
 def _blows_up(lines: Sequence[Line]) -> bool:
     values = [value for line in lines for value in line.y if 0 < value < float("inf")]
     return bool(values) and max(values) > BLOWN_UP * min(values)
+
+
+def _linear(value: float) -> float:
+    """A channel as light: sRGB's own curve, whose straight foot is too small to matter here."""
+    return float(value**2.2)
+
+
+def _channels(colour: str) -> list[float]:
+    return [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
 
 
 def _part(value: float, span: tuple[float, float]) -> float:

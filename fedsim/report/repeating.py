@@ -1,12 +1,13 @@
 """What it takes to play a run again: the commands, the code, the versions, the machine, the resolved scenario."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from shlex import quote
 from typing import Any
 
 from fedsim.report.document import Column, Listing, Part, Picture, Table
 from fedsim.report.drawing import draw_bars
-from fedsim.report.run_read import RunRead
+from fedsim.report.run_read import RunRead, Seconds
 from fedsim.runs.code_record import Code
 
 PHASES = {
@@ -15,6 +16,7 @@ PHASES = {
     "evaluation": "scoring the global model",
     "rest": "sampling, attacks, and what stands between the phases",
 }
+CLOCK = "wall clock of whole rounds in seconds; the only numbers here that another run of the scenario changes"
 FINGERPRINT = "the digest of all of fedsim's files and of own code"
 
 
@@ -22,23 +24,46 @@ def cost(run: RunRead) -> list[Part]:
     """Wall clock by phase, in all and round by round."""
     if not run.seconds:
         return []
-    parts = {name: [getattr(each, name) for each in run.seconds] for name in PHASES if name != "rest"}
-    wholes = [each.whole for each in run.seconds]
-    parts["rest"] = [max(whole - sum(known), 0.0) for whole, *known in zip(wholes, *parts.values(), strict=True)]
+    parts, wholes = phases_of(run.seconds)
     total = sum(wholes) or 1.0
     rows = [(name, *_cost(values, total), PHASES[name]) for name, values in parts.items()]
     columns = (
         Column("phase"), Column("seconds", "seconds"), Column("share", "share"), Column("median round", "number"),
         Column("slowest round", "number"), Column("what it is"),
     )  # fmt: skip
-    whole = ("all", *_cost(wholes, total), "whole rounds")
-    note = "wall clock of whole rounds in seconds; the only numbers here that another run of the scenario changes"
-    table = Table("cost", "Cost by phase", columns, (*rows, whole), (note,))
-    seconds = [sum(values) for values in parts.values()]
-    words = [f"{value:,.1f} s, {value / total:.0%}" for value in seconds]
-    told = "; ".join(f"{name} {word}" for name, word in zip(parts, words, strict=True))
-    draw = lambda: draw_bars(list(parts), seconds, "seconds", words)  # noqa: E731
-    return [Picture("cost", "Cost by phase", f"Wall clock by phase: {told}.", draw, table)]
+    table = Table("cost", "Cost by phase", columns, (*rows, ("all", *_cost(wholes, total), "whole rounds")), (CLOCK,))
+    return [picture_of_phases({name: sum(values) for name, values in parts.items()}, table)]
+
+
+def cost_of_runs(runs: Sequence[tuple[str, RunRead]]) -> list[Part]:
+    """Wall clock by phase of several runs."""
+    rows = []
+    for name, run in runs:
+        parts, wholes = phases_of(run.seconds)
+        rows.append((name, *(sum(values) for values in parts.values()), sum(wholes)))
+    columns = (
+        Column("run"),
+        *(Column(name, "seconds", words) for name, words in PHASES.items()),
+        Column("all", "seconds"),
+    )
+    return [Table("cost", "Cost by phase, in seconds", columns, tuple(rows), (CLOCK,))] if rows else []
+
+
+def phases_of(seconds: Sequence[Seconds]) -> tuple[dict[str, list[float]], list[float]]:
+    """The seconds of each phase in every round, and those of the whole rounds."""
+    parts = {name: [getattr(each, name) for each in seconds] for name in PHASES if name != "rest"}
+    wholes = [each.whole for each in seconds]
+    parts["rest"] = [max(each.whole - each.training - each.aggregation - each.evaluation, 0.0) for each in seconds]
+    return parts, wholes
+
+
+def picture_of_phases(seconds: Mapping[str, float], table: Table) -> Picture:
+    """A bar for each phase."""
+    total = sum(seconds.values()) or 1.0
+    words = [f"{value:,.1f} s, {value / total:.0%}" for value in seconds.values()]
+    told = "; ".join(f"{name} {word}" for name, word in zip(seconds, words, strict=True))
+    draw = partial(draw_bars, list(seconds), list(seconds.values()), "seconds", words)
+    return Picture("cost", "Cost by phase", f"Wall clock by phase: {told}.", draw, table)
 
 
 def environment(summary: Mapping[str, Any], code: Code | None, workers: int | None = None) -> Table:

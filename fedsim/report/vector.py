@@ -12,6 +12,7 @@ from fedsim.report.figures import COLOURS
 from fedsim.report.labels import GREY
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 POINTS = 72
@@ -55,17 +56,20 @@ def hover_of(figure: "Figure") -> str:
         "box": [_short(v) for v in (box.x0, height - box.y1, box.x1, height - box.y0)],
         "x": xs,
         "at": [_short(axes.transData.transform((x, axes.get_ylim()[0]))[0]) for x in xs],
-        "names": [label.get_text() for label in axes.get_xticklabels()] if not _numeric(figure) else [],
+        "names": _names(axes),
         "word": axes.get_xlabel(),
         "lines": [_values(line, xs) for line in lines],
     }
     return json.dumps(table, separators=(",", ":"))
 
 
-def _numeric(figure: "Figure") -> bool:
+def _names(axes: "Axes") -> list[str]:
+    """What stands below an axis whose ticks were named one by one."""
     from matplotlib.ticker import FixedFormatter
 
-    return not isinstance(figure.axes[0].xaxis.get_major_formatter(), FixedFormatter)
+    if not isinstance(axes.xaxis.get_major_formatter(), FixedFormatter):
+        return []
+    return [label.get_text() for label in axes.get_xticklabels()]
 
 
 def _values(line: Any, xs: list[float]) -> list[Any]:

@@ -1,16 +1,18 @@
 """Whom the rule heard and what they hold: the ledger and the partition of a run, as figures and tables."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from fedsim.errors import ResultsConflict
 from fedsim.report.course import picture_of_lines
 from fedsim.report.document import Column, Part, Picture, Table, Words, evenly, thinned
 from fedsim.report.drawing import MOST_NAMED, Line, draw_matrix
 from fedsim.report.run_read import RunRead
 from fedsim.runs.ledger_rounds import RoundCounts
 from fedsim.runs.ledger_totals import ClassRecord, Side, main_classes
-from fedsim.runs.partition_file import Holdings
+from fedsim.runs.partition_file import Holdings, read_partition
 
 MOST_POINTS = 400
 MOST_CLIENTS = 400
@@ -38,7 +40,16 @@ def holdings(run: RunRead) -> list[Part]:
     """Who holds how many examples of which class."""
     if run.holdings is None:
         return [Words("The folder does not say who holds what (it has no readable partition.csv).")]
-    return [_matrix(run, run.holdings), _holders(run, run.holdings)]
+    return [_matrix(run.holdings, run.attackers), _holders(run, run.holdings)]
+
+
+def partition_of(folder: Path, name: str, title: str) -> list[Part]:
+    """Who holds what in a run of several; nothing where its folder does not say."""
+    try:
+        held = read_partition(folder)
+    except ResultsConflict:
+        return []  # that the file is damaged is told of the run
+    return [] if held is None else [_matrix(held, frozenset(), name, title)]
 
 
 def _rates(counts: Sequence[RoundCounts]) -> Picture:
@@ -95,11 +106,13 @@ def _classes(found: Sequence[ClassRecord]) -> Table:
     return thinned(Table("classes", "Classes, the least heard first", columns, rows, (note,)))
 
 
-def _matrix(run: RunRead, held: Holdings) -> Picture:
+def _matrix(
+    held: Holdings, attackers: Container[int], name: str = "partition", title: str = "Who holds which classes"
+) -> Picture:
     chosen = list(evenly(len(held.classes), MOST_CLIENTS))
     values = held.classes[chosen].tolist() or [[0]]
     named = list(map(str, chosen)) if len(chosen) <= MOST_NAMED else []
-    marked = [row for row, client in enumerate(chosen) if client in run.attackers]
+    marked = [row for row, client in enumerate(chosen) if client in attackers]
     clients, classes = held.classes.shape
     columns = (Column("client", "count"), *(Column(f"class {label}", "count") for label in range(classes)))
     rows = tuple((client, *row) for client, row in enumerate(held.classes.tolist()))
@@ -109,9 +122,9 @@ def _matrix(run: RunRead, held: Holdings) -> Picture:
         words += f"A client holds {int(sizes.min()):,} to {int(sizes.max()):,} examples, {_spread(held)}."
     notes = [f"before any attack{'; the triangles at the left are clients that were seen to attack' if marked else ''}"]
     notes += [f"{len(chosen):,} of {clients:,} clients are drawn, evenly chosen"] if len(chosen) < clients else []
-    table = Table("partition", "Who holds what", columns, rows)
+    table = Table(name, title, columns, rows)
     return Picture(
-        "partition", "Who holds which classes", words,
+        name, title, words,
         lambda: draw_matrix(values, "class", "client", "examples", named, marked), thinned(table, MOST_NAMED), (),
         tuple(notes),
     )  # fmt: skip

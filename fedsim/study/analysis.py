@@ -35,6 +35,16 @@ class Worst:
     wins: bool = False  # whether no other variant has a better worst case
 
 
+@dataclass(frozen=True)
+class WorstAt:
+    """The worst case of a variant at a level of some axis, over the levels of all others."""
+
+    variant: str
+    level: str
+    estimate: Estimate  # of each seed's worst
+    where: Labels  # whose mean is the worst
+
+
 class Analysis:
     """The scores of a study by condition and seed; `sign` makes more be better."""
 
@@ -119,6 +129,27 @@ class Analysis:
         found = estimate(worst, self.questions.interval)
         spread = max(means.values()) - min(means.values())
         return Worst(condition, variant, found, name, spread) if found else None
+
+    def worst_at(self, axis: str) -> list[WorstAt]:
+        """The worst case of each variant at each level of an axis, over all that is planned of the other axes."""
+        compare = self.questions.compare
+        variants = self.axes[compare] if compare else ("",)
+        cases = [(variant, level) for variant in variants for level in self.axes[axis]]
+        return [found for variant, level in cases if (found := self._worst_at(axis, variant, level))]
+
+    def _worst_at(self, axis: str, variant: str, level: str) -> WorstAt | None:
+        """Of the seeds that have every cell; None where there is none."""
+        own = {axis: level} | ({self.questions.compare: variant} if self.questions.compare else {})
+        keys = [key for key in sorted(self._planned) if own.items() <= dict(key).items()]
+        seeds = [seed for seed in self.axes[SEED] if keys and all(seed in self._scores.get(key, {}) for key in keys)]
+        if not seeds:
+            return None
+        sign = self.questions.better
+        worst = [min((self._scores[key][seed] for key in keys), key=lambda value: sign * value) for seed in seeds]
+        means = {key: sum(self._scores[key][seed] for seed in seeds) / len(seeds) for key in keys}
+        where = {name: label for name, label in min(means, key=lambda key: sign * means[key]) if name not in own}
+        found = estimate(worst, self.questions.interval)
+        return WorstAt(variant, level, found, where) if found else None
 
     def ranks(self) -> tuple[Sequence[str], Ranks | None]:
         """The variants' mean ranks over all conditions under which each of them has finished cells."""

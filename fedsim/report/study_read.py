@@ -1,0 +1,118 @@
+"""The cells of a study as a report needs them: each run read once, and only little of it kept."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fedsim.array_types import Progress
+from fedsim.errors import FedsimError
+from fedsim.report.repeating import phases_of
+from fedsim.report.run_read import RunRead, read_run
+from fedsim.runs.summary_file import read_summary
+from fedsim.scenario.capabilities import capabilities
+from fedsim.study.analysis import Analysis
+from fedsim.study.plan import SEED
+from fedsim.study.questions import CHOSEN
+from fedsim.study.results import Study
+
+
+@dataclass(frozen=True)
+class CellRead:
+    """What is kept of a finished cell."""
+
+    labels: Mapping[str, str]
+    folder: str
+    wrong: tuple[str, ...]
+    course: Mapping[int, float]  # the score by round
+    seconds: Mapping[str, float]  # by phase
+    broken: int  # rounds with more attackers than the server is set up to bear
+
+
+@dataclass(frozen=True)
+class StudyRead:
+    """A study, its finished cells, and the whole of its first run."""
+
+    study: Study
+    cells: tuple[CellRead, ...]
+    unreadable: tuple[str, ...]  # finished cells that could not be read, and why
+    first: RunRead | None
+    capabilities: tuple[str, ...]  # of every attack that occurs
+
+    @cached_property
+    def analysis(self) -> Analysis:
+        """The statistics of the study."""
+        study = self.study
+        return Analysis(study.records, study.axes, study.questions, [place.labels for place in study.places])
+
+    @property
+    def course_score(self) -> str:
+        """The metric whose course is that of the score asked for."""
+        return course_score(self.study)
+
+    @property
+    def others(self) -> list[str]:
+        """The axes besides the compared one and that of the attacks."""
+        questions = self.study.questions
+        return [name for name in self.analysis.names if name not in (questions.compare, questions.worst_over)]
+
+    def summaries(self) -> Iterator[tuple[Mapping[str, str], Mapping[str, Any]]]:
+        """The labels and the summary of every finished cell."""
+        for cell in self.cells:
+            yield cell.labels, read_summary(self.study.folder / cell.folder)
+
+
+def read_study(study: Study, progress: Progress) -> StudyRead:
+    """Read every finished cell; a run that serves several is read once."""
+    finished = {record["folder"] for record in study.records}
+    places = [place for place in study.places if place.folder in finished]
+    known: dict[str, CellRead | str] = {}
+    first: RunRead | None = None
+    cells, unreadable, able = list[CellRead](), dict[str, None](), dict[str, None]()
+    for number, place in enumerate(places):
+        progress("reading cells", number, len(places))
+        if place.folder not in known:
+            read = _read(study.folder / place.folder)
+            first = first or (read if isinstance(read, RunRead) else None)
+            able |= dict.fromkeys(_able(read)) if isinstance(read, RunRead) else {}
+            known[place.folder] = read if isinstance(read, str) else _kept(study, place.folder, read)
+        found = known[place.folder]
+        if isinstance(found, str):
+            unreadable[found] = None
+        else:
+            cells.append(CellRead(place.labels, *_rest(found)))
+    return StudyRead(study, tuple(cells), tuple(unreadable), first, tuple(able))
+
+
+def course_score(study: Study) -> str:
+    """Final, selected and best are accuracies; any other score is a metric with a course of its own."""
+    return "accuracy" if study.questions.score in CHOSEN else study.questions.score
+
+
+def seeds_of(cells: Sequence[CellRead], labels: Mapping[str, str]) -> list[CellRead]:
+    """The cells with these labels, one a seed."""
+    return [cell for cell in cells if all(cell.labels[name] == label for name, label in labels.items() if name != SEED)]
+
+
+def _read(folder: Path) -> RunRead | str:
+    """The run, or why it cannot be read."""
+    try:
+        return read_run(folder)
+    except FedsimError as error:
+        return str(error).splitlines()[0]
+
+
+def _able(run: RunRead) -> list[str]:
+    return [each.text for each in capabilities(run.scenario)]
+
+
+def _kept(study: Study, folder: str, run: RunRead) -> CellRead:
+    name = course_score(study)
+    course = {row.number: value for row in run.history.rows if (value := row.scores.get(name)) is not None}
+    seconds = {phase: sum(values) for phase, values in phases_of(run.seconds)[0].items()}
+    return CellRead({}, folder, run.wrong, course, seconds, sum(row.broken for row in run.history.rows))
+
+
+def _rest(cell: CellRead) -> tuple[Any, ...]:
+    return cell.folder, cell.wrong, cell.course, cell.seconds, cell.broken
