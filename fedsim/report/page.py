@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from fedsim.clean_text import clean
 from fedsim.report.document import Cell, Column, Form, Part, Picture, Report, Told, shown, value_of
-from fedsim.report.drawing import ink_over
 from fedsim.report.figures import STYLES
+from fedsim.report.heat import ink_over
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -7,7 +7,8 @@ from functools import partial
 from fedsim.metrics.contract import reading_of
 from fedsim.report.course import MOST_POINTS
 from fedsim.report.document import Cell, Column, Form, Key, Picture, Table, Told, evenly, shown, thinned
-from fedsim.report.drawing import Line, draw_lines, draw_squares, shade
+from fedsim.report.drawing import Line, draw_lines
+from fedsim.report.heat import draw_squares, shade
 from fedsim.report.study_read import StudyRead, seeds_of
 from fedsim.scenario.toml_values import NOTHING
 from fedsim.study.analysis import WorstAt
