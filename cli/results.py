@@ -51,6 +51,13 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", "--out", metavar="FILE", help="The page; report.html in the folder.")
     ] = None,
+    figures: Annotated[
+        str | None, typer.Option(metavar="KIND[,KIND]", help="The figures as files too: png, svg, pdf or all.")
+    ] = None,
+    tables: Annotated[
+        str | None,
+        typer.Option(metavar="KIND[,KIND]", help="The tables as files too: csv, parquet, markdown, latex or all."),
+    ] = None,
     _plugins: Plugins = None,
     _no_plugins: NoPlugins = False,
     as_json: AsJson = False,
@@ -59,4 +66,4 @@ def report(
     """Make one page of a results folder: figures, tables, commands that repeat it, what to state."""
     from cli.commands.report import Asked, reported
 
-    reported(folder, Asked(output, as_json))
+    reported(folder, Asked(output, figures, tables, as_json))

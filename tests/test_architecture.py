@@ -81,7 +81,7 @@ LIBRARIES = {
     "markupsafe": ["fedsim/report/page.py"],  # jinja2's mark of what is escaped already
     "PIL": ["fedsim/datasets/*"],
     "pandas": ["fedsim/runs/load.py", "fedsim/study/results.py"],
-    "pyarrow": ["fedsim/datasets/parquet.py"],
+    "pyarrow": ["fedsim/datasets/parquet.py", "fedsim/report/table_files.py"],
     "sklearn": ["fedsim/datasets/*", "fedsim/aggregators/*"],
     "scipy": [
         "fedsim/aggregators/*",

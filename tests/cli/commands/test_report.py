@@ -49,3 +49,29 @@ def test_a_page_that_cannot_be_written_is_one_message(mine, folder, capsys):
     assert (answer.code, answer.out) == (1, "")
     assert answer.err.startswith("error: ")
     assert len(answer.err.splitlines()) == 1
+
+
+def test_figures_and_tables_come_beside_the_page(mine, capsys):
+    answer = ask(capsys, "report", "runs/mine", "--figures", "SVG, svg", "--tables", "csv")
+    assert answer.code == 0
+    names = sorted(path.name for path in (mine / "report").iterdir())
+    assert {"accuracy.svg", "rounds.csv", "partition.csv"} <= set(names)
+    assert not [name for name in names if name.endswith((".png", ".pdf", ".md"))]
+    assert f"runs/mine/report  {len(names)} files\n" in answer.out
+    told = json.loads(ask(capsys, "report", "runs/mine", "--tables", "markdown", "--output", "b/c.html", "--json").out)
+    assert "b/report/rounds.md" in told["files"]
+
+
+@pytest.mark.parametrize(
+    ("option", "kind", "told"),
+    [
+        ("--figures", "gif", "there are no gif files; it may be png, svg, pdf or all"),
+        ("--tables", "cvs", "there are no cvs files; did you mean `csv`?"),
+        ("--tables", "csv,tex", "there are no tex files"),
+    ],
+)
+def test_a_kind_that_there_is_not_is_one_message(mine, capsys, option, kind, told):
+    answer = ask(capsys, "report", "runs/mine", option, kind)
+    assert (answer.code, answer.out) == (2, "")
+    assert f"Invalid value for {option}: {told}" in answer.err
+    assert not (mine / "report.html").exists()
