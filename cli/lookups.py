@@ -62,6 +62,12 @@ def explain(
 def check(
     files: Files,
     data: WithData = False,
+    protocol: Annotated[
+        bool, typer.Option("--protocol", help="Ask what reviewers ask, of scenarios and of studies; advice only.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="With --protocol: exit code 1 where a question is open.")
+    ] = False,
     plugins: Plugins = None,
     _no_plugins: NoPlugins = False,
     as_json: AsJson = False,
@@ -69,7 +75,14 @@ def check(
 ) -> None:
     """Check scenario files: what they would do, and what holds or fails."""
     from cli.commands import check as checking
+    from cli.commands import protocol as asking
 
+    if strict and not protocol:
+        raise typer.BadParameter("belongs to --protocol", param_hint="--strict")
+    if protocol and data:
+        raise typer.BadParameter("asks nothing of the data: leave out --data", param_hint="--protocol")
+    if protocol:
+        raise typer.Exit(asking.ask_all(files, as_json, strict))
     if code := checking.check_all(files, as_json, data, plugins or ()):
         raise typer.Exit(code)
 

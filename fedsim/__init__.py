@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from fedsim.scenario.load import dump_scenario, load_scenario
     from fedsim.scenario.sections import Scenario
     from fedsim.study.perform import sweep
+    from fedsim.study.protocol.review import review
     from fedsim.study.results import load_study
 
     __version__: str
@@ -75,6 +76,7 @@ __all__ = [
     "perform",
     "preaggregate",
     "replay",
+    "review",
     "simulate",
     "sweep",
     "verify_archive",
@@ -109,6 +111,7 @@ _ROOMS = {
     "proof.verify_archive": ("verify_archive",),
     "randomness": ("Stream",),
     "study.perform": ("sweep",),
+    "study.protocol.review": ("review",),
     "study.results": ("load_study",),
 }
 

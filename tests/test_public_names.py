@@ -13,6 +13,7 @@ PUBLIC = {
         "load_scenario",
         "perform",
         "replay",
+        "review",
         "fork",
         "pack",
         "Breakdown",

@@ -60,7 +60,11 @@ def read_plan(path: str | Path, folder: Path | None = None) -> Plan:
 
 def plan_of(text: str, path: Path, folder: Path | None = None) -> Plan:
     """The plan in a text that stands, or stood, at this path; likewise."""
-    table = parse_table(text, str(path))
+    return plan_of_table(parse_table(text, str(path)), path, text, folder)
+
+
+def plan_of_table(table: dict[str, Any], path: Path, text: str = "", folder: Path | None = None) -> Plan:
+    """The plan in a plain table, as it stands in this text if there is one; likewise."""
     problems: list[Problem] = []
     plan = _plan(table, path, text, folder, problems)
     if problems:
