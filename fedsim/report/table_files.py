@@ -18,7 +18,7 @@ SPECIAL = {
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "–": "--", "—": "---", "…": r"\dots{}",
     "×": r"$\times$", "≥": r"$\ge$", "≤": r"$\le$", "≠": r"$\ne$", "→": r"$\to$", "−": "$-$", "✗": r"$\times$",
     "λ": r"$\lambda$", "α": r"$\alpha$", "β": r"$\beta$", "μ": r"$\mu$", "Δ": r"$\Delta$", "∞": r"$\infty$",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
 }  # fmt: skip
 """What LaTeX reads as something else, or not at all, and how it is written."""
 MINUS = re.compile(r"(?<![\w.])-(?=\d)")

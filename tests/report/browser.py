@@ -5,20 +5,26 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import pytest
-
 CHROMIUM = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
 REASON = "no chromium is installed (apt-get install chromium): pages are not looked at in a browser"
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason=REASON)
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-extensions", "--disable-sync",
     "--hide-scrollbars", "--remote-debugging-pipe",
 )  # fmt: skip
+HAND_OVER = """
+import os, sys
+ends = [os.dup(os.dup(int(end))) for end in sys.argv[1:3]]  # above 4, so that neither is overwritten
+os.dup2(ends[0], 3)
+os.dup2(ends[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Becomes the browser, with the two ends on which it listens and answers where it looks for them."""
 PATIENCE = 60
 """Seconds after which a browser that has not answered is ended."""
 
@@ -109,9 +115,9 @@ def browsing(folder):
     to_browser, requests = os.pipe()
     answers, from_browser = os.pipe()
 
-    shell = f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}'  # the two that it listens and answers on
+    arguments = [CHROMIUM, *FLAGS, f"--user-data-dir={folder}", "about:blank"]
     process = subprocess.Popen(
-        ["sh", "-c", shell, CHROMIUM, *FLAGS, f"--user-data-dir={folder}", "about:blank"],
+        [sys.executable, "-S", "-c", HAND_OVER, str(to_browser), str(from_browser), *arguments],
         pass_fds=(to_browser, from_browser), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     for end in (to_browser, from_browser):

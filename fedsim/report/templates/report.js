@@ -77,7 +77,8 @@ function hover(svg, points) {
     line.style.display = "";
     write(told, points, nearest, svg);
     const left = points.at[nearest] / scale;
-    told.style.transform = left > place.width / 2 ? `translate(${left - told.offsetWidth - 8}px, 4px)` : `translate(${left + 8}px, 4px)`;
+    const beside = left > place.width / 2 ? left - told.offsetWidth - 8 : left + 8;
+    told.style.transform = `translate(${Math.max(0, Math.min(beside, place.width - told.offsetWidth))}px, 4px)`;
   });
 }
 
