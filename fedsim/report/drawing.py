@@ -138,7 +138,7 @@ def panel(y_label: str, x_label: str, height: float = HEIGHT) -> "tuple[Figure, 
     axes.set_xlabel(fitted(x_label, LONGEST))
     axes.set_ylabel(fitted(y_label, LONGEST))
     if x_label in WHOLE:
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     return figure, axes
 
 

@@ -5,7 +5,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from fedsim.clean_text import clean
-from fedsim.report.document import Cell, Column, Form, Part, Picture, Report, Told, shown, value_of
+from fedsim.report.document import Cell, Column, Form, Part, Picture, Report, Table, Told, shown, value_of
 from fedsim.report.figures import STYLES
 from fedsim.report.heat import ink_over
 
@@ -16,6 +16,8 @@ TEMPLATES = "fedsim.report"
 NUMERIC = ("count", "share", "number", "seconds")
 FILTERED = 25
 """Rows from which a table can be searched."""
+WIDE = 12
+"""Columns from which a table is set in small type on paper."""
 ON_PAPER = 30
 """Rows of a table that are printed, and about as many as are seen before it scrolls."""
 
@@ -31,10 +33,8 @@ def page_of(report: Report) -> str:
 
     style, script = (Markup(_text(name)) for name in ("report.css", "report.js"))  # noqa: S704 - files of the house
     template = _environment().get_template("report.html.j2")
-    return (
-        template.render(report=report, svg=drawn_once, style=style, script=script, FILTERED=FILTERED, ON_PAPER=ON_PAPER)
-        + "\n"
-    )
+    limits = {"FILTERED": FILTERED, "ON_PAPER": ON_PAPER, "WIDE": WIDE}
+    return template.render(report=report, svg=drawn_once, style=style, script=script, **limits) + "\n"
 
 
 @cache
@@ -46,7 +46,7 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )  # fmt: skip
     made.filters |= {"shown": _shown, "sorts": _sorts, "clean": _clean, "dashes": dashes, "ink": ink_over}
-    made.tests |= {"numeric": _is_numeric, "part": _is_part}
+    made.tests |= {"numeric": _is_numeric, "part": _is_part, "numbers": _has_numbers}
     return made
 
 
@@ -73,6 +73,12 @@ def _sorts(cell: Cell) -> str:
 
 def _is_numeric(column: Column, cells: list[Cell]) -> bool:
     return column.form in NUMERIC or any(isinstance(cell, Told) for cell in cells)
+
+
+def _has_numbers(table: Table) -> bool:
+    """Whether a table is of numbers, whose columns stay side by side, or of words, which go on below."""
+    places = range(len(table.columns))
+    return any(_is_numeric(table.columns[place], [row[place] for row in table.rows]) for place in places)
 
 
 def _is_part(part: Part, kind: str) -> bool:

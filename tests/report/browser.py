@@ -89,6 +89,7 @@ class Browser:
 
     def paper(self, path):
         """The page as it is printed, as PDF."""
+        self.ask("Emulation.setEmulatedMedia", media="print")
         answer = self.ask("Page.printToPDF", preferCSSPageSize=False, printBackground=False)
         path.write_bytes(base64.b64decode(answer["data"]))
 
