@@ -29,6 +29,7 @@ from fedsim.simulation.ends import run_ended, run_started
 from fedsim.simulation.federation import Federation, build_federation
 from fedsim.simulation.forging import forge, trains
 from fedsim.simulation.judging import Inputs, Judgement, judge
+from fedsim.simulation.moments import Moment, Moments
 from fedsim.simulation.scoring import score
 from fedsim.simulation.server import DIVERGED, MEMORY, rate_of, server_step
 from fedsim.simulation.state import State, first_state, lasting
@@ -65,12 +66,12 @@ class Simulation(Iterator[Event]):
         self.federation: Federation | None = None  # once RunStarted is out
         self.received: Received | None = None  # the rows of a round, from Aggregated on until the next round begins
         self._pool, self._progress = pool, progress
-        self._events = self._run()
+        self._moments = Moments(self._run())
         close_at_exit(self)
 
     def __next__(self) -> Event:
-        with repeatable():
-            return next(self._events)
+        event, self.state, self.received = next(self._moments)
+        return event
 
     def model(self) -> dict[str, Array]:
         """The global parameters after the last whole round, by the model's own names."""
@@ -81,8 +82,7 @@ class Simulation(Iterator[Event]):
 
     def close(self) -> None:
         """End the run where it is: workers gone, memory freed."""
-        with repeatable():
-            self._events.close()
+        self._moments.close()
 
     def __enter__(self) -> "Simulation":
         return self
@@ -90,7 +90,7 @@ class Simulation(Iterator[Event]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _run(self) -> Generator[Event, None, None]:
+    def _run(self) -> Generator[Moment, None, None]:
         begin, execution = time.perf_counter(), self.scenario.execution
         with ExitStack() as stack:
             pool = self._pool or stack.enter_context(Pool(execution.workers, execution.backend))
@@ -100,15 +100,13 @@ class Simulation(Iterator[Event]):
             stack.callback(arena.close)
             dispatcher = Dispatcher(federation, pool, arena)
             self.federation, self.state = federation, first_state(self.state, federation.parameters)
-            yield run_started(federation, pool.workers)
+            yield Moment(run_started(federation, pool.workers), self.state)
             while self.state.round < self.scenario.rounds:
                 round = Round(federation, self.state.copy(), dispatcher)
+                before = self.state
                 for event in round.play():
-                    self.received = round.received
-                    if isinstance(event, RoundEnded):
-                        self.state = round.state
-                    yield event
-            yield run_ended(self.state, time.perf_counter() - begin)
+                    yield Moment(event, round.state if isinstance(event, RoundEnded) else before, round.received)
+            yield Moment(run_ended(self.state, time.perf_counter() - begin), self.state, self.received)
 
 
 class Round:

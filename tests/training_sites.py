@@ -24,6 +24,9 @@ SGD: dict[str, Any] = {"lr": 0.1, "momentum": 0.0, "weight_decay": 0.0}
 ADAM: dict[str, Any] = {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8, "weight_decay": 0.0}
 
 
+FEDSGD = Choice("fedsgd", {"momentum": 0.0, "average": True, "rate": "client"})
+
+
 def choice(name: str, **changes: Any) -> Choice:
     """An optimizer with all its settings."""
     return Choice(name, (SGD if name == "sgd" else ADAM) | changes)

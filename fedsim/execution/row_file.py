@@ -1,18 +1,24 @@
-"""Rows of numbers in a file without a name: they take disk instead of memory, and are gone with the process."""
+"""Rows of numbers, the first of them in memory and all others in a file without a name, gone with the process."""
 
 import os
 import tempfile
 import weakref
 from collections.abc import Iterable
+from io import FileIO
 
 import numpy as np
 
 from fedsim.array_types import Array, Integers
 from fedsim.errors import RunFailed
 
+NEAR_BYTES = 256 * 2**20
+"""Of rows that are kept in memory: so much a run may take without asking, and a small one writes no file."""
+CHUNK_BYTES = 4 * 2**20
+"""That memory is asked for at a time."""
+
 
 class RowFile:
-    """Rows of one length, each in a slot of the file; a slot that nobody refers to is used again."""
+    """Rows of one length, each in a slot; a slot that nobody refers to is used again, the lowest first in memory."""
 
     def __init__(self, size: int, dtype: np.dtype[np.generic]) -> None:
         self.size, self.dtype = size, np.dtype(dtype)
@@ -20,13 +26,13 @@ class RowFile:
         self._free: list[int] = []
         self._references = np.zeros(0, np.int32)  # of each slot that was ever used
         self._used = 0
-        with _words():
-            self._file = tempfile.TemporaryFile(prefix="fedsim-rows-", buffering=0)  # noqa: SIM115 - lives as this does
-        weakref.finalize(self, self._file.close)
+        self._near, self._chunk = NEAR_BYTES // self._bytes, max(1, CHUNK_BYTES // self._bytes)
+        self._chunks: list[Array] = []
+        self._opened: FileIO | None = None
 
     @property
     def slots(self) -> int:
-        """Slots that the file has room for: what it takes of the disk."""
+        """Slots that there is room for: what it takes of memory and disk."""
         return self._used
 
     def add(self, row: Array) -> int:
@@ -44,18 +50,43 @@ class RowFile:
         """Write over a slot."""
         if row.shape != (self.size,) or row.dtype != self.dtype:
             raise ValueError(f"a row of {row.shape} {row.dtype}: this file holds ({self.size},) {self.dtype}")
+        if slot < self._near:
+            self._at(slot)[:] = row
+            return
         left, place = memoryview(row.tobytes()), 0
         with _words():
             while place < len(left):  # the system may write less than it is told to
-                place += os.pwrite(self._file.fileno(), left[place:], slot * self._bytes + place)
+                place += os.pwrite(self._file().fileno(), left[place:], (slot - self._near) * self._bytes + place)
 
     def read(self, slot: int) -> Array:
         """The row of a slot, in memory of its own."""
+        return self._at(slot).copy() if slot < self._near else self._from_disk(slot)
+
+    def seen(self, slot: int) -> Array:
+        """The row of a slot, to be looked at before anything is written."""
+        return self._at(slot) if slot < self._near else self._from_disk(slot)
+
+    def _at(self, slot: int) -> Array:
+        """Where a slot lies in memory."""
+        chunk, place = divmod(slot, self._chunk)
+        while chunk >= len(self._chunks):
+            self._chunks.append(np.empty((self._chunk, self.size), self.dtype))
+        row: Array = self._chunks[chunk][place]
+        return row
+
+    def _file(self) -> FileIO:
+        if self._opened is None:
+            self._opened = tempfile.TemporaryFile(prefix="fedsim-rows-", buffering=0)  # noqa: SIM115 - lives as this does
+            weakref.finalize(self, self._opened.close)
+        return self._opened
+
+    def _from_disk(self, slot: int) -> Array:
         data = bytearray(self.size * self.dtype.itemsize)
         left, place = memoryview(data), 0
         with _words():
             while place < len(left):
-                count = os.preadv(self._file.fileno(), [left[place:]], slot * self._bytes + place)
+                where = (slot - self._near) * self._bytes + place
+                count = os.preadv(self._file().fileno(), [left[place:]], where)
                 if not count:
                     raise OSError(0, "it is shorter than what was written")
                 place += count

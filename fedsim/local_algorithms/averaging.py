@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Le, Lt
 
-from fedsim.local_algorithms.contract import Correction, Momentum, local_algorithm
+from fedsim.local_algorithms.contract import Correction, Momentum, Sends, local_algorithm
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +30,11 @@ def _momentum(settings: Mapping[str, Any]) -> Momentum | None:
     return Momentum(beta, settings["average"], rate == "client") if beta else None
 
 
-@local_algorithm("fedsgd", one_step=True, momentum=_momentum)
+def _sends(settings: Mapping[str, Any]) -> Sends:
+    return Sends(step=settings["rate"] == "client" and not settings["momentum"])
+
+
+@local_algorithm("fedsgd", one_step=True, momentum=_momentum, sends=_sends)
 def fedsgd(
     descend: Descend,
     gradients: Callable[[], list["Tensor"]],

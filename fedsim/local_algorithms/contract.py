@@ -51,21 +51,31 @@ class Momentum(NamedTuple):
     of_gradients: bool = False  # whether the rows are gradients, and the client multiplies m by its learning rate
 
 
+class Sends(NamedTuple):
+    """That a client sends its one gradient, with weight decay, times a number that all share, and nothing else.
+
+    Then nobody's parameters change before everybody has sent, and a backend may serve many clients in one pass.
+    """
+
+    step: bool = False  # whether the number is −lr, which only an optimizer whose step is plain makes of it; else −1
+
+
 def local_algorithm(
     name: str,
     *,
     aliases: tuple[str, ...] = (),
     one_step: bool = False,
     momentum: Callable[[Mapping[str, Any]], Momentum | None] = lambda settings: None,  # noqa: ARG005 - one signature
+    sends: Callable[[Mapping[str, Any]], Sends | None] = lambda settings: None,  # noqa: ARG005 - one signature
 ) -> Callable[[Function], Function]:
     """Register a local algorithm.
 
     `one_step` says that a client draws one batch a round and no more; `momentum` what momentum clients keep, from round
-    to round, under these settings.
+    to round, under these settings; `sends` that the function's whole work is to send a gradient, and which.
     """
 
     def decorate(function: Function) -> Function:
-        local_algorithms.register(name, function, aliases=aliases, one_step=one_step, momentum=momentum)
+        local_algorithms.register(name, function, aliases=aliases, one_step=one_step, momentum=momentum, sends=sends)
         return function
 
     return decorate

@@ -17,6 +17,7 @@ from fedsim.runs.reading import read_scenario
 from fedsim.scenario.chains import forging
 from fedsim.scenario.sections import Scenario
 from fedsim.simulation.client_momentum import momentum_of
+from fedsim.simulation.client_rows import ClientRows
 from fedsim.simulation.state import State
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def carried_over(state: State, before: Scenario, after: Scenario) -> State:
     """The state as the next leg takes it up: without what was remembered by algorithms that it does not have."""
     there, here = _algorithms(before), _algorithms(after)
     kept = {path: memory for path, memory in state.memories.items() if _same(path, there, here)}
-    momenta = state.momenta if momentum_of(after.training) else {}
-    return replace(state, memories=kept, momenta=dict(momenta))
+    momenta = state.momenta.copy() if momentum_of(after.training) else ClientRows()
+    return replace(state, memories=kept, momenta=momenta)
 
 
 def forgotten(state: State, before: Scenario, after: Scenario) -> list[str]:

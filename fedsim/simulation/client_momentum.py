@@ -4,13 +4,17 @@ The server keeps it for the clients, since a client may work in any process. Wha
 is the momentum; buffers are sent as they are.
 """
 
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable
 
 import numpy as np
 
 from fedsim.array_types import Array
 from fedsim.local_algorithms.contract import Momentum, local_algorithms
 from fedsim.scenario.sections import Training
+from fedsim.simulation.client_rows import ClientRows
+
+PART = 2**16
+"""Numbers of a row that are worked on at a time."""
 
 
 def momentum_of(training: Training) -> Momentum | None:
@@ -31,7 +35,7 @@ def client_rate(training: Training, factor: float) -> float:
 def carry(
     momentum: Momentum,
     rate: float,
-    momenta: MutableMapping[int, Array],
+    momenta: ClientRows,
     rows: Iterable[tuple[int, Array]],
     trained: int,
 ) -> None:
@@ -39,8 +43,11 @@ def carry(
     beta = np.float32(momentum.beta)
     share = 1 - beta if momentum.average else np.float32(1)
     for client, row in rows:
-        before = momenta[client] if client in momenta else np.zeros_like(row)
-        kept = beta * before + share * row
-        kept[trained:] = row[trained:]
-        momenta[client] = kept
-        row[:trained] = kept[:trained] if rate == 1.0 else np.float32(rate) * kept[:trained]
+        before = momenta.seen(client)
+        for begin in range(0, trained, PART):  # each part is in the cache when it is read again
+            part = slice(begin, min(begin + PART, trained))
+            row[part] *= share
+            row[part] += beta * before[part] if before is not None else 0
+        momenta[client] = row
+        if rate != 1.0:
+            row[:trained] *= np.float32(rate)

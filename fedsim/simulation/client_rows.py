@@ -1,7 +1,8 @@
-"""A row that each client keeps from round to round, as of a momentum: a mapping from client to row, kept on disk.
+"""A row that each client keeps from round to round, as of a momentum: a mapping from client to row.
 
-Only clients that have a row take room: sixteen bytes of memory and a slot of a file each. A copy shares the slots; what
-is changed after that takes a slot of its own, so that a state of an earlier round stays as it was.
+Only clients that have a row take room: sixteen bytes, and a slot in memory or, where they are very many, in a file. A
+copy shares the slots; what is changed after that takes a slot of its own, so that a state of an earlier round stays as
+it was.
 """
 
 import weakref
@@ -64,6 +65,11 @@ class ClientRows(MutableMapping[int, Array]):
         if slot is None or index.file is None:
             raise KeyError(client)
         return index.file.read(slot)
+
+    def seen(self, client: int) -> Array | None:
+        """A client's row, to be looked at before anything is written; None where it has none."""
+        index, slot = self._index, self._slot(client)
+        return None if slot is None or index.file is None else index.file.seen(slot)
 
     def __setitem__(self, client: int, row: Array) -> None:
         index, slot = self._index, self._slot(client)

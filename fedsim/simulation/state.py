@@ -72,7 +72,7 @@ class State:
     parameters: Array  # (d,)
     previous: Array  # (d,) last aggregate
     memories: Mapping[str, Memory] = field(default_factory=dict)  # of whatever acts every round, by its path
-    momenta: ClientRows | dict[int, Array] = field(default_factory=ClientRows)  # of each client that has one, by client
+    momenta: ClientRows = field(default_factory=ClientRows)  # of each client that has one, by client
     in_flight: tuple[InFlight, ...] = ()
     tally: Tally = field(default_factory=Tally)
 

@@ -12,7 +12,8 @@ import torch
 from fedsim.training.attacked_work import train_attacked
 from fedsim.training.backends import local_model
 from fedsim.training.client import ClientJob, Site
-from fedsim.training.local_work import train_client
+from fedsim.training.local_model import LocalModel
+from fedsim.training.local_work import send_all, train_client
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,12 @@ def train_batch(batch: ClientBatch) -> BatchResult:
     begin = time.perf_counter()
     with torch.no_grad():
         model = local_model(batch.site)
-        losses = tuple(
-            train_attacked(batch.site, job, job.attack.thing) if job.attack else train_client(model, batch.site, job)
-            for job in batch.jobs
-        )
+        sent = send_all(model, batch.site, [job for job in batch.jobs if job.attack is None])
+        losses = tuple(sent[job.row] if job.row in sent else _trained(model, batch.site, job) for job in batch.jobs)
     counts = tuple(len(job.examples) for job in batch.jobs)
     clients = tuple(job.client for job in batch.jobs)
     return BatchResult(clients, losses, counts, time.perf_counter() - begin)
+
+
+def _trained(model: LocalModel, site: Site, job: ClientJob) -> float:
+    return train_attacked(site, job, job.attack.thing) if job.attack else train_client(model, site, job)

@@ -11,7 +11,7 @@ from torch import Tensor
 from fedsim.array_types import Integers
 from fedsim.execution.sending import Sent
 from fedsim.execution.shared_memory import Shared
-from fedsim.local_algorithms.contract import local_algorithms
+from fedsim.local_algorithms.contract import Sends, local_algorithms
 from fedsim.optimizers.contract import optimizers
 from fedsim.randomness import Stream
 from fedsim.registry import Bound
@@ -33,6 +33,7 @@ class Site:
     algorithm: Sent[Bound] = field(init=False)  # what its name meant where this was made
     optimizer: Sent[Bound] = field(init=False)
     plain: bool = field(init=False)  # whether a step along a gradient is w − lr · gradient and nothing else
+    sends: Sends | None = field(init=False)  # where each client sends one gradient as it is
 
     def __post_init__(self) -> None:
         algorithm, optimizer = self.training.algorithm, self.training.optimizer
@@ -42,6 +43,9 @@ class Site:
         object.__setattr__(self, "optimizer", Sent(entry.bound(optimizer.settings)))
         plain = entry.traits["plain"](optimizer.settings) and self.training.clip_norm is None
         object.__setattr__(self, "plain", bool(plain))
+        sends = local_algorithms[algorithm.name].traits["sends"](algorithm.settings)
+        as_it_is = sends and self.training.clip_norm is None and (plain or not sends.step)
+        object.__setattr__(self, "sends", sends if as_it_is else None)
 
 
 @dataclass(frozen=True)

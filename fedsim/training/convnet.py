@@ -7,17 +7,22 @@ batch, so a client's bits depend on nobody else.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from fedsim.array_types import Array
+from fedsim.array_types import Array, Integers
 from fedsim.inputs import as_floats
 from fedsim.kernels.networks.images import Kernel, aligned, close_gate, correlate, gather_gradient, open_gate
 from fedsim.kernels.networks.images_source import Field, Taps
+from fedsim.kernels.networks.linear import Room, stored
 from fedsim.training.convnet_layout import Layer, Plan, plan_of
 from fedsim.training.local_model import Work
 from fedsim.training.minibatches import Turn
+from fedsim.training.mlp import must_be_labels
 from fedsim.training.torch_models import ModelKind, Workspaces, flat_model
 
 WIDEST = 256
@@ -36,25 +41,38 @@ class ConvolutionalModel:
         self._vector = torch.empty(flat_model(kind, channels_last=True).size)
         self._found = torch.empty_like(self._vector)
         self.tensors: Sequence[Tensor] = _views(kind, self._vector)
+        self._gradients = _views(kind, self._found)
 
     def load(self, vector: Tensor, work: Work, turn: Turn) -> None:  # noqa: ARG002 - nothing here draws
         """Take the parameters, and arrays wide enough for the work."""
+        must_be_labels(work, self._plan.head.sizes[-1])
         self._vector.copy_(vector)
         self._network = _network(self._plan, _width(work.most))
 
     def gradients(self, batch: Work) -> tuple[float, list[Tensor | None]]:
-        """Summed loss and gradients of a batch."""
-        images, rows, labels = batch.examples
-        self._network.load(as_floats(images[rows]))
-        loss, found = self._network.gradients(self.tensors, torch.from_numpy(labels))
-        return loss * len(labels), [*found]
+        """Summed loss and gradients of a batch; the gradients last until the next ones are asked for."""
+        numbers = Numbers(self._plan, self._vector.numpy())
+        loss = self._network.gradient(numbers, *_pictures(batch), self._found.numpy())
+        return loss * len(batch), [*self._gradients]
+
+    def send_all(
+        self, start: Array, work: Work, times: float, decay: float, rows: Array, which: Integers
+    ) -> NDArray[np.float64]:
+        """One client after another, each in arrays that fit its own batch, written where it is sent from."""
+        must_be_labels(work, self._plan.head.sizes[-1])
+        numbers, losses = Numbers(self._plan, start), np.empty(len(which))
+        base = np.float32(times * decay) * start if decay else None
+        for place, row in enumerate(which):
+            batch = work.batch(place)
+            network = _network(self._plan, _width(batch.most))
+            losses[place] = network.gradient(numbers, *_pictures(batch), rows[row], base, times)
+        return losses
 
     def descend(self, work: Work, lr: float) -> float:
         """Plain steps, each of all parameters at once."""
         loss = 0.0
         for place in range(len(work.bounds) - 1):
-            own, found = self.gradients(work.batch(place))
-            self.write([gradient for gradient in found if gradient is not None], self._found)
+            own, _ = self.gradients(work.batch(place))
             self._vector.add_(self._found, alpha=-lr)
             loss += own
         return loss
@@ -73,8 +91,13 @@ def run_convnet(kind: ModelKind, vector: Tensor) -> Callable[[Tensor], Tensor] |
     plan = plan_of(kind)
     if plan is None:
         return None
-    parameters, network = _views(kind, vector), _network(plan, AT_ONCE)
-    return lambda images: torch.cat([network.outputs(part, parameters) for part in torch.split(images, AT_ONCE)])
+    numbers, network = Numbers(plan, vector.numpy()), _network(plan, AT_ONCE)
+    return lambda images: torch.cat([network.outputs(part, numbers) for part in torch.split(images, AT_ONCE)])
+
+
+def _pictures(batch: Work) -> tuple[Tensor, Integers]:
+    images, rows, labels = batch.examples
+    return as_floats(images[rows]), labels
 
 
 def _width(count: int) -> int:
@@ -95,15 +118,26 @@ def _network(plan: Plan, width: int) -> "Network":
     return _networks.of(plan, width, Network)
 
 
+class Numbers:
+    """A flat vector as the kernels of a plan have it."""
+
+    def __init__(self, plan: Plan, vector: Array) -> None:
+        places = [0, *np.cumsum([count for layer in plan.convolutions for count in layer.counts])]
+        stretches = [vector[begin:end] for begin, end in pairwise(places)]
+        self.taps, self.biases = stretches[::2], stretches[1::2]
+        self.head = stored(plan.head, vector[places[-1] :])
+
+
 class Network:
     """The arrays and kernels of a plan for batches of one width, a multiple of eight."""
 
     def __init__(self, plan: Plan, width: int) -> None:
-        self.stages = [_Stage(layer, width, place == 0) for place, layer in enumerate(plan.convolutions)]
-        self.linears, self.width = plan.linears, width
+        self.stages = [Stage(layer, width, place == 0) for place, layer in enumerate(plan.convolutions)]
+        self.width, self.convolved = width, plan.convolved
         last = plan.convolutions[-1]
         self.features = aligned(last.out, *last.gate(width, 0).result, width)
-        self.count = 0
+        self.head = Room(plan.head, width)
+        self.count, self.order = 0, np.arange(width)
         outs = [stage.input for stage in self.stages[1:]] + [self.features]
         margins = [layer.padding for layer in plan.convolutions[1:]] + [0]
         self.gates = [
@@ -121,58 +155,54 @@ class Network:
         inside[..., : self.count].copy_(images.permute(1, 2, 3, 0))
         inside[..., self.count :] = 0
 
-    def outputs(self, images: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+    def outputs(self, images: Tensor, numbers: Numbers) -> Tensor:
         """(k, classes) logits of k ≤ width images."""
+        return torch.from_numpy(self.head.ask(self._forward(images, numbers), numbers.head))
+
+    def gradient(
+        self, numbers: Numbers, images: Tensor, labels: Integers, row: Array, base: Array | None = None,
+        times: float = 1.0,
+    ) -> float:  # fmt: skip
+        """The batch's mean cross-entropy; `row` becomes base + times · its gradient, all flat vectors."""
+        features, (own, rest) = self._forward(images, numbers), np.split(row, [self.convolved])
+        bounds, first = np.array([0, self.count]), np.zeros(1, np.int64)
+        below = None if base is None else base[self.convolved :]
+        (loss,) = self.head.send(features, self.order, labels, bounds, numbers.head, below, times, rest, first)
+        inner = torch.from_numpy(self.gradient_of_features).view(-1, self.width)
+        inner[:, : self.count].copy_(torch.from_numpy(self.head.below(self.count)).T)
+        inner[:, self.count :] = 0
+        self._through_convolutions(numbers, own)
+        scaled(own, times, base)
+        return float(loss)
+
+    def _forward(self, images: Tensor, numbers: Numbers) -> Array:
+        """(count, features) what the head sees of the images."""
         self.load(images)
-        return self._forward(parameters)[-1][:, : self.count].T
-
-    def gradients(self, parameters: Sequence[Tensor], labels: Tensor) -> tuple[float, list[Tensor]]:
-        """The batch's mean cross-entropy, and its gradient by every weight and bias."""
-        hidden = self._forward(parameters)
-        loss, delta = self._loss(hidden.pop(), labels)
-        found: list[Tensor] = []
-        for weight, below in zip(parameters[-2::-2], reversed(hidden), strict=False):
-            found += [delta.sum(1), delta @ below.T]
-            delta = weight.T @ delta
-            if below is not hidden[0]:
-                delta.mul_(below > 0)
-        return loss, [*self._through_convolutions(delta, parameters), *reversed(found)]
-
-    def _forward(self, parameters: Sequence[Tensor]) -> list[Tensor]:
-        """What each linear layer sees, and the logits."""
-        arrays = [parameter.numpy() for parameter in parameters[: 2 * len(self.stages)]]
-        for stage, (gate, out), taps, start in zip(self.stages, self.gates, arrays[::2], arrays[1::2], strict=True):
+        for stage, (gate, out), taps, start in zip(self.stages, self.gates, numbers.taps, numbers.biases, strict=True):
             stage.convolve(stage.input, taps, start, stage.values)
             gate(stage.values, out)
-        hidden = [torch.from_numpy(self.features).view(-1, self.width)]
-        rest = parameters[2 * len(self.stages) :]
-        for place, (weight, bias) in enumerate(zip(rest[::2], rest[1::2], strict=True)):
-            z = torch.addmm(bias.unsqueeze(1), weight, hidden[-1])
-            hidden.append(z if place == self.linears - 1 else z.relu_())
-        return hidden
+        seen = torch.from_numpy(self.features).view(-1, self.width)[:, : self.count]
+        features: Array = seen.T.contiguous().numpy()
+        return features
 
-    def _loss(self, logits: Tensor, labels: Tensor) -> tuple[float, Tensor]:
-        """The mean cross-entropy and its gradient by the logits, zero beyond the batch."""
-        delta, count = torch.zeros_like(logits), self.count
-        log = torch.log_softmax(logits[:, :count], dim=0)
-        places = labels.unsqueeze(0)
-        loss = -log.gather(0, places).sum().item() / count
-        delta[:, :count] = log.exp_().scatter_add_(0, places, torch.full((1, count), -1.0)).div_(count)
-        return loss, delta
-
-    def _through_convolutions(self, delta: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
-        """Gradients of the convolutions, first layer first, from that of the features."""
-        self.gradient_of_features[...] = delta.numpy().reshape(self.features.shape)
-        gradient = self.gradient_of_features
-        found: list[Tensor] = []
-        for place in range(len(self.stages) - 1, -1, -1):
-            stage = self.stages[place]
-            found = [*stage.gradients(gradient), *found]
-            gradient = stage.back(parameters[2 * place].numpy())
-        return found
+    def _through_convolutions(self, numbers: Numbers, out: Array) -> None:
+        """Write the gradients of the convolutions, first layer first, given that of the features."""
+        gradient, end = self.gradient_of_features, len(out)
+        for stage, taps in zip(reversed(self.stages), reversed(numbers.taps), strict=True):
+            begin = end - sum(stage.layer.counts)
+            stage.gradients(gradient, torch.from_numpy(out[begin:end]))
+            gradient, end = stage.back(taps), begin
 
 
-class _Stage:
+def scaled(row: Array, times: float, base: Array | None) -> None:
+    """Row becomes base + times · row, the base's numbers being those of the same places."""
+    if times != 1.0:
+        row *= np.float32(times)
+    if base is not None:
+        row += base[: len(row)]
+
+
+class Stage:
     """One convolution's arrays and kernels."""
 
     def __init__(self, layer: Layer, width: int, first: bool) -> None:
@@ -192,13 +222,14 @@ class _Stage:
         self.backward, self.below = self._backward(rows, columns, width), aligned(layer.into, high, wide, width)
         self.nothing = aligned(layer.into)
 
-    def gradients(self, gradient: Array) -> list[Tensor]:
-        """Of the weights and the bias, from that of what went out."""
+    def gradients(self, gradient: Array, out: Tensor) -> None:
+        """Write those of the weights, and behind them of the bias, from that of what went out."""
         self.close(self.values, gradient, self.delta)
         self.sums[...] = 0
         self.gather(self.input, self.delta, self.sums)
-        bias = torch.from_numpy(self.delta).view(self.layer.out, -1).sum(1)
-        return [torch.from_numpy(self.sums).sum(-1), bias]
+        weights = self.layer.counts[0]
+        torch.sum(torch.from_numpy(self.sums).view(weights, -1), 1, out=out[:weights])
+        torch.sum(torch.from_numpy(self.delta).view(self.layer.out, -1), 1, out=out[weights:])
 
     def back(self, weights: Array) -> Array:
         """The gradient of what came in; nothing asks for that of the images."""

@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from fedsim.kernels import llvm
+from fedsim.kernels.networks.linear_sizes import Linear
 from fedsim.kernels.networks.pooling_source import Gate
-from fedsim.training.torch_models import ModelKind, flat_model, found_once, linear_layers, parts_in_line
+from fedsim.training.torch_models import ModelKind, flat_model, found_once, linear_layers, parts_in_line, sizes_of
 
 MOST_CHANNELS = 16
 """Channels into a convolution above which general libraries are as fast."""
@@ -23,6 +24,11 @@ class Layer:
     padding: int
     size: tuple[int, int]  # height and width of what comes in
     pooled: bool
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Numbers of its weights and of its biases."""
+        return self.out * self.into * self.side**2, self.out
 
     @property
     def border(self) -> int:
@@ -45,7 +51,12 @@ class Plan:
     """A network that can be trained here."""
 
     convolutions: tuple[Layer, ...]
-    linears: int  # their number; ReLU between
+    head: Linear  # from the features on; ReLU between
+
+    @property
+    def convolved(self) -> int:
+        """Parameters of the convolutions in a model's flat vector: those of the head stand behind them."""
+        return sum(sum(layer.counts) for layer in self.convolutions)
 
 
 def plan_of(kind: ModelKind) -> Plan | None:
@@ -71,7 +82,7 @@ def parse(module: nn.Module, shape: tuple[int, ...]) -> Plan | None:
         layers.append(layer)
         channels, size, parts = layer.out, layer.gate(8, 0).result, parts[2 + pooled :]
     linears = linear_layers(parts)
-    return Plan(tuple(layers), len(linears)) if layers and linears else None
+    return Plan(tuple(layers), Linear(sizes_of(linears), below=True)) if layers and linears else None
 
 
 def _layer(conv: nn.Conv2d, channels: int, size: tuple[int, int], pooled: bool) -> Layer | None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
-from fedsim.array_types import Integers
+from fedsim.array_types import Array, Integers
 from fedsim.training.client import ClientJob, Site
 from fedsim.training.examples import Located, Reader
 from fedsim.training.minibatches import Turn, batches
@@ -30,6 +31,13 @@ class Work:
         rows, targets = rows.astype(np.int64, copy=False), targets.astype(np.int64, copy=False)
         lengths = [len(batch) for batch in plan]
         return cls(Located(inputs, rows, targets), np.array([0, *lengths]).cumsum(), max(lengths, default=1))
+
+    @classmethod
+    def joined(cls, works: Sequence["Work"]) -> "Work":
+        """One batch of each of several clients, one after another, whose examples lie in one array."""
+        rows, targets = (np.concatenate([work.examples[part] for work in works]) for part in (1, 2))
+        lengths = [len(work) for work in works]
+        return cls(Located(works[0].examples.inputs, rows, targets), np.array([0, *lengths]).cumsum(), max(lengths))
 
     def batch(self, place: int) -> "Work":
         """One of the batches."""
@@ -63,3 +71,13 @@ class LocalModel(Protocol):
 
     def descend(self, work: Work, lr: float) -> float | None:
         """Take the steps w ← w − lr · gradient, batch after batch, in one call: their summed loss; None: it cannot."""
+
+
+@runtime_checkable
+class ManyAtOnce(Protocol):
+    """A backend that serves many clients in one pass where each sends one gradient."""
+
+    def send_all(
+        self, start: Array, work: Work, times: float, decay: float, rows: Array, which: Integers
+    ) -> NDArray[np.float64]:
+        """Set row which[c] of `rows` to times · (gradient over batch c + decay · start): the batches' mean losses."""

@@ -4,21 +4,51 @@ A local algorithm is given this loop as functions to call (`fedsim/local_algorit
 gradients (`fedsim/training/backends.py`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from fedsim.local_algorithms.contract import Correction
 from fedsim.registry import Bound
 from fedsim.training.client import ClientJob, Site, Stepper
-from fedsim.training.local_model import LocalModel, Work
+from fedsim.training.local_model import LocalModel, ManyAtOnce, Work
 
 
 def train_client(model: LocalModel, site: Site, job: ClientJob) -> float:
     """Do one client's work of a round, write its row, and give the mean loss of its steps; gradients are off."""
     return Loop(model, site, job).run(site.algorithm.thing)
+
+
+def send_all(model: LocalModel, site: Site, jobs: Sequence[ClientJob]) -> dict[int, float]:
+    """Serve all clients in one pass where each sends one gradient as it is and the backend can: row -> mean loss.
+
+    Whoever is not served is left to `train_client`, which ends in the same numbers up to rounding.
+    """
+    if site.sends is None or not isinstance(model, ManyAtOnce) or not jobs:
+        return {}
+    settings = site.optimizer.thing.settings
+    sent: dict[int, float] = {}
+    times = -jobs[0].factor * settings["lr"] if site.sends.step else -1.0
+    decay, start, rows = settings.get("weight_decay", 0.0), site.parameters.open(), site.rows.open()
+    for own, work in _side_by_side(site, jobs):
+        losses = model.send_all(start, work, times, decay, rows, np.array(own))
+        sent |= zip(own, losses.tolist(), strict=True)
+    return sent
+
+
+def _side_by_side(site: Site, jobs: Sequence[ClientJob]) -> Iterator[tuple[list[int], Work]]:
+    """The batches of clients whose examples lie in one array, as one work, and these clients' rows."""
+    groups: dict[int, list[tuple[int, Work]]] = {}
+    for job in jobs:
+        work = Work.of(site, job)
+        if len(work):
+            groups.setdefault(id(work.examples.inputs), []).append((job.row, work))
+    for group in groups.values():
+        rows, works = zip(*group, strict=True)
+        yield [*rows], Work.joined(works)
 
 
 class Loop:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fedsim.array_types import Array
+from fedsim.array_types import Array, Integers
 from fedsim.inputs import as_floats
 from fedsim.kernels import llvm
 from fedsim.kernels.networks.images import aligned
@@ -20,7 +20,15 @@ from fedsim.kernels.networks.linear import ASKED, Room, stored
 from fedsim.kernels.networks.linear_sizes import Linear
 from fedsim.training.local_model import Work
 from fedsim.training.minibatches import Turn
-from fedsim.training.torch_models import ModelKind, Workspaces, flat_model, found_once, linear_layers, parts_in_line
+from fedsim.training.torch_models import (
+    ModelKind,
+    Workspaces,
+    flat_model,
+    found_once,
+    linear_layers,
+    parts_in_line,
+    sizes_of,
+)
 
 LARGE = 4_000_000
 """Parameters above which weights leave the cache and general libraries are as fast."""
@@ -43,7 +51,7 @@ def _parsed(kind: ModelKind) -> Linear | None:
     fits = layers and layers[0].in_features == kind.spec.size
     if not fits or sum(parameter.numel() for parameter in flat.parameters) > LARGE:
         return None
-    return Linear((layers[0].in_features, *(layer.out_features for layer in layers)))
+    return Linear(sizes_of(layers))
 
 
 class LinearModel:
@@ -55,6 +63,7 @@ class LinearModel:
             net, 3, lambda net, count: [aligned(net.numbers) for _ in range(count)]
         )
         self._start: Array | None = None
+        self._base: Array | None = None  # what weight decay adds to each row that is sent
         self._tensor, self._found = torch.from_numpy(self._parameters), torch.from_numpy(self._gradient)
         self._fresh = (
             False  # whether the parameters are still those of the start, which are copied when they are needed
@@ -70,13 +79,15 @@ class LinearModel:
 
     def load(self, vector: Tensor, work: Work, turn: Turn) -> None:  # noqa: ARG002 - nothing here draws
         """Take a room wide enough for the work and the parameters, which are turned about once for all clients."""
-        labels, classes = work.examples.targets, self._net.sizes[-1]
-        if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
-            raise ValueError(f"labels must lie from 0 to {classes - 1}")
-        self._room = _room(self._net, work.most)
+        self._take(work)
         if self._start is None:
             self._start = stored(self._net, vector.numpy())
         self._fresh = True
+
+    def _take(self, work: Work) -> None:
+        """A room wide enough for work that the kernels may see."""
+        must_be_labels(work, self._net.sizes[-1])
+        self._room = _room(self._net, work.most)
 
     def descend(self, work: Work, lr: float) -> float:
         """All plain steps in one call; a single one goes from the start to the parameters without a copy of it."""
@@ -85,6 +96,18 @@ class LinearModel:
             return self._train(work, self._start, self._start, self._parameters, lr)
         (own,) = (tensor.numpy() for tensor in self.tensors)
         return self._train(work, own, own, own, lr)
+
+    def send_all(
+        self, start: Array, work: Work, times: float, decay: float, rows: Array, which: Integers
+    ) -> NDArray[np.float64]:
+        """All gradients in one call, written where they are sent from."""
+        self._take(work)
+        if self._start is None:
+            self._start = stored(self._net, start)
+        if decay and self._base is None:
+            self._base = np.float32(times * decay) * start
+        images, order, labels = _kernels_own(work)
+        return self._room.send(images, order, labels, work.bounds, self._start, self._base, times, rows, which)
 
     def gradients(self, batch: Work) -> tuple[float, list[Tensor | None]]:
         """Summed loss and gradient of a batch; the gradient lasts until the next one is asked for."""
@@ -101,10 +124,23 @@ class LinearModel:
         self._room.subtract(tensors[0].numpy(), np.zeros(out.shape, np.float32), out.numpy())
 
     def _train(self, work: Work, own: Array, base: Array, target: Array, rate: float) -> float:
-        images, rows, labels = work.examples
-        if not _readable(images):
-            images, rows = as_floats(images[rows]).numpy(), np.arange(len(rows))
+        images, rows, labels = _kernels_own(work)
         return self._room.train(images, rows, labels, work.bounds, own, base, target, rate)
+
+
+def must_be_labels(work: Work, classes: int) -> None:
+    """ValueError where a kernel would read beyond its logits."""
+    labels = work.examples.targets
+    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+        raise ValueError(f"labels must lie from 0 to {classes - 1}")
+
+
+def _kernels_own(work: Work) -> tuple[NDArray[Any], Integers, Integers]:
+    """Images, which of them and labels as the kernels read them."""
+    images, rows, labels = work.examples
+    if not _readable(images):
+        images, rows = as_floats(images[rows]).numpy(), np.arange(len(rows))
+    return images, rows, labels
 
 
 def _readable(images: NDArray[Any]) -> bool:

@@ -171,6 +171,11 @@ def _watched(module: nn.Module) -> bool:
     return any(getattr(module, hook) for hook in hooks)
 
 
+def sizes_of(layers: Sequence[nn.Linear]) -> tuple[int, ...]:
+    """What goes into the first of these layers, and what each of them gives."""
+    return (layers[0].in_features, *(layer.out_features for layer in layers))
+
+
 def linear_layers(parts: Sequence[nn.Module]) -> list[nn.Linear]:
     """The layers of Flatten, Linear, (ReLU, Linear)*, each with a bias; none where anything else stands."""
     if not parts or type(parts[0]) is not nn.Flatten:

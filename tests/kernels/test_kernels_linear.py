@@ -29,7 +29,7 @@ def processor(request, monkeypatch):
     has = llvm.features()
     if not has.get("avx512f" if request.param == "wide" else "avx2"):
         pytest.skip("this processor cannot run them")
-    made = [linear._trainer, linear._asker, linear._subtractor]
+    made = [linear._trainer, linear._sender, linear._asker, linear._subtractor]
     for cache in made:
         cache.cache_clear()
     monkeypatch.setattr(llvm, "processor", lambda: (PROCESSORS[request.param], ""))
@@ -108,6 +108,41 @@ def test_a_pass_of_plain_descent_is_that_of_float64(processor, sizes, dtype):
     np.testing.assert_allclose(row[:-16], vector - given.vector, atol=3e-6)
     assert (row[-16:] == 7).all()  # nothing is written beyond the row
     assert loss == pytest.approx(wanted, rel=1e-5)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.25])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_what_many_send_at_once_is_that_of_float64(processor, sizes, dtype, decay):
+    given = case(sizes, dtype)
+    room, start, d = Room(given.net, 32), stored(given.net, given.vector), len(given.vector)
+    rows, which = np.full((6, d), 7, np.float32), np.array([4, 0, 2, 1])
+    base = np.float32(-2 * decay) * given.vector if decay else None
+    losses = room.send(given.images, given.order, given.labels, given.bounds, start, base, -2.0, rows, which)
+    for row, loss, (begin, end) in zip(which, losses, pairwise(given.bounds), strict=True):
+        part, layers = slice(begin, end), list(layers_of(given, given.vector))
+        found, summed = gradient(layers, given.images[given.order[part]], given.labels[part])
+        np.testing.assert_allclose(rows[row], -2 * (found + decay * given.vector), atol=6e-6)
+        assert loss == pytest.approx(summed / (end - begin), rel=1e-5)
+    assert (rows[[3, 5]] == 7).all()  # nothing is written elsewhere
+
+
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_the_gradient_by_what_comes_in_is_that_of_float64(processor, sizes):
+    given = case(sizes, "float32", bounds=(0, 21))
+    net = dataclasses.replace(given.net, below=True)
+    room, start, row = Room(net, 32), stored(net, given.vector), np.empty((1, len(given.vector)), np.float32)
+    room.send(given.images, given.order, given.labels, given.bounds, start, None, 1.0, row, np.array([0]))
+    layers, seen = list(layers_of(given, given.vector)), given.images[given.order].astype(float)
+    eps, wanted = 1e-6, np.zeros(seen.shape)
+    for place in list(np.ndindex(seen.shape))[::97]:  # by the definition of a derivative
+        moved = [seen.copy(), seen.copy()]
+        moved[0][place] += eps
+        moved[1][place] -= eps
+        above, below = (gradient(layers, each, given.labels)[1] / 21 for each in moved)
+        wanted[place] = (above - below) / (2 * eps)
+    places = tuple(np.array(list(np.ndindex(seen.shape))[::97]).T)
+    np.testing.assert_allclose(room.below(21)[places], wanted[places], atol=1e-5)
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=str)

@@ -10,6 +10,7 @@ import pytest
 from fedsim.engine import simulate
 from fedsim.errors import RunFailed
 from fedsim.events import RoundEnded
+from fedsim.execution import row_file
 from fedsim.execution.pool import Pool
 from fedsim.simulation.client_rows import ClientRows
 from tests.small_runs import DIGITS, scenario
@@ -25,7 +26,15 @@ def same_as(rows, plain):
         np.testing.assert_array_equal(rows[client], row_of(number))
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.fixture(params=["memory", "both", "file"])
+def place(request, monkeypatch):
+    """Where rows lie: in memory, the first two of them, or none."""
+    if request.param != "memory":
+        monkeypatch.setattr(row_file, "NEAR_BYTES", 40 if request.param == "both" else 0)
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("seed", range(3))
 def test_it_is_a_mapping_whose_copies_go_their_own_way(seed):
     draw = np.random.default_rng(seed)
     kept = [(ClientRows(), {})]
@@ -46,6 +55,7 @@ def test_it_is_a_mapping_whose_copies_go_their_own_way(seed):
         kept[0][0][3]
 
 
+@pytest.mark.usefixtures("place")
 def test_what_is_read_and_what_was_written_are_ones_own():
     rows, row = ClientRows(), row_of(1)
     rows[4] = row
@@ -56,6 +66,7 @@ def test_what_is_read_and_what_was_written_are_ones_own():
         rows[5] = np.zeros(6, np.float32)
 
 
+@pytest.mark.usefixtures("place")
 def test_the_file_has_room_for_two_rounds_however_many_there_are():
     state = ClientRows()
     for round in range(50):
@@ -73,10 +84,12 @@ def test_a_full_disk_is_told_in_words(monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "pwrite", full)
+    monkeypatch.setattr(row_file, "NEAR_BYTES", 0)
     with pytest.raises(RunFailed, match=r"cannot keep what clients remember in .*No space left.*TMPDIR"):
         ClientRows()[0] = row_of(0)
 
 
+@pytest.mark.usefixtures("place")
 def test_a_state_of_an_earlier_round_stays_what_it_was_and_can_be_gone_on_from():
     given, states = scenario(DIGITS, "rounds=6", "clients.sampled=3", "training.worker_momentum=0.5"), {}
     with simulate(given, Pool(1, "serial")) as run:

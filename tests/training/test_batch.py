@@ -9,13 +9,13 @@ import torch
 from fedsim.execution.arithmetic import repeatable
 from fedsim.execution.shared_memory import Arena
 from fedsim.models.contract import model, models
-from fedsim.scenario.sections import Choice, Training
+from fedsim.scenario.sections import Training
 from fedsim.training.autograd import AutogradModel
 from fedsim.training.backends import local_model
 from fedsim.training.batch import ClientBatch, train_batch
 from fedsim.training.minibatches import batches, counted
 from tests.small_runs import registered
-from tests.training_sites import Clients, choice, forget_models, kind_of, prox, turn_of
+from tests.training_sites import FEDSGD, Clients, choice, forget_models, kind_of, prox, turn_of
 
 WORK = {
     "plain": Training(optimizer=choice("sgd"), batch_size=16),
@@ -28,7 +28,7 @@ WORK = {
     "clipped": Training(optimizer=choice("sgd", momentum=0.9, weight_decay=0.1), batch_size=8, steps=9, clip_norm=0.7),
     "clipped fedprox": Training(optimizer=choice("adam"), batch_size=8, steps=9, clip_norm=1e-3, algorithm=prox(0.3)),
     "smoothed": Training(optimizer=choice("sgd"), batch_size=16, epochs=2, label_smoothing=0.2),
-    "fedsgd": Training(algorithm=Choice("fedsgd"), optimizer=choice("sgd"), batch_size=10_000),
+    "fedsgd": Training(algorithm=FEDSGD, optimizer=choice("sgd"), batch_size=10_000),
 }
 KINDS = {
     "logistic": kind_of("logistic"),
@@ -154,7 +154,7 @@ def test_a_class_that_nobody_has(arena):
         (10, {"batch_size": 4, "epochs": 2}, [4, 4, 2] * 2),
         (10, {"batch_size": 4, "steps": 5}, [4, 4, 2, 4, 4]),
         (3, {"batch_size": 4, "drop_last": True}, [3]),
-        (10, {"batch_size": 4, "algorithm": Choice("fedsgd"), "epochs": 5}, [4]),
+        (10, {"batch_size": 4, "algorithm": FEDSGD, "epochs": 5}, [4]),
         (0, {"batch_size": 4, "steps": 5}, []),
     ],
 )

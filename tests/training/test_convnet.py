@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from fedsim.kernels.networks import images, images_source
 from fedsim.models.convolutional import lenet5
-from fedsim.training.convnet import Network
+from fedsim.training.convnet import Network, Numbers
 from fedsim.training.convnet_layout import parse
 from fedsim.training.pooling import pool_first
 
@@ -50,7 +50,11 @@ def networks(name, width):
     pool_first(rewritten)
     plan = parse(rewritten, shape)
     assert plan is not None
-    return shape, module, Network(plan, width)
+    return shape, module, plan, Network(plan, width)
+
+
+def vector_of(module):
+    return torch.nn.utils.parameters_to_vector(module.parameters()).detach().numpy()
 
 
 def exact(module, pictures, labels):
@@ -67,55 +71,62 @@ def exact(module, pictures, labels):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gradients_are_those_of_float64(name, width, count, processor, monkeypatch):
     monkeypatch.setattr(images, "registers", lambda: processor)
-    shape, module, network = networks(name, width)
+    shape, module, plan, network = networks(name, width)
     generator = torch.Generator().manual_seed(count)
     pictures = torch.rand(count, *shape, generator=generator)
     pictures[:, :, :4] = 0  # ties in the pooling windows
     labels = torch.randint(0, 4, (count,), generator=generator)
-    network.load(pictures)
-    with torch.no_grad():
-        loss, gradients = network.gradients([p.detach() for p in module.parameters()], labels)
+    vector = vector_of(module)
+    row = np.full(len(vector) + 16, 7, np.float32)
+    loss = network.gradient(Numbers(plan, vector), pictures, labels.numpy(), row[:-16])
     wanted_loss, wanted = exact(module, pictures, labels)
     assert loss == pytest.approx(wanted_loss, rel=1e-5)
-    for gradient, right in zip(gradients, wanted, strict=True):
+    for gradient, right in zip(
+        torch.split(torch.from_numpy(row), [*map(torch.numel, wanted), 16]), wanted, strict=False
+    ):
         scale = right.abs().max().item()
-        np.testing.assert_allclose(gradient.numpy(), right.numpy(), rtol=0, atol=1e-5 * scale)
+        np.testing.assert_allclose(gradient.numpy(), right.numpy().ravel(), rtol=0, atol=1e-5 * scale)
+    assert (row[-16:] == 7).all()  # nothing is written beyond the row
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_outputs_are_those_of_torch(name):
-    shape, module, network = networks(name, 16)
+    shape, module, plan, network = networks(name, 16)
     pictures = torch.rand(13, *shape)
     with torch.no_grad():
-        ours, theirs = network.outputs(pictures, [p.detach() for p in module.parameters()]), module(pictures)
+        ours, theirs = network.outputs(pictures, Numbers(plan, vector_of(module))), module(pictures)
     np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_a_batch_leaves_nothing_behind_for_the_next():
-    shape, module, network = networks("lenet5", 32)
-    parameters = [p.detach() for p in module.parameters()]
-    pictures, labels = torch.rand(20, *shape), torch.arange(20)
+    shape, module, plan, network = networks("lenet5", 32)
+    numbers, row = Numbers(plan, vector_of(module)), np.empty_like(vector_of(module))
+    pictures, labels = torch.rand(20, *shape), np.arange(20)
 
     def digest():
-        network.load(pictures)
-        with torch.no_grad():
-            loss, gradients = network.gradients(parameters, labels)
-        return loss, hashlib.sha256(b"".join(g.numpy().tobytes() for g in gradients)).hexdigest()
+        loss = network.gradient(numbers, pictures, labels, row)
+        return loss, hashlib.sha256(row.tobytes()).hexdigest()
 
     first = digest()
-    network.load(torch.full((32, *shape), torch.inf))
-    with torch.no_grad():
-        network.gradients(parameters, torch.zeros(32, dtype=torch.int64))
+    network.gradient(numbers, torch.full((32, *shape), torch.inf), np.zeros(32, np.int64), row)
     assert digest() == first
+
+
+def test_a_row_is_a_multiple_of_the_gradient_and_what_weight_decay_adds():
+    shape, module, plan, network = networks("colour", 16)
+    vector, pictures, labels = vector_of(module), torch.rand(11, *shape), np.arange(11) % 5
+    numbers, gradient, row = Numbers(plan, vector), np.empty_like(vector), np.empty_like(vector)
+    loss = network.gradient(numbers, pictures, labels, gradient)
+    assert network.gradient(numbers, pictures, labels, row, np.float32(-0.3) * vector, -3.0) == loss
+    np.testing.assert_allclose(row, -0.3 * vector - 3 * gradient, atol=1e-6)
 
 
 @pytest.mark.parametrize("poison", [torch.nan, torch.inf])
 def test_a_number_that_is_none_is_never_lost(poison):
-    shape, module, network = networks("lenet5", 8)
-    parameters = [p.detach().clone() for p in module.parameters()]
-    parameters[0][2, 0, 1, 1] = poison
-    with torch.no_grad():
-        ours = network.outputs(torch.rand(5, *shape), parameters)
+    shape, module, plan, network = networks("lenet5", 8)
+    vector = vector_of(module)
+    vector[2 * 25 + 6] = poison
+    ours = network.outputs(torch.rand(5, *shape), Numbers(plan, vector))
     assert not ours.isfinite().all(dim=1).any()
 
 

@@ -13,13 +13,13 @@ from fedsim.execution.sending import Sent
 from fedsim.execution.shared_memory import Arena
 from fedsim.kernels import llvm
 from fedsim.models.contract import model, models
-from fedsim.scenario.sections import Choice, Training
+from fedsim.scenario.sections import Training
 from fedsim.training.backends import local_model
 from fedsim.training.batch import ClientBatch, train_batch
 from fedsim.training.client import Poison
 from fedsim.training.mlp import LinearModel, network_of
 from tests.small_runs import registered
-from tests.training_sites import STREAM, Clients, choice, forget_models, kind_of, prox
+from tests.training_sites import FEDSGD, STREAM, Clients, choice, forget_models, kind_of, prox
 
 pytestmark = pytest.mark.skipif(not llvm.available(), reason="no compiler")
 SIZES = (40, 7, 23, 64, 1, 40, 16, 33, 40, 12, 5, 40, 31, 8, 9, 50, 40)
@@ -28,7 +28,7 @@ WORK = {
     "momentum": Training(optimizer=choice("sgd", momentum=0.9, weight_decay=0.01), batch_size=10),
     "adam": Training(optimizer=choice("adam"), batch_size=16, epochs=2),
     "fedprox": Training(optimizer=choice("sgd"), batch_size=7, algorithm=prox(0.1), steps=5),
-    "fedsgd": Training(optimizer=choice("sgd"), algorithm=Choice("fedsgd"), batch_size=1000),
+    "fedsgd": Training(optimizer=choice("sgd"), algorithm=FEDSGD, batch_size=1000),
 }
 KINDS = {
     "logistic": kind_of("logistic"),

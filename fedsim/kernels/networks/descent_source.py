@@ -22,7 +22,7 @@ def training(net: Linear, image: str, registers: Registers) -> str:
     target = base − rate · gradient. With parameters for base and target it is a step of descent. `sums` and `chosen`
     get, for each image, Σ e^(z − max) and the label's z − max: cross-entropy is the one's logarithm less the other.
     """
-    there, back = Pass(net, registers), _Descent(net, registers)
+    there, back = Pass(net, registers), Descent(net, registers)
     body = there.begun(image) + there.forward() + back.softmax() + back.backward()
     return f"""{declared(registers)}
 {DECLARED}
@@ -35,8 +35,8 @@ entry:{loop("step", "0", "%steps", 1, body)}
 {ATTRIBUTES}"""
 
 
-class _Descent:
-    """The parts of the way back."""
+class Descent:
+    """The parts of the way back: what becomes of a gradient is told by `before`, `_gradient` and `_bias`."""
 
     def __init__(self, net: Linear, registers: Registers) -> None:
         self.net, self.registers = net, registers
@@ -64,21 +64,27 @@ class _Descent:
 
     def backward(self) -> str:
         """Lines that take the gradients down from layer to layer, each used before the weights below are reached."""
-        lines = numbers(self.net, ".base", "base") + numbers(self.net, ".target", "target")
+        lines = self.before()
         for k in range(self.last, -1, -1):
             delta = f"v{k + 1}" if k == self.last else f"d{k + 1}"
-            if k:
+            if k or self.net.below:
                 lines += turned(f"t{k}", f"w{k}", "scratch", *self.net.layers[k].shape) + self._below(k, delta)
             lines += self._gradient(k, delta) + self._bias(k, delta)
         return lines
 
+    def before(self) -> str:
+        """Lines that point at what the gradients go into."""
+        return numbers(self.net, ".base", "base") + numbers(self.net, ".target", "target")
+
     def _below(self, k: int, delta: str) -> str:
-        """Lines that fill %d<k>, the gradient by what layer k sees, where that is not rectified away."""
+        """Lines that fill %d<k>, the gradient by what layer k sees, zero where that was rectified away."""
         layer, apart = self.net.layers[k], str(spaced(self.net.layers[k].inputs))
 
         def end(name: str, row: str, column: str, lanes: Lanes) -> str:
             lines = address(f"{name}.at", f"v{k}", row, apart, column)
             lines += address(f"{name}.to", f"d{k}", row, apart, column)
+            if not k:  # what comes in need not be rectified
+                return f"{lines}\n  store {lanes.vector} %{name}, ptr %{name}.to, align 64"
             lines += f"\n  %{name}.seen = load {lanes.vector}, ptr %{name}.at, align 64"
             return lines + rectified(name, f"%{name}.seen", lanes)
 
@@ -102,6 +108,14 @@ class _Descent:
     def _bias(self, k: int, delta: str) -> str:
         """Lines that set the target's biases of layer k."""
         layer, tag = self.net.layers[k], f"c{k}"
+        lines = self._added(tag, delta, str(spaced(layer.outputs)), f"%{tag}.n")
+        lines += f"""
+  %{tag}.v.from = getelementptr float, ptr %b{k}.base, i64 %{tag}.n
+  %{tag}.v.to = getelementptr float, ptr %b{k}.target, i64 %{tag}.n{self._descended(f"{tag}.v", LANES)}"""
+        return loop(f"{tag}.n", "0", str(layer.shape[1]), LANES.width, lines)
+
+    def _added(self, tag: str, delta: str, apart: str, column: str) -> str:
+        """Lines that put the sum of the batch's gradients from this column on in %<tag>.v."""
         lines = f"""
   br label %{tag}.enter
 {tag}.enter:
@@ -109,17 +123,14 @@ class _Descent:
 {tag}.k:
   %{tag}.row = phi i64 [0, %{tag}.enter], [%{tag}.next, %{tag}.k]
   %{tag}.sum = phi {VECTOR} [zeroinitializer, %{tag}.enter], [%{tag}.v, %{tag}.k]"""
-        lines += address(f"{tag}.at", delta, f"%{tag}.row", str(spaced(layer.outputs)), f"%{tag}.n")
-        lines += f"""
+        lines += address(f"{tag}.at", delta, f"%{tag}.row", apart, column)
+        return f"""{lines}
   %{tag}.d = load {VECTOR}, ptr %{tag}.at, align 64
   %{tag}.v = fadd {VECTOR} %{tag}.sum, %{tag}.d
   %{tag}.next = add i64 %{tag}.row, 1
   %{tag}.more = icmp ult i64 %{tag}.next, %count
   br i1 %{tag}.more, label %{tag}.k, label %{tag}.done
-{tag}.done:
-  %{tag}.v.from = getelementptr float, ptr %b{k}.base, i64 %{tag}.n
-  %{tag}.v.to = getelementptr float, ptr %b{k}.target, i64 %{tag}.n{self._descended(f"{tag}.v", LANES)}"""
-        return loop(f"{tag}.n", "0", str(layer.shape[1]), LANES.width, lines)
+{tag}.done:"""
 
     def _descended(self, name: str, lanes: Lanes) -> str:
         """Lines that write %name.from − rate · %name to %name.to."""

@@ -57,4 +57,4 @@ def registers() -> Registers:
 @lru_cache(maxsize=128)
 def _run(source: str, arguments: int) -> Kernel:
     function = llvm.compiled(source, [llvm.POINTER] * arguments)
-    return lambda *arrays: function(*(array.ctypes.data for array in arrays))
+    return lambda *arrays: function(*[array.__array_interface__["data"][0] for array in arrays])

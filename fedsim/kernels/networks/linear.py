@@ -14,8 +14,9 @@ from fedsim.array_types import Array, Integers
 from fedsim.kernels import llvm
 from fedsim.kernels.networks.descent_source import training
 from fedsim.kernels.networks.images import aligned, registers
-from fedsim.kernels.networks.linear_sizes import Linear, padded
+from fedsim.kernels.networks.linear_sizes import Linear, padded, spaced
 from fedsim.kernels.networks.linear_source import outputs
+from fedsim.kernels.networks.sending_source import sending
 from fedsim.kernels.networks.unpooling_source import differences
 
 POINTER, INTEGER, NUMBER = llvm.POINTER, llvm.INTEGER, llvm.NUMBER
@@ -64,8 +65,24 @@ class Room:
             _at(images), _at(order), _at(labels), _at(bounds), len(bounds) - 1,
             own, *rest, rate, self.place, self.rows, sums, sums + found.strides[0],
         )  # fmt: skip
-        exponentials, logits = found[:, begin:]
-        return float(np.log(exponentials, dtype=np.float64).sum() - logits.sum(dtype=np.float64))
+        return float(_losses(found[:, begin:]).sum())
+
+    def send(
+        self, images: NDArray[Any], order: Integers, labels: Integers, bounds: Integers,
+        parameters: Array, base: Array | None, times: float, rows: Array, which: Integers,
+    ) -> NDArray[np.float64]:  # fmt: skip
+        """Row which[c] of `rows` becomes base + times · gradient over the batch between two bounds: its mean losses.
+
+        Without a base it is times · gradient; base and rows are flat vectors, the parameters stored ones.
+        """
+        found = np.empty((2, int(bounds[-1])), np.float32)
+        sums, start = _at(found), 0 if base is None else _at(base)
+        _sender(self.net, images.dtype.str, base is not None)(
+            _at(images), _at(order), _at(labels), _at(bounds), len(which), _at(parameters), start,
+            _at(rows), _at(which), times, self.place, self.rows, sums, sums + found.strides[0],
+        )  # fmt: skip
+        means: NDArray[np.float64] = np.add.reduceat(_losses(found), bounds[:-1]) / np.diff(bounds)
+        return means
 
     def ask(self, images: NDArray[Any], parameters: Array) -> Array:
         """(k, inputs) images -> (k, classes) logits."""
@@ -76,9 +93,21 @@ class Room:
         )
         return out
 
+    def below(self, count: int) -> Array:
+        """(count, inputs) the gradient by the first images of the last batch, where the network is asked for it."""
+        width = spaced(self.net.sizes[0])
+        start = self.net.turned + self.rows * self.net.values[-2]
+        return self._scratch[start : start + count * width].reshape(count, width)[:, : self.net.sizes[0]]
+
     def subtract(self, parameters: Array, start: Array, row: Array) -> None:
         """Write stored parameters minus a model's flat vector to `row`, a flat vector too."""
         _subtractor(self.net)(_at(parameters), _at(start), self.place, _at(row))
+
+
+def _losses(found: Array) -> NDArray[np.float64]:
+    """(2, k) what the kernels tell of each image -> (k,) its cross-entropy."""
+    losses: NDArray[np.float64] = np.log(found[0], dtype=np.float64) - found[1]
+    return losses
 
 
 def _at(array: NDArray[Any]) -> int:
@@ -94,6 +123,12 @@ def _trainer(net: Linear, dtype: str) -> llvm.Function:
     batch, numbers = [*[POINTER] * 4, INTEGER], [POINTER] * 3
     arguments = [*batch, *numbers, NUMBER, POINTER, INTEGER, POINTER, POINTER]
     return llvm.compiled(training(net, _kind(dtype), registers()), arguments)
+
+
+@lru_cache(maxsize=16)
+def _sender(net: Linear, dtype: str, decayed: bool) -> llvm.Function:
+    arguments = [*[POINTER] * 4, INTEGER, *[POINTER] * 4, NUMBER, POINTER, INTEGER, POINTER, POINTER]
+    return llvm.compiled(sending(net, _kind(dtype), registers(), decayed=decayed), arguments)
 
 
 @lru_cache(maxsize=16)

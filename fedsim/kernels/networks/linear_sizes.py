@@ -51,6 +51,7 @@ class Linear:
     """A network's sizes: what comes in, what each layer gives; the last gives the classes."""
 
     sizes: tuple[int, ...]
+    below: bool = False  # whether the gradient by what comes in is asked for, for whatever made that
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -65,10 +66,23 @@ class Linear:
         """Parameters as stored."""
         return self.layers[-1].end
 
+    @cached_property
+    def places(self) -> tuple[int, ...]:
+        """Where each layer's weights begin in a model's flat vector, and where the vector ends."""
+        return (0, *accumulate((inputs + 1) * outputs for inputs, outputs in pairwise(self.sizes)))
+
+    @property
+    def flat(self) -> int:
+        """Parameters in a model's flat vector."""
+        return self.places[-1]
+
     @property
     def values(self) -> list[int]:
-        """Where buffers begin, in numbers a row: the inputs', what each layer gives, the gradients by that."""
-        widths = [spaced(size) for size in (*self.sizes, *self.sizes[1:-1])]
+        """Where buffers begin, in numbers a row: the inputs', what each layer gives, the gradients by what is seen.
+
+        The gradient by what comes in stands last, where it is asked for.
+        """
+        widths = [spaced(size) for size in (*self.sizes, *self.sizes[1:-1], *self.sizes[: self.below])]
         return [0, *accumulate(widths)]
 
     @property

@@ -61,7 +61,7 @@ class Pass:
 
     def _buffers(self) -> str:
         """Lines that point %v0 at the inputs, %v1 … at what layers give, %d1 … at its gradients, %w… at weights."""
-        names = [f"v{k}" for k in range(self.last + 2)] + [f"d{k}" for k in range(1, self.last + 1)]
+        names = [f"v{k}" for k in range(self.last + 2)] + [f"d{k}" for k in range(1, self.last + 1)] + ["d0"]
         lines = ""
         for name, start in zip(names, self.net.values, strict=False):
             lines += address(name, "scratch", str(start), "%rows", str(self.net.turned))

@@ -17,7 +17,7 @@ Indices = NDArray[np.intp]
 
 TINY = 1e-25
 """Below this a sum of float32 squares has lost digits to underflow."""
-MUCH = 1_000_000
+MUCH = 250_000
 """Numbers from which products of float32 rows are left to a compiled kernel, which costs 40 milliseconds once.
 
 The matrix alone decides, not the calls before: products of the kernel and of numpy, which forms them in float64, differ
