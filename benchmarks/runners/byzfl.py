@@ -17,6 +17,8 @@ def run(task: Task, rule: str, gate: Gate) -> None:
     from torch.utils.data import DataLoader
 
     models.Task = task.module  # byzfl looks models up here by name
+    if task.workload.sends:
+        return _steps(task, gate)
     shared = {"model_name": "Task", "device": "cpu", **_optimizer(task)}
     server = Server(
         shared
@@ -58,3 +60,25 @@ def _client(task: Task, client: int) -> dict[str, Any]:
         "training_dataloader": task.loader(client),
         "store_per_client_metrics": False,
     }
+
+
+def _steps(task: Task, gate: Gate) -> None:
+    """D-SHB as byzfl's own benchmark runs it: gradients with momentum, mixed and trimmed, the server's step."""
+    from byzfl import Client, Server
+    from torch.utils.data import DataLoader
+
+    f, shared = task.workload.f, {"model_name": "Task", "device": "cpu", **_optimizer(task), "optimizer_params": {}}
+    rules = {
+        "test_loader": DataLoader(task.tests(), batch_size=250),
+        "aggregator_info": {"name": "TrMean", "parameters": {"f": f}},
+        "pre_agg_list": [{"name": "NNM", "parameters": {"f": f}}],
+    }
+    server = Server(shared | rules)
+    clients = [Client(shared | _client(task, client) | {"momentum": 0.9}) for client in task.clients]
+    while True:
+        for client in clients:
+            client.compute_gradients()
+        server.update_model_with_gradients([client.get_flat_gradients_with_momentum() for client in clients])
+        for client in clients:
+            client.set_model_state(server.get_dict_parameters())
+        gate(flat(server.model))

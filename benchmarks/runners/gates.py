@@ -23,7 +23,7 @@ class Gate:
         self._told, self._heard, self._kept = told, heard, kept
         self._begin = perf_counter()
 
-    def __call__(self, parameters: Array, accuracy: float) -> None:
+    def __call__(self, parameters: Array, accuracy: float | None = None) -> None:
         """Say what the round took and wait; with nothing more to do the process ends here."""
         seconds = perf_counter() - self._begin
         if self._kept is not None:

@@ -1,17 +1,21 @@
 """What every simulator is handed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cli.bench.workloads import WORKLOADS, Workload
+from cli.bench.workloads import STEPS, WORKLOADS, Workload
 from fedsim.array_types import Array, Integers
 from fedsim.simulation.federation import Federation, build_federation
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.utils.data import DataLoader, TensorDataset
+
+
+FEW = 200
+"""Examples of a client whose one batch they are, where a step is compared."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,9 @@ class Task:
     @classmethod
     def of(cls, name: str, whole: bool) -> "Task":
         """The workload of this name; `whole`: every client makes one step over all its examples."""
-        workload = WORKLOADS[name]
+        workload = (WORKLOADS | STEPS)[name]
+        if workload.sends and whole:
+            workload = replace(workload, examples=FEW)
         return cls(workload, build_federation(workload.scenario()), workload.examples if whole else workload.batch)
 
     @property

@@ -102,7 +102,8 @@ def _known() -> dict[str, Section]:
         return lambda effort: beside(module).section(effort)
 
     return {
-        "training": training.section, "rounds": full("rounds"), "evaluation": full("scoring"), "rules": rules.section,
+        "training": training.section, "rounds": full("rounds"), "steps": full("steps"),
+        "evaluation": full("scoring"), "rules": rules.section,
         "around": around.section, "start": full("starting"),
     }  # fmt: skip
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-SECTIONS = ("training", "rounds", "evaluation", "rules", "around", "start")
+SECTIONS = ("training", "rounds", "steps", "evaluation", "rules", "around", "start")
 
 Full = Annotated[bool, typer.Option("--full/--quick", help="Every section, size and installed peer; or a minute.")]
 Only = Annotated[

@@ -79,13 +79,14 @@ class Dispatcher:
 
     def train(self, round: int, work: Sequence[tuple[int, int, Held | None]]) -> Iterator[BatchResult]:
         """Local work of (client, its row, who holds it in this round), in fixed batches and in order."""
-        factor = self.factor(round)
+        factor, stream = self.factor(round), self._federation.stream
+        here, passes = stream.at("round", round, "client"), stream.at("passes", "client")
         jobs = [
             ClientJob(
                 client,
                 row,
                 self._own(client),
-                self.turn(round, "client", client),
+                Turn(here.at(client), passes.at(client), round - 1),
                 self._poisoned(round, client, held),
                 factor,
                 *self._attacked(held),

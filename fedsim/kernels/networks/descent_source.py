@@ -4,6 +4,8 @@ A layer's gradient is used while it stands in registers: its weights step down a
 below has had what it needs of them.
 """
 
+from typing import Protocol
+
 from fedsim.kernels.llvm import ATTRIBUTES, Lanes, address, loop
 from fedsim.kernels.networks.images_source import Registers, fma, spread
 from fedsim.kernels.networks.linear_sizes import Linear, spaced
@@ -22,7 +24,7 @@ def training(net: Linear, image: str, registers: Registers) -> str:
     target = base − rate · gradient. With parameters for base and target it is a step of descent. `sums` and `chosen`
     get, for each image, Σ e^(z − max) and the label's z − max: cross-entropy is the one's logarithm less the other.
     """
-    there, back = Pass(net, registers), Descent(net, registers)
+    there, back = Pass(net, registers), Back(net, registers, _Steps(net, registers))
     body = there.begun(image) + there.forward() + back.softmax() + back.backward()
     return f"""{declared(registers)}
 {DECLARED}
@@ -35,11 +37,24 @@ entry:{loop("step", "0", "%steps", 1, body)}
 {ATTRIBUTES}"""
 
 
-class Descent:
-    """The parts of the way back: what becomes of a gradient is told by `before`, `_gradient` and `_bias`."""
+class Into(Protocol):
+    """What becomes of each layer's gradient."""
 
-    def __init__(self, net: Linear, registers: Registers) -> None:
-        self.net, self.registers = net, registers
+    def before(self) -> str:
+        """Lines that point at what the gradients go into."""
+
+    def gradient(self, k: int, delta: str) -> str:
+        """Lines that use the gradient by layer k's weights, given that by what it gives."""
+
+    def bias(self, k: int, delta: str) -> str:
+        """Lines that use the gradient by its biases."""
+
+
+class Back:
+    """The parts of the way back."""
+
+    def __init__(self, net: Linear, registers: Registers, into: Into) -> None:
+        self.net, self.registers, self.into = net, registers, into
         self.last = len(net.layers) - 1
 
     def softmax(self) -> str:
@@ -64,17 +79,13 @@ class Descent:
 
     def backward(self) -> str:
         """Lines that take the gradients down from layer to layer, each used before the weights below are reached."""
-        lines = self.before()
+        lines = self.into.before()
         for k in range(self.last, -1, -1):
             delta = f"v{k + 1}" if k == self.last else f"d{k + 1}"
             if k or self.net.below:
                 lines += turned(f"t{k}", f"w{k}", "scratch", *self.net.layers[k].shape) + self._below(k, delta)
-            lines += self._gradient(k, delta) + self._bias(k, delta)
+            lines += self.into.gradient(k, delta) + self.into.bias(k, delta)
         return lines
-
-    def before(self) -> str:
-        """Lines that point at what the gradients go into."""
-        return numbers(self.net, ".base", "base") + numbers(self.net, ".target", "target")
 
     def _below(self, k: int, delta: str) -> str:
         """Lines that fill %d<k>, the gradient by what layer k sees, zero where that was rectified away."""
@@ -92,7 +103,18 @@ class Descent:
         product = Product(f"r{k}", f"%{delta}", "%scratch", str(layer.outputs), layer.shape[0], strides, end)
         return product.over("%count", self.registers)
 
-    def _gradient(self, k: int, delta: str) -> str:
+
+class _Steps:
+    """Each layer's numbers step down as soon as their gradient is known."""
+
+    def __init__(self, net: Linear, registers: Registers) -> None:
+        self.net, self.registers = net, registers
+
+    def before(self) -> str:
+        """Lines that point at what the gradients go into."""
+        return numbers(self.net, ".base", "base") + numbers(self.net, ".target", "target")
+
+    def gradient(self, k: int, delta: str) -> str:
         """Lines that set the target's weights of layer k."""
         layer = self.net.layers[k]
 
@@ -105,32 +127,14 @@ class Descent:
         product = Product(f"g{k}", f"%v{k}", f"%{delta}", "%count", layer.shape[1], strides, end)
         return product.exactly(layer.inputs, self.registers)
 
-    def _bias(self, k: int, delta: str) -> str:
+    def bias(self, k: int, delta: str) -> str:
         """Lines that set the target's biases of layer k."""
         layer, tag = self.net.layers[k], f"c{k}"
-        lines = self._added(tag, delta, str(spaced(layer.outputs)), f"%{tag}.n")
+        lines = added(tag, delta, str(spaced(layer.outputs)), f"%{tag}.n")
         lines += f"""
   %{tag}.v.from = getelementptr float, ptr %b{k}.base, i64 %{tag}.n
   %{tag}.v.to = getelementptr float, ptr %b{k}.target, i64 %{tag}.n{self._descended(f"{tag}.v", LANES)}"""
         return loop(f"{tag}.n", "0", str(layer.shape[1]), LANES.width, lines)
-
-    def _added(self, tag: str, delta: str, apart: str, column: str) -> str:
-        """Lines that put the sum of the batch's gradients from this column on in %<tag>.v."""
-        lines = f"""
-  br label %{tag}.enter
-{tag}.enter:
-  br label %{tag}.k
-{tag}.k:
-  %{tag}.row = phi i64 [0, %{tag}.enter], [%{tag}.next, %{tag}.k]
-  %{tag}.sum = phi {VECTOR} [zeroinitializer, %{tag}.enter], [%{tag}.v, %{tag}.k]"""
-        lines += address(f"{tag}.at", delta, f"%{tag}.row", apart, column)
-        return f"""{lines}
-  %{tag}.d = load {VECTOR}, ptr %{tag}.at, align 64
-  %{tag}.v = fadd {VECTOR} %{tag}.sum, %{tag}.d
-  %{tag}.next = add i64 %{tag}.row, 1
-  %{tag}.more = icmp ult i64 %{tag}.next, %count
-  br i1 %{tag}.more, label %{tag}.k, label %{tag}.done
-{tag}.done:"""
 
     def _descended(self, name: str, lanes: Lanes) -> str:
         """Lines that write %name.from − rate · %name to %name.to."""
@@ -140,3 +144,22 @@ class Descent:
   %{name}.rate.one = fneg float %rate{spread(f"{name}.rate", lanes)}
   %{name}.after = call {vector} {fma(lanes)}({vector} %{name}.rate, {vector} %{name}, {vector} %{name}.base)
   store {vector} %{name}.after, ptr %{name}.to, align 64"""
+
+
+def added(tag: str, delta: str, apart: str, column: str) -> str:
+    """Lines that put the sum of the batch's gradients from this column on in %<tag>.v."""
+    lines = f"""
+  br label %{tag}.enter
+{tag}.enter:
+  br label %{tag}.k
+{tag}.k:
+  %{tag}.row = phi i64 [0, %{tag}.enter], [%{tag}.next, %{tag}.k]
+  %{tag}.sum = phi {VECTOR} [zeroinitializer, %{tag}.enter], [%{tag}.v, %{tag}.k]"""
+    lines += address(f"{tag}.at", delta, f"%{tag}.row", apart, column)
+    return f"""{lines}
+  %{tag}.d = load {VECTOR}, ptr %{tag}.at, align 64
+  %{tag}.v = fadd {VECTOR} %{tag}.sum, %{tag}.d
+  %{tag}.next = add i64 %{tag}.row, 1
+  %{tag}.more = icmp ult i64 %{tag}.next, %count
+  br i1 %{tag}.more, label %{tag}.k, label %{tag}.done
+{tag}.done:"""

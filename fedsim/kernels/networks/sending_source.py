@@ -5,7 +5,7 @@ written is the row that a client sends, and nothing is turned about or read agai
 """
 
 from fedsim.kernels.llvm import ATTRIBUTES, Lanes, address, loop
-from fedsim.kernels.networks.descent_source import Descent
+from fedsim.kernels.networks.descent_source import Back, added
 from fedsim.kernels.networks.images_source import Registers, fma, spread
 from fedsim.kernels.networks.linear_sizes import LANES, Linear, spaced
 from fedsim.kernels.networks.linear_source import Pass
@@ -22,7 +22,7 @@ def sending(net: Linear, image: str, registers: Registers, *, decayed: bool) -> 
     becomes base + times · gradient, or without `decayed` times · gradient: flat vectors all. `sums` and `chosen` are
     as in `training`.
     """
-    there, back = Pass(net, registers), _Sending(net, registers, decayed)
+    there, back = Pass(net, registers), Back(net, registers, _Rows(net, registers, decayed))
     body = there.begun(image) + there.forward() + back.softmax() + back.backward()
     return f"""{declared(registers)}
 {DECLARED}
@@ -35,12 +35,11 @@ entry:{loop("step", "0", "%steps", 1, body)}
 {ATTRIBUTES}"""
 
 
-class _Sending(Descent):
-    """The way back, at whose end gradients are sent."""
+class _Rows:
+    """Each layer's gradients go to their places in the row that is sent."""
 
     def __init__(self, net: Linear, registers: Registers, decayed: bool) -> None:
-        super().__init__(net, registers)
-        self.decayed = decayed
+        self.net, self.registers, self.decayed = net, registers, decayed
 
     def before(self) -> str:
         """Lines that point %own at this client's row."""
@@ -49,7 +48,7 @@ class _Sending(Descent):
   %which.row = load i64, ptr %which.at, align 8"""
         return lines + address("own.row", "sent", "%which.row", str(self.net.flat), "0")
 
-    def _gradient(self, k: int, delta: str) -> str:
+    def gradient(self, k: int, delta: str) -> str:
         """Lines that write layer k's weights, output by output."""
         layer = self.net.layers[k]
         whole = layer.inputs - layer.inputs % LANES
@@ -72,7 +71,7 @@ class _Sending(Descent):
         seen = f"\n  %{tag}.b = getelementptr float, ptr %v{k}, i64 {start}"
         return seen + product.exactly(layer.outputs, self.registers)
 
-    def _bias(self, k: int, delta: str) -> str:
+    def bias(self, k: int, delta: str) -> str:
         """Lines that write layer k's biases."""
         outputs = self.net.layers[k].outputs
         whole, tag = outputs - outputs % LANES, f"c{k}"
@@ -83,7 +82,7 @@ class _Sending(Descent):
         """Lines that write sixteen biases from this column on, or the first `kept` of them."""
         layer = self.net.layers[k]
         place = self.net.places[k] + layer.inputs * layer.outputs
-        lines = self._added(tag, delta, str(spaced(layer.outputs)), column)
+        lines = added(tag, delta, str(spaced(layer.outputs)), column)
         lines += f"\n  %{tag}.c = add i64 {column}, {place}"
         lines += f"\n  %{tag}.v.to = getelementptr float, ptr %own.row, i64 %{tag}.c"
         lines += f"\n  %{tag}.v.from = getelementptr float, ptr %base, i64 %{tag}.c" if self.decayed else ""

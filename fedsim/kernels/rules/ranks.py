@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fedsim.array_types import Array
 from fedsim.kernels import llvm
 from fedsim.kernels.rules.blocks import column_blocks
-from fedsim.kernels.rules.ranks_compiled import REGISTERS, kernel, surviving_kernel
+from fedsim.kernels.rules.ranks_compiled import REGISTERS, Counting, kernel, surviving_kernel
 from fedsim.kernels.rules.sorting_network import halvings
 from fedsim.kernels.rules.survival_source import ROUNDING
 
@@ -88,11 +88,25 @@ def surviving_mean(rows: Array, first: int, last: int) -> tuple[Array, NDArray[n
         part, into = rows[:, start : start + EXACT_COLUMNS], update[start : start + EXACT_COLUMNS]
         whole = len(into) - len(into) % lanes
         sound, counted = run(part[:, :whole], into[:whole]) if whole else (True, np.zeros(n))
-        fit &= sound & by_sorting(part[:, whole:], first, last, into[whole:])
-        held += counted + _ranks_held(part[:, whole:], first, last)
+        held += counted
+        if whole < len(into):
+            rest, counted = _last_columns(run, part[:, whole:], into[whole:], lanes)
+            counted[first:last] -= lanes - (len(into) - whole)
+            sound, held = sound & rest, held + counted
+        fit &= sound
     if not fit:
         _rescue(rows, first, last, update)
     return update, held / max(held.sum(), 1.0), fit
+
+
+def _last_columns(run: Counting, rows: Array, into: Array, lanes: int) -> tuple[bool, NDArray[np.float64]]:
+    """What the kernel says of fewer columns than a vector has, filled up with columns in which row i holds rank i."""
+    n, d = rows.shape
+    room, out = np.empty((n, lanes), rows.dtype), np.empty(lanes, rows.dtype)
+    room[:, :d], room[:, d:] = rows, np.arange(n)[:, None]
+    fit, held = run(room, out)
+    into[:] = out[:d]
+    return fit, held
 
 
 def survival(rows: Array, first: int, last: int) -> NDArray[np.float64]:
