@@ -197,6 +197,7 @@ app.command()(results.ledger)
 app.command()(results.runs)
 app.command()(results.report)
 app.command()(judgements.conform)
+app.command()(judgements.probe)
 
 
 @app.command()

@@ -32,6 +32,7 @@ FLOORS = {
     # fedsim beside other packages, by the same door as a person with a matrix
     "conformance": (["ground", "functional"], "conformance conformance.*"),
     "training": (["ground", "contracts", "scenario", "execution"], "training training.*"),
+    "probe": (["ground", "contracts", "scenario", "laws"], "probe probe.*"),
     "laws": (["ground", "contracts", "scenario", "execution", "training"], "laws laws.*"),
     "simulation": (["ground", "contracts", "scenario", "execution", "training"], "simulation simulation.* engine"),
     "runs": (["ground", "contracts", "scenario", "execution", "training", "simulation"], "runs runs.*"),
@@ -40,7 +41,7 @@ FLOORS = {
         "proof proof.*",
     ),
     "study": (["ground", "contracts", "scenario", "execution", "simulation", "runs"], "study study.*"),
-    "report": (["ground", "contracts", "scenario", "simulation", "runs", "study"], "report report.*"),
+    "report": (["ground", "contracts", "scenario", "simulation", "runs", "study", "probe"], "report report.*"),
     "front": (["ground", "scenario", "functional", "simulation", "runs", "proof", "study"], "__init__ __main__"),
 }
 
@@ -82,11 +83,12 @@ LIBRARIES = {
     "PIL": ["fedsim/datasets/*"],
     "pandas": ["fedsim/runs/load.py", "fedsim/study/results.py"],
     "pyarrow": ["fedsim/datasets/parquet.py", "fedsim/report/table_files.py"],
-    "sklearn": ["fedsim/datasets/*", "fedsim/aggregators/*"],
+    "sklearn": ["fedsim/datasets/*", "fedsim/aggregators/*", "fedsim/probe/published.py"],
     "scipy": [
         "fedsim/aggregators/*",
         "fedsim/attacks/*",
         "fedsim/partitions/*",
+        "fedsim/probe/coefficient.py",
         "fedsim/study/statistics.py",
         "fedsim/runs/ledger_totals.py",
     ],

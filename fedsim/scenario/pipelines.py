@@ -24,7 +24,7 @@ def with_pipeline(scenario: Scenario, text: str, byzantine: int | None = None) -
 
     `byzantine` is the f of those that want one and are given none.
     """
-    steps = [_filled(step, place == last, byzantine) for place, last, step in _placed(text)]
+    steps = read_steps(text, byzantine)
     table = decompose(scenario) | {"preaggregators": steps[:-1], "aggregator": steps[-1]}
     made, problems = compose(table)
     if made is not None:
@@ -33,6 +33,14 @@ def with_pipeline(scenario: Scenario, text: str, byzantine: int | None = None) -
     if own or made is None:
         raise ScenarioError(own or problems, f"rule {text}")
     return made
+
+
+def read_steps(text: str, byzantine: int | None = None) -> list[dict[str, Any]]:
+    """The tables of the steps, the rule's last; ScenarioError where they cannot be read.
+
+    `byzantine` is the f of those that want one and are given none.
+    """
+    return [_filled(step, place == last, byzantine) for place, last, step in _placed(text)]
 
 
 def pipeline_name(scenario: Scenario) -> str:
