@@ -107,9 +107,14 @@ def flat_model(kind: ModelKind, *, channels_last: bool) -> Flat:
             module = kind.build()
         if channels_last:
             pool_first(module)
-        flats[key] = Flat(module, channels_last=channels_last)
+        flats[key] = Flat(module, channels_last=channels_last and not _in_groups(module))
         _modules.drawing = {key[0]: _draws(flats[key].module, kind)}
     return flats[key]
+
+
+def _in_groups(module: nn.Module) -> bool:
+    """Whether it normalises groups of channels, which with channels last takes six times as long."""
+    return any(isinstance(part, nn.GroupNorm) for part in module.modules())
 
 
 def found_once(kind: ModelKind, what: str, find: Callable[[ModelKind], Found]) -> Found:

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from fedsim.training.torch_models import linear_layers, parts_in_line
+from fedsim.training.torch_models import flat_model, linear_layers, parts_in_line
+from tests.training_sites import kind_of
 
 
 def layers():
@@ -85,3 +86,12 @@ def with_a_buffer():
 )
 def test_other_modules_are_not_taken_for_their_layers(build):
     assert parts_in_line(build()) == []
+
+
+def test_group_normalisation_keeps_channels_first_and_nothing_else_does():
+    layouts = {
+        name: [p for p in flat_model(kind_of(name, (1, 16, 16)), channels_last=True).parameters if p.dim() == 4][-1]
+        for name in ("resnet20_gn", "mnist_cnn")
+    }
+    assert layouts["resnet20_gn"].is_contiguous()
+    assert not layouts["mnist_cnn"].is_contiguous()
