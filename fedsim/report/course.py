@@ -105,8 +105,8 @@ def _losses(rows: Sequence[Row]) -> Picture:
 
 def _weights(rows: Sequence[Row]) -> Picture:
     lines = [
-        line_of("weight on Byzantine rows", rows, lambda row: row.weight, 1, steps=True),
         line_of("their share of the rows", rows, lambda row: row.share, 0, steps=True),
+        line_of("weight on Byzantine rows", rows, lambda row: row.weight, 1, steps=True),
     ]
     note = "weight: the part of the aggregate that went to attackers; above their share, the rule favours them"
     return picture_of_lines("weight", "Weight on Byzantine rows", lines, "share", notes=(note,))

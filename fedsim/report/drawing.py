@@ -3,6 +3,7 @@
 Text stays text and colours are those of `figures.py`; the page puts its own colours, light or dark, in their place.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,8 +55,11 @@ def drawn() -> Iterator[None]:
         "svg.fonttype": "none", "pdf.fonttype": 42, "font.family": "sans-serif", "font.size": SIZE,
         "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
         "axes.facecolor": "none", "figure.facecolor": "none", "text.parse_math": False, "path.simplify": True,
+        "axes.formatter.useoffset": False,
     }  # fmt: skip
-    with mpl.rc_context(settings):
+    with mpl.rc_context(settings), warnings.catch_warnings():
+        # Text stays text in SVG, whatever letters matplotlib's own font has.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         yield
 
 

@@ -9,10 +9,11 @@ from fedsim.array_types import Progress, silent
 from fedsim.report.document import Column, Fact, Listing, Notice, Part, Report, Section, Table, Words, thinned
 from fedsim.report.repeating import CLOCK, PHASES, environment, picture_of_phases, scenario_listing
 from fedsim.report.stating import ADVICE, citation, setting, threat
-from fedsim.report.study_figures import curves, heat_maps, worst_by
+from fedsim.report.study_figures import curves, heat_maps
 from fedsim.report.study_read import StudyRead, read_study
 from fedsim.report.study_tables import cell_table, differing_settings, ledger_table, statistics
 from fedsim.report.whom import partition_of
+from fedsim.report.worst_figures import worst_by
 from fedsim.study.results import Study, load_study
 
 LONGEST = 60
@@ -26,7 +27,7 @@ def report_of_study(folder: Path, progress: Progress = silent) -> Report:
     study = load_study(folder)
     read = read_study(study, progress)
     sections = (
-        Section("scores", "Which rule against which attack", tuple(_scores(read))),
+        Section("scores", "Scores", tuple(_scores(read))),
         Section("curves", "Courses", tuple(_curves(read))),
         Section("worst", "Worst cases", tuple(_worst(read))),
         Section("statistics", "Differences and ranks", tuple(statistics(study, ("differences", "ranks")))),
@@ -71,7 +72,8 @@ def _facts(study: Study) -> Iterator[Fact]:
 def _scores(read: StudyRead) -> list[Part]:
     if not read.study.records:
         return [Words("No cell is finished.")]
-    return [*heat_maps(read)] or statistics(read.study, ("means",))
+    nothing = Words(f"No finished cell has a {read.study.questions.score}.")
+    return [*heat_maps(read)] or statistics(read.study, ("means",)) or [nothing]
 
 
 def _curves(read: StudyRead) -> list[Part]:
@@ -81,7 +83,7 @@ def _curves(read: StudyRead) -> list[Part]:
 
 
 def _worst(read: StudyRead) -> list[Part]:
-    pictures = [picture for axis in read.others if (picture := worst_by(read, axis))]
+    pictures = [picture for axis in read.settings if (picture := worst_by(read, axis))]
     return [*pictures, *statistics(read.study, ("worst",))]
 
 

@@ -1,4 +1,4 @@
-"""The figures of a study: heat maps, curves with bands over seeds, and the worst case by whatever else is varied."""
+"""The figures of a study: heat maps, and curves with bands over seeds."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,6 @@ from fedsim.report.drawing import Line, draw_lines
 from fedsim.report.heat import draw_squares, shade
 from fedsim.report.study_read import StudyRead, seeds_of
 from fedsim.scenario.toml_values import NOTHING
-from fedsim.study.analysis import WorstAt
 from fedsim.study.questions import CHOSEN
 from fedsim.study.statistics import Estimate
 
@@ -19,6 +18,7 @@ MOST_PANELS = 24
 """Figures of curves on a page."""
 Grid = list[list[Estimate | None]]
 BAND = "line: mean over the seeds; band: from the lowest to the highest of them"
+ONE_SEED = "one seed: no band, and no way to tell a difference from chance"
 
 
 def heat_maps(read: StudyRead) -> list[Picture]:
@@ -48,7 +48,7 @@ def _heat_map(
     analysis, questions, form = read.analysis, read.study.questions, form_of(read)
     rows, columns = list(analysis.axes[questions.compare]), list(analysis.axes[questions.worst_over])
     title = f"{questions.score} by {questions.compare} and {questions.worst_over}{_where(condition)}"
-    cells = [[_told(each, form, questions.interval) for each in line] for line in grid]
+    cells = [[told_of(each, form, questions.interval) for each in line] for line in grid]
     values = [[math.nan if each is None else each.mean for each in line] for line in grid]
     heads = (Column(f"{questions.compare} \\ {questions.worst_over}"), *(Column(column, form) for column in columns))
     seeds = len(analysis.axes["seed"])
@@ -96,7 +96,8 @@ def _curves(read: StudyRead, own: str, condition: Mapping[str, str], number: int
     return Picture(
         name, title, f"Mean {words} over the rounds{_where(condition)}. {told}",
         partial(draw_lines, lines, words, span=span), _behind(name, title, lines, form),
-        tuple(Key(line.name, line.place) for line in lines), (BAND,),
+        tuple(Key(line.name, line.place) for line in lines),
+        (BAND if any(line.low for line in lines) else ONE_SEED,),
     )  # fmt: skip
 
 
@@ -112,51 +113,6 @@ def band(name: str, courses: Sequence[Mapping[int, float]], place: int) -> Line 
     if len(courses) == 1:
         return Line(name, rounds, mean, place)
     return Line(name, rounds, mean, place, tuple(map(min, values)), tuple(map(max, values)))
-
-
-def worst_by(read: StudyRead, axis: str) -> Picture | None:
-    """The worst case of each variant at each level of an axis."""
-    found = read.analysis.worst_at(axis)
-    if not found:
-        return None
-    questions, form, levels = read.study.questions, form_of(read), list(read.analysis.axes[axis])
-    over = [name for name in read.analysis.names if name not in (axis, questions.compare)]
-    kind = f"worst {questions.score} over {' and '.join(over)}" if over else f"mean {questions.score}"
-    numeric = all(map(_is_number, levels))
-    at = {level: float(level) if numeric else place for place, level in enumerate(levels)}
-    lines = _lines_at(found, at)
-    title = f"{kind}, by {axis}"
-    columns = (
-        Column(questions.compare or "study"), Column(axis), Column(kind, form), Column("worst at"),
-        Column("seeds", "count"),
-    )  # fmt: skip
-    rows = tuple(
-        (each.variant or read.study.name, each.level, _told(each.estimate, form, questions.interval),
-         ", ".join(each.where.values()), each.estimate.count)
-        for each in found
-    )  # fmt: skip
-    name = f"worst-by-{read.analysis.names.index(axis) + 1}-{_slug(axis)}"
-    note = (
-        f"{questions.score}: {questions.meaning}; of each seed the worst, then the mean; band: 95 % interval over seeds"
-    )
-    table = Table(name, title, columns, rows, (note,))
-    span = (0.0, 1.0) if form == "share" else None
-    ticks = sorted((place, level) for level, place in at.items())
-    draw = partial(draw_lines, lines, questions.score, axis, span, (), ticks)
-    told = "; ".join(f"{row[0]} at {row[1]}: {shown(row[2])}" for row in rows)
-    keys = tuple(Key(line.name, line.place) for line in lines)
-    return Picture(name, title, f"{title}. {told}.", draw, table, keys, (note,))
-
-
-def _lines_at(found: Sequence[WorstAt], at: Mapping[str, float]) -> list[Line]:
-    lines = []
-    for place, variant in enumerate(dict.fromkeys(each.variant for each in found)):
-        own = sorted((each for each in found if each.variant == variant), key=lambda each: at[each.level])
-        x, y = [at[each.level] for each in own], [each.estimate.mean for each in own]
-        low = [each.estimate.mean if each.estimate.low is None else each.estimate.low for each in own]
-        high = [each.estimate.mean if each.estimate.high is None else each.estimate.high for each in own]
-        lines.append(Line(variant or "all", x, y, place, low, high, dots=True))
-    return lines
 
 
 def span_of(read: StudyRead) -> tuple[float, float]:
@@ -189,7 +145,8 @@ def _behind(name: str, title: str, lines: Sequence[Line], form: Form) -> Table:
     return thinned(Table(name, title, tuple(columns), tuple(rows)), 60)
 
 
-def _told(found: Estimate | None, form: Form, interval: str) -> Cell:
+def told_of(found: Estimate | None, form: Form, interval: str) -> Cell:
+    """A mean with its interval beside it; nothing where there is none."""
     if found is None:
         return None
     mean = shown(found.mean, form)
@@ -219,14 +176,3 @@ def _where(condition: Mapping[str, str]) -> str:
 
 def _listed(names: Sequence[str], words: Sequence[str]) -> str:
     return ", ".join(f"{word} against {name}" for name, word in zip(names, words, strict=True) if word != NOTHING)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
-
-
-def _slug(text: str) -> str:
-    return "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in text.lower()).strip("-")

@@ -1,5 +1,6 @@
 """The cells of a study as a report needs them: each run read once, and only little of it kept."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -52,10 +53,11 @@ class StudyRead:
         return course_score(self.study)
 
     @property
-    def others(self) -> list[str]:
-        """The axes besides the compared one and that of the attacks."""
-        questions = self.study.questions
-        return [name for name in self.analysis.names if name not in (questions.compare, questions.worst_over)]
+    def settings(self) -> list[str]:
+        """The axes whose levels have an order of their own, or that are neither compared nor the attacks'."""
+        questions, axes = self.study.questions, self.study.axes
+        named = (questions.compare, questions.worst_over)
+        return [name for name in self.analysis.names if name not in named or all(map(is_number, axes[name]))]
 
     def summaries(self) -> Iterator[tuple[Mapping[str, str], Mapping[str, Any]]]:
         """The labels and the summary of every finished cell."""
@@ -93,6 +95,14 @@ def course_score(study: Study) -> str:
 def seeds_of(cells: Sequence[CellRead], labels: Mapping[str, str]) -> list[CellRead]:
     """The cells with these labels, one a seed."""
     return [cell for cell in cells if all(cell.labels[name] == label for name, label in labels.items() if name != SEED)]
+
+
+def is_number(text: str) -> bool:
+    """Whether a level is a finite number."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _read(folder: Path) -> RunRead | str:

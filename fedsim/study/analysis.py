@@ -133,13 +133,13 @@ class Analysis:
     def worst_at(self, axis: str) -> list[WorstAt]:
         """The worst case of each variant at each level of an axis, over all that is planned of the other axes."""
         compare = self.questions.compare
-        variants = self.axes[compare] if compare else ("",)
+        variants = self.axes[compare] if compare not in ("", axis) else ("",)
         cases = [(variant, level) for variant in variants for level in self.axes[axis]]
         return [found for variant, level in cases if (found := self._worst_at(axis, variant, level))]
 
     def _worst_at(self, axis: str, variant: str, level: str) -> WorstAt | None:
         """Of the seeds that have every cell; None where there is none."""
-        own = {axis: level} | ({self.questions.compare: variant} if self.questions.compare else {})
+        own = {axis: level} | ({self.questions.compare: variant} if variant else {})
         keys = [key for key in sorted(self._planned) if own.items() <= dict(key).items()]
         seeds = [seed for seed in self.axes[SEED] if keys and all(seed in self._scores.get(key, {}) for key in keys)]
         if not seeds:

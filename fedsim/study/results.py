@@ -61,7 +61,8 @@ class Study:
     @cached_property
     def records(self) -> list[dict[str, Any]]:
         """One a finished cell: its labels, what it was, and its numbers."""
-        return [record for place in self.places if (record := _record(self.folder, place))]
+        score = self.questions.score
+        return [record for place in self.places if (record := _record(self.folder, place, score))]
 
     def tables(self) -> list[Table]:
         """What the numbers say over seeds."""
@@ -148,8 +149,8 @@ def _from_folder(folder: Path) -> Study:
         raise ResultsConflict(f"{folder}: {STUDY} cannot be read: {error}") from error
 
 
-def _record(folder: Path, place: Place) -> dict[str, Any]:
-    """Of a finished cell; empty where it is not finished."""
+def _record(folder: Path, place: Place, score: str) -> dict[str, Any]:
+    """Of a finished cell, with the score that the study asks for; empty where it is not finished."""
     summary = read_summary(folder / place.folder)
     if summary.get("status") != "finished" or summary.get("scenario") != place.scenario:
         return {}
@@ -158,7 +159,7 @@ def _record(folder: Path, place: Place) -> dict[str, Any]:
     record["scenario_attacks"] = " + ".join(summary["attacks"])
     record |= {key: summary.get(key) for key in NUMBERS}
     scores = summary.get("scores", {})
-    record |= {key: scores[key] for key in scores if key not in ALWAYS}
+    record |= {key: scores[key] for key in scores if key not in ALWAYS or key == score}
     ledger = summary.get(LEDGER, {})
     record |= {key: ledger.get(key) for key in TOLD_APART}
     wall = summary.get("wall", {})

@@ -8,8 +8,9 @@ import pytest
 
 from fedsim.report.collect import report_of
 from fedsim.report.page import page_of
-from fedsim.report.study_figures import band, worst_by
+from fedsim.report.study_figures import band
 from fedsim.report.study_read import read_study
+from fedsim.report.worst_figures import worst_by
 from fedsim.study.cells import cells_of
 from fedsim.study.perform import sweep
 from fedsim.study.plan import read_plan
@@ -121,3 +122,39 @@ def test_the_page_is_written_into_the_studys_folder(folder, capsys):
     answer = ask(capsys, "report", folder)
     assert (answer.code, answer.out) == (1, "")
     assert "study.json cannot be read" in answer.err
+
+
+def study_of_text(place, text):
+    path = study_in(place, text)
+    plan = read_plan(path, place / "out")
+    list(sweep(path, place / "out"))
+    study_of(plan, cells_of(plan)).write()
+    return place / "out"
+
+
+LOSS = (
+    STUDY.split("[variants.rule]", maxsplit=1)[0]
+    .replace("seeds = 2", "seeds = 1")
+    .replace("clients =", 'aggregator = "trimmed_mean"\nclients =')
+)
+
+
+def test_a_study_of_one_seed_by_f_and_a_score_of_which_less_is_better(tmp_path):
+    folder = study_of_text(tmp_path, f'{LOSS}\n[axes]\n"aggregator.f" = [0, 1, 2]\n[statistics]\nscore = "loss"\n')
+    report = report_of(folder)
+    losses = [record["loss"] for record in load_study(folder).records]
+    by_f = table(report, "worst-by-1-aggregator-f")
+    assert [row[2].value for row in by_f.rows] == losses
+    assert [row[1] for row in by_f.rows] == ["0", "1", "2"]
+    assert "one seed: no band" in by_f.notes[0]
+    assert [row[1].value for row in table(report, "means").rows] == losses
+    assert "one seed" in Page(page_of(report)).text
+
+
+def test_a_study_of_seeds_alone_has_a_page(tmp_path):
+    report = report_of(
+        study_of_text(tmp_path, LOSS.replace('"trimmed_mean"', '"median"').replace("seeds = 1", "seeds = 2"))
+    )
+    (row,) = table(report, "means").rows
+    assert row[-1].value == 2
+    assert "curve-1" in Page(page_of(report)).figures
