@@ -19,6 +19,7 @@ FAMILIES = (
     "preaggregators",
     "schedules",
     "server_optimizers",
+    "trackers",
     "scenarios",
 )
 

@@ -14,7 +14,7 @@ FILES = sorted([*(HOUSE / "fedsim").rglob("*.py"), *(HOUSE / "cli").rglob("*.py"
 TREES = {path.relative_to(HOUSE).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 FAMILIES = [
     "aggregators", "preaggregators", "attacks", "datasets", "partitions", "models", "local_algorithms", "optimizers",
-    "server_optimizers", "schedules", "latencies", "metrics",
+    "server_optimizers", "schedules", "latencies", "metrics", "trackers",
 ]  # fmt: skip
 
 # From the ground up: a floor may import its own rooms and those of the floors it stands on, never one above.
@@ -82,6 +82,8 @@ LIBRARIES = {
     "markupsafe": ["fedsim/report/page.py"],  # jinja2's mark of what is escaped already
     "PIL": ["fedsim/datasets/*"],
     "pandas": ["fedsim/runs/load.py", "fedsim/study/results.py"],
+    "mlflow": ["fedsim/trackers/mlflow.py"],
+    "wandb": ["fedsim/trackers/wandb.py"],
     "pyarrow": ["fedsim/datasets/parquet.py", "fedsim/report/table_files.py"],
     "sklearn": ["fedsim/datasets/*", "fedsim/aggregators/*", "fedsim/probe/published.py"],
     "scipy": [
@@ -107,6 +109,8 @@ LAZY = {
     "PIL",
     "pandas",
     "pyarrow",
+    "mlflow",
+    "wandb",
     *PEERS,
 }
 EAGER = {

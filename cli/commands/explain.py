@@ -36,6 +36,7 @@ PLACES = {
     "schedules": "[training.schedule]",
     "latencies": "[clients.latency]",
     "metrics": "[evaluation]",
+    "trackers": "[tracking]",
 }
 
 
@@ -89,6 +90,8 @@ def example(entry: Entry) -> str:
         return f'{PLACES["attacks"]}\nname = "backdoor_pixel"\nfraction = 0.2'
     if entry.family == "metrics":
         return "" if entry.name in ALWAYS else f"{PLACES[entry.family]}\nmetrics = [{toml(entry.name)}]"
+    if entry.family == "trackers":
+        return f"{PLACES[entry.family]}\nto = [{toml(entry.name)}]"
     schemas = setting_schemas(entry)
     required = [name for name, setting in entry.settings.items() if setting.required]
     lines = [f"name = {toml(entry.name)}"]

@@ -38,6 +38,7 @@ KINDS = {
     "schedule": Kind("schedule", "schedules", 'training.schedule="NAME"'),
     "server-optimizer": Kind("server_optimizer", "server_optimizers", 'server.optimizer="NAME"'),
     "metric": Kind("metric", "metrics", 'evaluation.metrics=["NAME"]'),
+    "tracker": Kind("tracker", "trackers", 'tracking.to=["NAME"]'),
     "local-algorithm": Kind("local_algorithm", "local_algorithms", 'training.algorithm="NAME"'),
 }
 SMALL = ("clients.population = 10", "clients.sampled = 5", "execution.workers = 1", "evaluation.limit = 100")

@@ -153,7 +153,7 @@ def _play(simulation: "Simulation", recorder: Recorder, history: History, screen
     """Why the run ended early, or nothing; whatever happens, what was done so far is kept."""
     reached = goal.reached if goal else lambda _: False
     with Stopping(screen.finishing) as stopping, simulation, screen:
-        events = recorded(recorder, stopping.following(simulation), (history, screen), reached)
+        events = recorded(recorder, stopping.following(simulation), (history, screen), reached, screen.say)
         try:
             last = consume(events)
         except Interrupted:

@@ -169,6 +169,7 @@ def _play(
     if not playing.waiting:
         return 0, False
     failures: list[CellEvent] = []
+    untold: list[CellEvent] = []
     with Grid(_console(options), plan, cells, states, quiet=options.as_json) as grid:
 
         def asked() -> None:
@@ -180,6 +181,7 @@ def _play(
                 for event in stopping.following(iter(playing), lambda _: False):
                     grid(event)
                     failures += [event] if event.kind == "failed" else []
+                    untold += [event] if event.kind in ("finished", "stopped") and event.message else []
                     if event.kind == "finished":
                         states[event.cell.folder] = State("finished", summary=event.summary)
                     if options.as_json:
@@ -188,6 +190,7 @@ def _play(
                 pass
             interrupted = stopping.requested
     show(_failures(failures), messages())
+    show(_untold(untold), messages())
     return len(failures), interrupted
 
 
@@ -203,6 +206,15 @@ def _failures(failures: Sequence[CellEvent]) -> Iterator[Text]:
         yield Text.assemble(("failed", "bold red"), f" {event.cell.name}: {one_line(event.message)}")
     if len(failures) > MOST_SHOWN:
         yield Text(f"and {len(failures) - MOST_SHOWN} more")
+
+
+def _untold(events: Sequence[CellEvent]) -> Iterator[Text]:
+    """What trackers failed at, each message once."""
+    messages: dict[str, list[CellEvent]] = {}
+    for event in events:
+        messages.setdefault(event.message, []).append(event)
+    for message, found in list(messages.items())[:MOST_SHOWN]:
+        yield Text.assemble(("warning", "yellow"), f" {plural(len(found), 'cell')}: {one_line(message)}")
 
 
 def _tell(study: Study, cells: Sequence[Cell], states: Mapping[Path, State], options: Options) -> None:

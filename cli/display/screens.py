@@ -48,6 +48,10 @@ class Screen:
         else:
             messages().print(FINISHING)
 
+    def say(self, text: str) -> None:
+        """A warning, above the table where there is one."""
+        messages().print(f"warning  {text}", soft_wrap=True)
+
     def __call__(self, event: Event) -> None:
         """Show the event."""
         if isinstance(event, RunStarted):

@@ -34,7 +34,7 @@ from fedsim.runs.summary_file import (
     unfinished,
     written,
 )
-from fedsim.scenario.load import dump_scenario
+from fedsim.scenario.load import dump_scenario, without_trackers
 from fedsim.scenario.sections import Scenario
 
 MOST_SHOWN = 60
@@ -128,7 +128,8 @@ def same_bytes(path: Path, wanted: bytes | ArraysFile) -> bool:
 
 
 def _in_scenario(folder: Path, scenario: Scenario) -> Iterator[Difference]:
-    text, wanted = read_plain(folder / SCENARIO, MOST_SCENARIO), dump_scenario(scenario).encode()
+    text = without_trackers(read_plain(folder / SCENARIO, MOST_SCENARIO))
+    wanted = without_trackers(dump_scenario(scenario).encode())
     if text != wanted:
         lines, expected = text.splitlines(), wanted.splitlines()
         place = next((i for i, pair in enumerate(zip(lines, expected, strict=False)) if pair[0] != pair[1]), None)

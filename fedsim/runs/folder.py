@@ -31,13 +31,14 @@ from fedsim.runs.inventory import (
     REPORT,
     SCENARIO,
     SUMMARY,
+    TRACKED,
     check_kinds,
 )
 from fedsim.runs.ledger_totals import Totals
 from fedsim.runs.lock import lock_folder
 from fedsim.runs.metrics_file import csv_line, table_of
 from fedsim.runs.partition_file import read_partition
-from fedsim.runs.reading import MOST_SCENARIO, read_scenario
+from fedsim.runs.reading import MOST_SCENARIO, read_scenario, read_tracked
 from fedsim.runs.recorded_updates import prune_updates
 from fedsim.runs.summary_file import asked, finished, read_summary, recorded_settings, summary_text, unfinished
 from fedsim.scenario.load import describes, dump_scenario, scenario_digest
@@ -208,9 +209,11 @@ def claim(scenario: Scenario, path: Path | None = None, *, fork: bool = False) -
 
 def reopen(path: Path, *, kept_code: bool = False) -> RunFolder:
     """Hold the folder of a run that was begun before, with its own scenario."""
-    scenario = read_scenario(path, kept_code=kept_code)
+    scenario, note = read_tracked(path, kept_code=kept_code)
     check_record(path, scenario)
-    return claim(scenario, path, fork=True)
+    folder = claim(scenario, path, fork=True)
+    folder.notes += [note] if note else []
+    return folder
 
 
 def _up_to(round: int, record: Iterable[tuple[bytes, Event]]) -> Iterator[tuple[bytes, Event]]:
@@ -222,7 +225,7 @@ def _up_to(round: int, record: Iterable[tuple[bytes, Event]]) -> Iterator[tuple[
 
 
 def _status(path: Path, scenario: Scenario) -> Status:
-    present = {entry.name for entry in path.iterdir()} - {FIGURE, REPORT, EXPORTS, *map(part_of, OURS)}
+    present = {entry.name for entry in path.iterdir()} - {FIGURE, REPORT, EXPORTS, *TRACKED, *map(part_of, OURS)}
     if not present:
         check_kinds(path)
         return "new"

@@ -14,6 +14,7 @@ fork.json         of a fork: the run that it goes on from, after which round, an
 origin/           of a fork: that run's scenario.toml, code.json and plugins/, and its own fork.json and origin/
 accuracy.png      drawn by the terminal
 report.html       written by fedsim report, and report/ with its figures and tables
+tensorboard/      and wandb/: what these trackers keep here, if the scenario names them
 
 A folder may come from anywhere, so a link, a device or a pipe under one of these names is refused before anything is
 read, written or deleted: nothing outside the folder is ever touched through it.
@@ -31,6 +32,7 @@ CHECKPOINTS, MODEL, FIGURE = "checkpoints", "model.safetensors", "accuracy.png"
 CODE, PLUGINS, UPDATES, PARTITION = "code.json", "plugins", "updates", "partition.csv"
 FORK, ORIGIN = "fork.json", "origin"
 REPORT, EXPORTS = "report.html", "report"
+TRACKED = ("tensorboard", "wandb")
 OURS = (
     SCENARIO, FORK, CODE, EVENTS, METRICS, PARTITION, SUMMARY, CHECKPOINTS, MODEL, FIGURE, REPORT, PLUGINS, UPDATES,
     ORIGIN,
@@ -69,7 +71,7 @@ def strangers(path: Path, own: Container[str] = ()) -> Iterator[str]:
 
     `own` are the copies of own code that its record names.
     """
-    known = {*OURS, *map(part_of, OURS), EXPORTS}
+    known = {*OURS, *map(part_of, OURS), EXPORTS, *TRACKED}
     for place in _entries(path):
         if place.name not in known:
             yield place.name

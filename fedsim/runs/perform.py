@@ -18,6 +18,7 @@ from fedsim.events import Event, RunEnded
 from fedsim.runs.folder import RunFolder, claim, reopen
 from fedsim.runs.metrics_file import Sink
 from fedsim.runs.recorder import Recorder
+from fedsim.runs.tracking import Say, Tracking, warn
 from fedsim.scenario.load import load_scenario
 from fedsim.scenario.sections import Scenario
 
@@ -36,17 +37,19 @@ def perform(
     until: Callable[[Event], bool] = lambda _: False,
     force: bool = False,
     other_code: bool = False,
+    say: Say = warn,
 ) -> Iterator[Event]:
     """The events of a run that is kept in a results folder; of a run that is gone on with, those that are new.
 
     `folder` is `runs/<name>-<digest>` unless given. One that holds an interrupted part of this run is gone on with, one
     that holds it whole gives no events, and `force` starts over. `until` tells the event with which it may stop early.
     What was made by other code, fedsim's or one's own, is refused with the names of the files that changed, unless
-    `other_code` says to go on all the same. ScenarioError is raised at once; ResultsConflict, where the folder is in
-    use or holds another run, and all others while iterating.
+    `other_code` says to go on all the same. `say` is told of trackers that fail.
+    ScenarioError is raised at once; ResultsConflict, where the folder is in use or holds another run, and all others
+    while iterating.
     """
     whole = scenario if isinstance(scenario, Scenario) else load_scenario(Path(scenario))
-    return _events(whole, Path(folder) if folder is not None else None, pool, progress, until, force, other_code)
+    return _events(whole, Path(folder) if folder is not None else None, pool, progress, until, force, other_code, say)
 
 
 def _events(
@@ -57,13 +60,14 @@ def _events(
     until: Callable[[Event], bool],
     force: bool,
     other_code: bool,
+    say: Say,
 ) -> Iterator[Event]:
     with claim(scenario, path) as folder:
         if force and folder.status != "new":
             folder.clear()
         if folder.other_code and not other_code:
             raise ResultsConflict(f"{folder.path}: {folder.other_code}; {WAYS_OUT}")
-        yield from played(folder, pool, progress, until)
+        yield from played(folder, pool, progress, until, say)
 
 
 def played(
@@ -71,6 +75,7 @@ def played(
     pool: "Pool | None" = None,
     progress: Progress = silent,
     until: Callable[[Event], bool] = lambda _: False,
+    say: Say = warn,
 ) -> Iterator[Event]:
     """The events that a folder's run still lacks, recorded as they come; none where it is finished."""
     if folder.status == "finished":
@@ -78,7 +83,7 @@ def played(
     from fedsim.engine import simulate  # and with it torch, once nothing is left to refuse
 
     with simulate(folder.scenario, pool, resume=folder.begin(), progress=progress) as simulation:
-        yield from recorded(Recorder(folder, simulation), simulation, until=until)
+        yield from recorded(Recorder(folder, simulation), simulation, until=until, say=say)
 
 
 def resume(folder: Path) -> Iterator[Event]:
@@ -94,17 +99,20 @@ def recorded(
     events: Iterable[Event],
     listeners: Sequence[Sink] = (),
     until: Callable[[Event], bool] = lambda _: False,
+    say: Say = warn,
 ) -> Iterator[Event]:
     """The events, each on record and told to the listeners before it is handed on, up to one with which to stop early.
 
-    Of what ends early the last whole round is kept.
+    Of what ends early the last whole round is kept. What the scenario's trackers fail at is said, and no more.
     """
     status = "interrupted"
+    tracking = Tracking(recorder.simulation.scenario, recorder.folder.path if recorder.folder else None, say)
     try:
         for event in events:
             recorder(event)
             for listener in listeners:
                 listener(event)
+            tracking(event)
             status = "" if isinstance(event, RunEnded) else status
             yield event
             if status and until(event):
@@ -120,3 +128,4 @@ def recorded(
             recorder.broken_off(status)
         else:
             recorder.close()
+        tracking.close()

@@ -25,11 +25,11 @@ def changed_scenario(
     """The same with these keys changed; ScenarioError with what is wrong with them."""
     text = read_plain(path / SCENARIO, MOST_SCENARIO).decode()
     with beside(path, known_places(path, kept=kept_code)):
-        return parse_scenario(text, overrides, source=str(path / SCENARIO), plugins=plugins)
+        return parse_scenario(text, overrides, source=str(path / SCENARIO), plugins=plugins, tracked=False)
 
 
-def read_scenario(path: Path, *, kept_code: bool = False) -> Scenario:
-    """The scenario of a results folder; ResultsConflict where there is none that can be read.
+def read_scenario(path: Path, *, kept_code: bool = False, tracked: bool = False) -> Scenario:
+    """The scenario of a results folder, without its trackers unless `tracked`; ResultsConflict where none can be read.
 
     Own code is run from where it was when the run was made, or, with `kept_code`, from the copies in the folder.
     """
@@ -39,12 +39,22 @@ def read_scenario(path: Path, *, kept_code: bool = False) -> Scenario:
     try:
         text = read_plain(path / SCENARIO, MOST_SCENARIO).decode()
         with beside(path, known_places(path, kept=kept_code)):
-            return parse_scenario(text, source=str(path / SCENARIO))
+            return parse_scenario(text, source=str(path / SCENARIO), tracked=tracked)
     except OSError as error:
         raise ResultsConflict(f"the scenario of {path} cannot be read: {error.strerror or error}") from error
     except (UnicodeDecodeError, ScenarioError) as error:
         hint = "" if kept_code else _where_own_code_is(path)
         raise ResultsConflict(f"the scenario of {path} cannot be read: {error}{hint}") from error
+
+
+def read_tracked(path: Path, *, kept_code: bool) -> tuple[Scenario, str]:
+    """The folder's scenario with its trackers, or without them and why: a run goes on where they are not to be had."""
+    scenario = read_scenario(path, kept_code=kept_code)
+    try:
+        return read_scenario(path, kept_code=kept_code, tracked=True), ""
+    except ResultsConflict as error:
+        reason = getattr(error.__cause__, "problems", ())
+        return scenario, f"not tracked: {'; '.join(each.message for each in reason) or error}"
 
 
 def _where_own_code_is(path: Path) -> str:

@@ -47,7 +47,7 @@ def decompose(scenario: Any) -> dict[str, Any]:
     return table
 
 
-IRRELEVANT = ("name", "question", "plugins", "execution", "output")
+IRRELEVANT = ("name", "question", "plugins", "execution", "output", "tracking")
 """Sections that change no result; what plug-ins do is told by their text, not by where they lie."""
 
 

@@ -27,6 +27,7 @@ from fedsim.scenario.compatibility import told_of_data, too_many_parts, unfit
 from fedsim.scenario.holder_checks import wrong_holders
 from fedsim.scenario.saved_numbers import no_numbers
 from fedsim.scenario.sections import Choice, Scenario
+from fedsim.scenario.tracking_checks import untrackable
 from fedsim.stand_ins import Sample
 from fedsim.supply import MIXERS, RULES, samples
 
@@ -74,6 +75,8 @@ def dry_run(scenario: Scenario, wrong: Sequence[Path] = ()) -> list[Problem]:
             found += _latency(scenario)
         if sound(("evaluation", "metrics")):
             found += _metrics(scenario)
+        if sound(("tracking",)):
+            found += untrackable(scenario)
     return found
 
 

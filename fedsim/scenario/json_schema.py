@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from fedsim.registry import Entry
 from fedsim.scenario.adversary_checks import HOLDING
 from fedsim.scenario.build import CHAIN, DEFAULTS, NAMELESS, families
-from fedsim.scenario.sections import Attack, Clients, Evaluation, In, Scenario, Server, Training
+from fedsim.scenario.sections import Attack, Clients, Evaluation, In, Scenario, Server, Tracking, Training
 from fedsim.scenario.validation import settings_adapter
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -35,7 +35,7 @@ def scenario_schema() -> Node:
     holders = {"holders": sections.pop("Partition")["properties"]["holders"]}
     partition = scenario["properties"]["partition"]
     scenario["properties"]["partition"] = partition | {"$ref": "#/$defs/partitions", "default": DEFAULTS["partitions"]}
-    for cls in (Clients, Training, Server, Evaluation):
+    for cls in (Clients, Training, Server, Evaluation, Tracking):
         _point_at_families(cls, sections[cls.__name__])
     sections["Attack"] = _attack(sections["Attack"])
     chosen = {family: _family(list(families()[family])) for family in families() if family != "attacks"}

@@ -24,6 +24,7 @@ from fedsim.scenario.positions import locate, locate_repeated
 from fedsim.scenario.sections import Scenario
 from fedsim.scenario.shipped import find_scenario, nearest_scenario
 
+TRACKERS = re.compile(rb"\n\[\[?tracking\b")
 MOST_BYTES = 1_000_000
 """A scenario is written by hand; anything longer is something else."""
 
@@ -49,9 +50,15 @@ def parse_scenario(
     source: str = "scenario",
     name: str = "scenario",
     plugins: Sequence[str] = (),
+    tracked: bool = True,
 ) -> Scenario:
-    """The scenario that a TOML text describes; `name` is used when the text gives none."""
+    """The scenario that a TOML text describes; `name` is used when the text gives none.
+
+    Of one that is not to be `tracked` that section is passed over: its trackers need not be there.
+    """
     plain = {"name": name, "question": _first_comment(text)} | _parse(text, source)
+    if not tracked:
+        plain.pop("tracking", None)
     plain = _with_plugins(plain, plugins)
     changes, problems = read_overrides(overrides)
     scenario, found = _examined(plain, changes)
@@ -112,10 +119,17 @@ def _with_plugins(plain: dict[str, Any], plugins: Sequence[str]) -> dict[str, An
 
 
 def dump_scenario(scenario: Scenario) -> str:
-    """The scenario as TOML with every default filled in; loading it gives an equal scenario."""
+    """The scenario as TOML with every default filled in, its trackers last; loading it gives an equal scenario."""
     table = decompose(scenario)
+    if not scenario.tracking.to:
+        del table["tracking"]
     question = table.pop("question", "")
     return tomli_w.dumps({"name": table.pop("name"), "question": question} | table)
+
+
+def without_trackers(text: bytes) -> bytes:
+    """A resolved scenario's text up to the trackers."""
+    return TRACKERS.split(text, maxsplit=1)[0]
 
 
 def scenario_digest(scenario: Scenario) -> str:
@@ -135,7 +149,7 @@ def describes(text: str, scenario: Scenario) -> bool:
         there, here = (tomli.loads(each) for each in (text, dump_scenario(scenario)))
     except (ValueError, RecursionError):
         return False
-    left_out = ("question", "plugins", "output", "execution")
+    left_out = ("question", "plugins", "output", "execution", "tracking")
     batches = [table.get("execution", {}) for table in (there, here)]
     plain = [{key: value for key, value in table.items() if key not in left_out} for table in (there, here)]
     return plain[0] == plain[1] and batches[0].get("batch") == batches[1].get("batch")

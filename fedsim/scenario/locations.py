@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from fedsim.paths import absolute, path_settings
+from fedsim.plugins.named import is_address
+from fedsim.plugins.places import is_file_name
 from fedsim.scenario.build import families
 from fedsim.scenario.overrides import Override
-from fedsim.scenario.sections import Choice, Partition, Scenario
+from fedsim.scenario.sections import Choice, Partition, Scenario, Tracking
 
 PLACES = {"data": "datasets", "partition": "partitions", "model": "models", "aggregator": "aggregators"}
 """Keys of a scenario with an algorithm that may have paths among its settings, and its family."""
@@ -18,7 +20,16 @@ def located(scenario: Scenario, folder: Path, changes: Iterable[Override] = ()) 
     """The scenario with all its paths absolute; `folder` is that of its file."""
     given = {change.path for change in changes}
     found: dict[str, Any] = {key: _located(key, family, scenario, folder, given) for key, family in PLACES.items()}
+    found["tracking"] = Tracking(to=tuple(_addressed(each, folder) for each in scenario.tracking.to))
     return replace(scenario, **found) if any(found[key] != getattr(scenario, key) for key in found) else scenario
+
+
+def _addressed(choice: Choice, folder: Path) -> Choice:
+    """A tracker in a file of one's own, with that file named from the root: a run that goes on finds it again."""
+    file, _, thing = choice.name.rpartition(":")
+    if not is_address(choice.name) or not is_file_name(file):
+        return choice
+    return Choice(f"{absolute(file, folder)}:{thing}", choice.settings)
 
 
 def files_outside(scenario: Scenario) -> list[str]:

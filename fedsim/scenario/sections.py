@@ -27,6 +27,7 @@ __all__ = [
     "Root",
     "Scenario",
     "Server",
+    "Tracking",
     "Training",
     "attackers",
     "attackers_wanted",
@@ -183,6 +184,14 @@ class Output:
 
 
 @section
+class Tracking:
+    """Where else the run's numbers are told while it goes on; nothing here changes a result."""
+
+    to: tuple[Annotated[Choice, In("trackers")], ...] = ()
+    """Trackers, by name, as tables with settings, or own code such as "my_tracker.py:tell"."""
+
+
+@section
 class Scenario:
     """One experiment."""
 
@@ -222,6 +231,8 @@ class Scenario:
     """Execution: worker processes and batches of work; nothing here changes a result."""
     output: Output = Output()
     """Output: where results are kept, and how many checkpoints."""
+    tracking: Tracking = Tracking()
+    """Tracking: other places that the numbers are told to while the run goes on; nothing here changes a result."""
 
 
 def attackers_wanted(adversary: Attack, population: int) -> int:

@@ -13,13 +13,13 @@ from functools import cache
 from pathlib import Path
 
 from fedsim.plugins.load import plugin_of
-from fedsim.runs.code_record import Code, fedsim_files, present_code
+from fedsim.runs.code_record import UNTOLD, Code, fedsim_files, present_code
 from fedsim.runs.provenance import versions
 from fedsim.scenario.build import choices, families
 from fedsim.scenario.sections import Scenario
 from fedsim.signatures import HOUSE, source_file
 
-READERS = ("fedsim/study/", "fedsim/report/", "fedsim/proof/")
+READERS = ("fedsim/study/", "fedsim/report/", "fedsim/proof/", "fedsim/trackers/")
 """Floors that read results and make none."""
 CONTRACTS = ("__init__.py", "contract.py")
 LIBRARIES = ("torch", "torchvision", "numpy", "scipy")
@@ -68,7 +68,11 @@ def _counts(name: str, used: frozenset[str]) -> bool:
 
 def _chosen_files(scenario: Scenario) -> Iterator[Path]:
     for family, choice in choices(scenario):
-        if choice.name and (file := source_file(families()[family][choice.name].function)) is not None:
+        if (
+            choice.name
+            and family != UNTOLD
+            and (file := source_file(families()[family][choice.name].function)) is not None
+        ):
             yield file
 
 

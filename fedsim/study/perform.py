@@ -41,7 +41,7 @@ class CellEvent:
 
     cell: Cell
     kind: Kind  # held: another sweep is playing it
-    message: str = ""  # why it failed
+    message: str = ""  # why it failed; of one that is finished, which of its trackers did
     seconds: float = 0.0  # that it took here
     summary: dict[str, Any] | None = None  # of a finished one
 
@@ -160,13 +160,19 @@ def play(job: Job, pool: "Pool | None" = None, progress: Progress = silent) -> O
     """Play a cell to its end, or to the end of its round when that is asked for; whatever it raises is told."""
     from fedsim.execution.pool import Pool
 
-    begin, last = time.perf_counter(), None
+    begin, last, notes = time.perf_counter(), None, list[str]()
     try:
         with beside(Path(job.beside)):
             scenario = parse_scenario(job.scenario)
             # What changed since matters to no number of this cell, or its folder would have another name.
             for event in perform(
-                scenario, job.folder, pool or Pool(1, "serial"), progress, until=_asked(job.stop), other_code=True
+                scenario,
+                job.folder,
+                pool or Pool(1, "serial"),
+                progress,
+                until=_asked(job.stop),
+                other_code=True,
+                say=notes.append,
             ):
                 last = event
     except FolderInUse as error:
@@ -176,7 +182,7 @@ def play(job: Job, pool: "Pool | None" = None, progress: Progress = silent) -> O
     except Exception as error:  # whatever own code raises, and what nobody thought of: the other cells go on
         return Outcome("failed", f"{type(error).__name__}: {error}{place_of(error)}", time.perf_counter() - begin)
     stopped = isinstance(last, RoundEnded)
-    return Outcome("stopped" if stopped else "finished", "", time.perf_counter() - begin)
+    return Outcome("stopped" if stopped else "finished", "; ".join(notes), time.perf_counter() - begin)
 
 
 def _asked(stop: "Shared") -> Callable[[Event], bool]:

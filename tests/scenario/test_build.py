@@ -130,6 +130,7 @@ def test_every_algorithm_composes_and_decomposes(family, data):
         "optimizers": {"training": {"optimizer": table}},
         "latencies": {"clients": {"latency": table}},
         "metrics": {"evaluation": {"metrics": [table]}},
+        "trackers": {"tracking": {"to": [table]}},
     }[family]
     scenario, problems = compose(place)
     assert problems == []

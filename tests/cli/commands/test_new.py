@@ -20,7 +20,7 @@ def test_a_starter_keeps_its_laws_and_runs(own, tmp_path, capsys, kind):
     ]  # fmt: skip
     verdicts = check_file("started.py")
     assert [str(verdict) for verdict in verdicts if verdict.outcome in ("broken", "not tried")] == []
-    assert verdicts or kind == "local-algorithm"
+    assert verdicts or kind in ("local-algorithm", "tracker")
     assert ask(capsys, "explain", "started", "--plugin", "started.py").code == 0
     line = KINDS[kind].line("started")
     small = ["--set", "rounds=1", "--set", "execution.workers=1"]
