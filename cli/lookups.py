@@ -43,6 +43,12 @@ def list_(
 
 def explain(
     name: Name,
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            "--figure", metavar="FILE", help="Draw a map of a rule, or what an attack does to images, as PNG."
+        ),
+    ] = None,
     _plugins: Plugins = None,
     _no_plugins: NoPlugins = False,
     as_json: AsJson = False,
@@ -55,8 +61,12 @@ def explain(
     pages, records = explained(name, width())
     if as_json:
         show_json(records)
-    for number, page in enumerate(() if as_json else pages):
+    for number, page in enumerate(() if as_json or figure else pages):
         show(page, apart=number > 0)
+    if figure is not None:
+        from cli.commands.explain_figure import drawn
+
+        drawn(name, figure)
 
 
 def check(

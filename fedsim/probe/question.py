@@ -14,6 +14,7 @@ from fedsim.probe.breaking import breaking_number
 from fedsim.probe.coefficient import search
 from fedsim.probe.published import Bound, closed_form, least_possible, published_bound
 from fedsim.probe.subject import NotProbed, Subject, beyond_rows, cloud, subject
+from fedsim.registry import BYZANTINE, Entry
 from fedsim.scenario.toml_values import toml
 
 CALLS = 6000
@@ -69,14 +70,14 @@ def asking(rule: str, n: int, f: int, d: int) -> Subject:
 
 def candidates() -> list[str]:
     """Every rule that is a function of the rows alone, with an example of each setting that has no default."""
-    found = []
-    for entry in aggregators:
-        if beyond_rows(entry):
-            continue
-        try:
-            settings = {name: value for name, value in required(entry).items() if name != "f"}
-        except NotTried:
-            continue
-        told = ", ".join(f"{name} = {toml(value)}" for name, value in settings.items())
-        found.append(f"{entry.name}({told})" if told else entry.name)
-    return found
+    return [text for entry in aggregators if not beyond_rows(entry) and (text := example(entry))]
+
+
+def example(entry: Entry) -> str:
+    """A rule or a pre-aggregator with a value for each setting that has no default; empty where there is no example."""
+    try:
+        settings = {name: value for name, value in required(entry).items() if name != BYZANTINE}
+    except NotTried:
+        return ""
+    told = ", ".join(f"{name} = {toml(value)}" for name, value in settings.items())
+    return f"{entry.name}({told})" if told else entry.name
