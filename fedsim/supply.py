@@ -243,6 +243,7 @@ TRAINING_ATTACKS = table(
     Item(
         "poisoned", "() -> (loss, list of tensors): mean over the examples that the data steps change, a batch at most"
     ),
+    Item("success", "() -> float: share of those examples whose poisoned targets the client's parameters now answer"),
     Item("optimizer", "() -> step: a fresh optimizer; step(gradients) takes a step of it"),
 )
 """What an attack on the training may ask for, which takes the place of the local algorithm."""

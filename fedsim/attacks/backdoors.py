@@ -150,7 +150,7 @@ def backdoor_distributed(
     return _poisoned(inputs, targets, places, classes, stream, target, share, [parts[index % PARTS]], value)
 
 
-@data_attack("backdoor_edge_case", kinds=("images", "features"), trigger=_shown_tail)
+@data_attack("backdoor_edge_case", aliases=("edge_case",), kinds=("images", "features"), trigger=_shown_tail)
 def backdoor_edge_case(
     inputs: Inputs,
     targets: Integers,

@@ -118,6 +118,78 @@ def alternating_minimisation(
         _pushed(poisoned, push, parameters, boost)
 
 
+@training_attack("backdoor_critical_layers")
+def backdoor_critical_layers(
+    clean: Callable[[], Any],
+    optimizer: Callable[[], Callable[[Any], None]],
+    descend: Callable[[], None],
+    success: Callable[[], float],
+    parameters: Tensors,
+    *,
+    threshold: Annotated[float, Gt(0), Le(1), "τ: share of the poisoned model's success that is enough"] = 0.95,
+    blend: Annotated[float, Gt(0), Le(1), "λ: how far the chosen tensors go towards the poisoned ones"] = 1.0,
+) -> None:
+    """Poison only those tensors of the model without which the backdoor does not work.
+
+    Formula:
+        b: after the honest steps;  m: from there on, after the steps on the poisoned batches;  S(w): share of the
+        poisoned examples that w answers as the attacker wants
+        forward: tensors in the order of S(m) − S(m with this tensor of b), the greatest first
+        backward: L = the first of them, as few as make S(b with the tensors L of m) ≥ τ · S(m)
+        row = w − w_global, w = b but b + λ(m − b) in L
+    Assumes:
+        Data steps in the same chain that poison the examples. Where m answers none of them as wanted L is empty and the
+        client is honest.
+    Cost:
+        Both trainings, and two looks at a batch of poisoned examples for each tensor.
+    Differs:
+        In the paper all attackers share the mean of their honest models, look for L once in several rounds on examples
+        that are not trained on, and choose λ by whether a copy of the defence lets them pass; here each goes by what it
+        holds, in every round, and λ is a setting. A layer is a tensor here: weights and biases are chosen apart.
+    Source:
+        Zhuang, Yu, Wang, Hua, Li and Yuan, Backdoor Federated Learning by Poisoning Backdoor-Critical Layers,
+        ICLR 2024.
+    Example:
+        >>> import torch
+        >>> w, batches = [torch.zeros(1), torch.zeros(1)], iter([[torch.ones(1), torch.ones(1)]])
+        >>> step = lambda gradients: [each.sub_(by) for each, by in zip(w, gradients)]
+        >>> poison = lambda: [each.add_(5) for each in w]
+        >>> works = lambda: float(w[1] > 0)
+        >>> backdoor_critical_layers(lambda: next(batches, None), lambda: step, poison, works, w)
+        >>> [each.tolist() for each in w]
+        [[-1.0], [4.0]]
+    """
+    step = optimizer()
+    while (gradients := clean()) is not None:
+        step(gradients)
+    honest = [tensor.clone() for tensor in parameters]
+    descend()
+    poisoned = [tensor.clone() for tensor in parameters]
+    chosen = _critical(parameters, honest, poisoned, success, threshold)
+    for place, (tensor, own, other) in enumerate(zip(parameters, honest, poisoned, strict=True)):
+        tensor.copy_(own.lerp(other, blend) if place in chosen else own)
+
+
+def _critical(
+    parameters: Tensors, honest: Tensors, poisoned: Tensors, success: Callable[[], float], threshold: float
+) -> set[int]:
+    """The places of the fewest tensors, the most critical first, that carry the backdoor over."""
+    whole, losses = success(), []
+    for tensor, own, other in zip(parameters, honest, poisoned, strict=True):
+        tensor.copy_(own)
+        losses.append(whole - success())
+        tensor.copy_(other)
+    for tensor, own in zip(parameters, honest, strict=True):
+        tensor.copy_(own)
+    chosen: set[int] = set()
+    for place in sorted(range(len(losses)), key=lambda place: -losses[place]):
+        if success() >= threshold * whole:
+            break
+        parameters[place].copy_(poisoned[place])
+        chosen.add(place)
+    return chosen
+
+
 def _pushed(poisoned: Callable[[], Any], push: Callable[[Any], None], parameters: Tensors, boost: float) -> None:
     """One enlarged step towards the aim, while it is not reached."""
     loss, gradients = poisoned()

@@ -32,7 +32,7 @@ def sign_flip(
     return np.asarray(own * -scale, dtype=own.dtype)
 
 
-@attack("scale")
+@attack("scale", aliases=("model_replacement",))
 def scale(
     own: Array, *, factor: Annotated[float, Gt(0), "length of the row sent over the honest one's"] = 10.0
 ) -> Array:

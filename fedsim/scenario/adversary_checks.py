@@ -92,7 +92,7 @@ def _training(plan: Attack, path: Path) -> Iterator[Problem]:
         message = "one attack takes the place of the local algorithm, not several"
         yield Problem((*path, "training", 1), message, plan.training[1].name)
     step = retraining(plan)
-    if step is not None and "poisoned" in step.entry.supplied and not poisoning(plan):
+    if step is not None and {"poisoned", "success"} & set(step.entry.supplied) and not poisoning(plan):
         where = (*path, "name") if plan.attack is not None else (*path, "training", 0)
         message = f"{step.choice.name} needs steps in data before it, whose poisoned examples it is after"
         yield Problem(where, message, step.choice.name)

@@ -44,6 +44,7 @@ CALLED = {
     "send": "what its client sends",
     "clean": "gradients on its clean examples",
     "poisoned": "gradients on its poisoned examples",
+    "success": "how well its poison is learnt",
     "optimizer": "its client's optimizer",
 }
 """Functions that an attack may be given."""

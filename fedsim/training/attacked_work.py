@@ -20,7 +20,10 @@ def train_attacked(site: Site, job: ClientJob, attack: Bound) -> float:
     training = site.training
     model = AutogradModel(site.kind, channels_last=training.kernel == "auto", smoothing=training.label_smoothing)
     own = _Attacker(model, site, job)
-    items = {"clean": own.clean, "poisoned": own.poisoned, "optimizer": own.optimizer, "previous": own.previous()}
+    items = {
+        "clean": own.clean, "poisoned": own.poisoned, "success": own.success, "optimizer": own.optimizer,
+        "previous": own.previous(),
+    }  # fmt: skip
     return Loop(model, site, job, items).run(attack) + own.mean_loss
 
 
@@ -50,12 +53,21 @@ class _Attacker:
 
     def poisoned(self) -> tuple[float, list[Tensor]]:
         """Mean loss and gradient over the examples that the data steps change."""
+        changed = self._poison()
+        if not len(changed):
+            return 0.0, self._whole([None] * len(self._tensors))
+        loss, found = self._model.gradients(changed)
+        return loss / len(changed), self._whole(found)
+
+    def success(self) -> float:
+        """Share of the examples that the data steps change that are answered as these want; 0 where there are none."""
+        changed = self._poison()
+        return self._model.agreement(changed) if len(changed) else 0.0
+
+    def _poison(self) -> Work:
         if self._changed is None:
             self._changed = _changed(self._site, self._job)
-        if not len(self._changed):
-            return 0.0, self._whole([None] * len(self._tensors))
-        loss, found = self._model.gradients(self._changed)
-        return loss / len(self._changed), self._whole(found)
+        return self._changed
 
     def optimizer(self) -> Callable[[list[Tensor]], None]:
         """A step of the scenario's optimizer, with a memory of its own."""

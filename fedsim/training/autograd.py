@@ -40,6 +40,16 @@ class AutogradModel:
             found = _gradients(loss, self._flat.parameters)
         return loss.item() * len(targets), found
 
+    def agreement(self, batch: Work) -> float:
+        """The share of a batch's targets that the model answers, by the statistics that its layers keep."""
+        inputs, rows, targets = batch.examples
+        given, labels = self._kind.spec.tensor(inputs[rows]), torch.from_numpy(targets)
+        self._flat.module.eval()
+        with torch.no_grad():
+            answers, wanted = self._kind.task.flat(self._flat.module(given), labels)
+        self._flat.module.train()
+        return float((answers.argmax(dim=1) == wanted).double().mean())
+
     def descend(self, work: Work, lr: float) -> float | None:  # noqa: ARG002 - step by step
         """Not in one call."""
         return None

@@ -253,6 +253,15 @@ def test_min_max_stays_within_the_greatest_honest_distance_and_no_shorter(direct
     assert max(np.linalg.norm(row - other) for other in honest) == pytest.approx(most, rel=1e-9)
 
 
+@pytest.mark.parametrize("direction", ["unit", "std", "sign"])
+@pytest.mark.parametrize("seed", range(3))
+def test_min_sum_stays_within_the_greatest_honest_sum_and_no_shorter(direction, seed):
+    supplies = federation(honest=6, dtype=np.float64, seed=seed)
+    honest, row = supplies["honest"], forge(attacks["min_sum"], supplies, direction=direction)[0]
+    most = max(sum(((left - right) ** 2).sum() for right in honest) for left in honest)
+    assert ((row - honest) ** 2).sum() == pytest.approx(most, rel=1e-9)
+
+
 def some_of(supplies, chosen):
     """The same client's examples, some of them."""
     return supplies | {name: supplies[name][chosen] for name in ("inputs", "targets", "places")}

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from fedsim.attacks.training import alternating_minimisation, neurotoxin
+from fedsim.attacks.training import alternating_minimisation, backdoor_critical_layers, neurotoxin
 
 DRAW = np.random.default_rng(2)
 
@@ -96,3 +96,48 @@ def test_an_aim_that_is_reached_is_not_pushed_for():
         [torch.zeros(2)],
     )
     assert w[0].tolist() == [-1.0, -1.0]
+
+
+def planted(works, threshold=0.95, blend=1.0, count=4):
+    """What is sent of tensors that honest steps bring to −1 and poisoned ones to 4."""
+    parameters = [torch.zeros(2, dtype=torch.float64) for _ in range(count)]
+    batches = iter([[torch.ones(2, dtype=torch.float64)] * count])
+
+    def step(gradients):
+        for tensor, gradient in zip(parameters, gradients, strict=True):
+            tensor.sub_(gradient)
+
+    def descend():
+        for tensor in parameters:
+            tensor.add_(5)
+
+    def success():
+        return works([float(tensor[0]) > 0 for tensor in parameters])
+
+    backdoor_critical_layers(
+        lambda: next(batches, None), lambda: step, descend, success, parameters, threshold=threshold, blend=blend
+    )
+    return [float(tensor[0]) for tensor in parameters]
+
+
+def test_only_the_tensors_that_carry_the_backdoor_are_poisoned():
+    assert planted(lambda has: float(has[2])) == [-1, -1, 4, -1]
+    assert planted(lambda has: float(has[0] and has[3])) == [4, -1, -1, 4]
+
+
+def test_as_few_as_are_enough_and_the_most_critical_first():
+    def works(has):
+        return 0.1 * has[0] + 0.6 * has[1] + 0.3 * has[3]
+
+    assert planted(works, threshold=0.5) == [-1, 4, -1, -1]
+    assert planted(works, threshold=0.85) == [-1, 4, -1, 4]
+    assert planted(works, threshold=0.95) == [4, 4, -1, 4]
+
+
+def test_a_backdoor_that_is_not_learnt_or_there_already_leaves_the_client_honest():
+    assert planted(lambda has: 0.0) == [-1] * 4
+    assert planted(lambda has: 1.0) == [-1] * 4
+
+
+def test_the_blend_is_the_part_of_the_way():
+    assert planted(lambda has: float(has[2]), blend=0.4) == [-1, -1, 1, -1]

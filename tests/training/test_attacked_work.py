@@ -65,7 +65,18 @@ def test_a_boost_brings_the_attackers_towards_their_aim():
     np.testing.assert_array_equal(weak[0]["updates"][[0, 2, 3, 5]], strong[0]["updates"][[0, 2, 3, 5]])
 
 
-@pytest.mark.parametrize("name", ["neurotoxin", "alternating_minimisation"])
+def test_critical_layers_are_honest_work_but_in_what_carries_the_backdoor():
+    many = ("training.epochs=20", "training.optimizer.lr=0.1", 'model="logistic"')
+    _, critical = rows_of(adversary('"backdoor_critical_layers"', POISON.replace("0.5", "1.0")), *many)
+    with witness() as honest:
+        seen_by(honest, scenario(DIGITS, *TWO, *many))
+    moved = critical[0]["updates"] - honest[0]["updates"]
+    assert (np.abs(moved[[1, 4], :640]).max(axis=1) > 0.1).all()  # the weights of 64 pixels and 10 classes
+    np.testing.assert_allclose(moved[[1, 4], 640:], 0, atol=1e-4)  # the biases
+    np.testing.assert_array_equal(critical[0]["updates"][[0, 2, 3, 5]], honest[0]["updates"][[0, 2, 3, 5]])
+
+
+@pytest.mark.parametrize("name", ["neurotoxin", "alternating_minimisation", "backdoor_critical_layers"])
 def test_the_workers_do_not_change_a_bit_and_a_stop_does_not_either(name):
     given = scenario(DIGITS, *EVERYONE, "rounds=3", rest=adversary(f'"{name}"', more='updates = ["scale"]\n'))
     straight = played(given)
@@ -111,6 +122,7 @@ def test_what_an_attacker_is_given_is_what_it_is_called():
         ('training = ["neurotoxin", "neurotoxin"]', "attacks[0].training[1]", "one attack takes the place"),
         ('training = ["alternating_minimisation"]', "attacks[0].training[0]", "needs steps in data"),
         ('name = "alternating_minimisation"', "attacks[0].name", "needs steps in data"),
+        ('name = "backdoor_critical_layers"', "attacks[0].name", "needs steps in data"),
         (
             'training = ["noise"]',
             "attacks[0].training[0]",
