@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fedsim import events
+    from fedsim.drawing import draw
     from fedsim.engine import simulate
     from fedsim.errors import (
         ClientFailed,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from fedsim.proof.pack import pack
     from fedsim.proof.verify_archive import verify_archive
     from fedsim.randomness import Stream
+    from fedsim.runs.compared import compare
     from fedsim.runs.load import load_run
     from fedsim.runs.metrics_file import consume
     from fedsim.runs.perform import perform
@@ -63,7 +65,9 @@ __all__ = [
     "__version__",
     "aggregate",
     "attack",
+    "compare",
     "consume",
+    "draw",
     "dump_scenario",
     "events",
     "fork",
@@ -99,6 +103,8 @@ _ROOMS = {
     ),
     "scenario.load": ("dump_scenario", "load_scenario"),
     "scenario.sections": ("Scenario",),
+    "drawing": ("draw",),
+    "runs.compared": ("compare",),
     "runs.load": ("load_run",),
     "runs.metrics_file": ("consume",),
     "runs.perform": ("perform",),

@@ -22,7 +22,8 @@ FLOORS = {
     "ground": (
         [],
         "errors array_types array_interop blame checked_calls events atomic_files exact_fractions clean_text "
-        "randomness layers registry stand_ins signatures supply inputs tasks paths plugins plugins.* kernels kernels.*",
+        "html_tables randomness layers registry stand_ins signatures supply inputs tasks paths "
+        "plugins plugins.* kernels kernels.*",
     ),
     "execution": (["ground"], "execution execution.*"),
     "contracts": (["ground"], " ".join(f"{family} {family}.contract" for family in FAMILIES)),
@@ -42,7 +43,12 @@ FLOORS = {
     ),
     "study": (["ground", "contracts", "scenario", "execution", "simulation", "runs"], "study study.*"),
     "report": (["ground", "contracts", "scenario", "simulation", "runs", "study", "probe"], "report report.*"),
-    "front": (["ground", "scenario", "functional", "simulation", "runs", "proof", "study"], "__init__ __main__"),
+    # what a notebook asks for in one line
+    "drawing": (["ground", "scenario", "runs", "study", "report"], "drawing"),
+    "front": (
+        ["ground", "scenario", "functional", "simulation", "runs", "proof", "study", "drawing"],
+        "__init__ __main__",
+    ),
 }
 
 # What fedsim is compared with where it is installed.
@@ -57,6 +63,7 @@ LIBRARIES = {
         "fedsim/scenario/validation.py",
         "fedsim/scenario/choices.py",
         "fedsim/scenario/sections.py",
+        "fedsim/scenario/keeping.py",
         "fedsim/scenario/build.py",
         "fedsim/scenario/json_schema.py",
     ],
@@ -81,10 +88,10 @@ LIBRARIES = {
     "jinja2": ["fedsim/report/*"],  # templates of pages and of LaTeX
     "markupsafe": ["fedsim/report/page.py"],  # jinja2's mark of what is escaped already
     "PIL": ["fedsim/datasets/*"],
-    "pandas": ["fedsim/runs/load.py", "fedsim/study/results.py"],
+    "pandas": ["fedsim/runs/compared.py", "fedsim/runs/load.py", "fedsim/study/results.py"],
     "mlflow": ["fedsim/trackers/mlflow.py"],
     "wandb": ["fedsim/trackers/wandb.py"],
-    "pyarrow": ["fedsim/datasets/parquet.py", "fedsim/report/table_files.py"],
+    "pyarrow": ["fedsim/study/rounds.py", "fedsim/datasets/parquet.py", "fedsim/report/table_files.py"],
     "sklearn": ["fedsim/datasets/*", "fedsim/aggregators/*", "fedsim/probe/published.py"],
     "scipy": [
         "fedsim/aggregators/*",

@@ -8,6 +8,8 @@ PUBLIC = {
     *(
         "simulate",
         "consume",
+        "compare",
+        "draw",
         "list_runs",
         "load_run",
         "load_scenario",

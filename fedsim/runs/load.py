@@ -5,7 +5,6 @@ run.metrics["accuracy"]
 run.verify()
 """
 
-import html
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedsim.events import Event
+from fedsim.html_tables import boxed, table
 from fedsim.runs.code_record import other_code
 from fedsim.runs.consistency import is_finished
 from fedsim.runs.inventory import MODEL
@@ -25,6 +25,7 @@ from fedsim.runs.perform import resume
 from fedsim.runs.reading import read_events, read_scenario
 from fedsim.runs.summary_file import read_summary
 from fedsim.runs.verify import Verdict, verify
+from fedsim.scenario.labels import labels
 from fedsim.scenario.scores import score_names
 from fedsim.scenario.sections import Scenario
 
@@ -123,9 +124,6 @@ class Run:
         scores = summary.get("scores")
         told = summary | {name: scores[name] for name in self._extra if isinstance(scores, dict) and name in scores}
         known = [(key, told[key]) for key in (*SHOWN, *self._extra) if told.get(key) is not None]
-        cells = "".join(
-            f"<tr><th>{html.escape(key)}</th><td>{value if isinstance(value, int) else f'{value:.3f}'}</td></tr>"
-            for key, value in known
-            if isinstance(value, int | float)
-        )
-        return f"<table><caption>{html.escape(repr(self))}</caption>{cells}</table>"
+        rows = [(key, value) for key, value in known if isinstance(value, int | float)]
+        told = labels(self.scenario)
+        return boxed(table(repr(self)[1:-1], ("", ""), told.items()), table("numbers", ("", ""), rows) if rows else "")

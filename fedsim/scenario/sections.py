@@ -12,6 +12,7 @@ from pydantic import StringConstraints
 
 from fedsim.exact_fractions import portion
 from fedsim.scenario.choices import Choice, In, section
+from fedsim.scenario.keeping import Execution, Output, Tracking
 from fedsim.scenario.learning import Server, Training
 from fedsim.scenario.validation import PLAIN_PATH, PLAIN_WORD
 
@@ -154,44 +155,6 @@ class Evaluation:
 
 
 @section
-class Execution:
-    """How the work is done; nothing here changes a result."""
-
-    workers: Literal["auto"] | Annotated[int, Ge(1), Le(1024)] = "auto"
-    """Worker processes; auto: one a core, or none where the work is too small to send away."""
-    batch: Annotated[int, Ge(1), Le(10**6)] = 5
-    """Most clients in one batch of work."""
-    backend: Literal["loky", "threading", "serial"] = "loky"
-    """loky: processes; threading: threads of this process; serial: no pool at all."""
-
-
-@section
-class Output:
-    """What is kept."""
-
-    folder: Annotated[str, StringConstraints(pattern=PLAIN_PATH)] = "runs"
-    """Where results folders are made."""
-    checkpoint_every: Annotated[int, Ge(0)] = 10
-    """Rounds between checkpoints; 0 means only when interrupted."""
-    checkpoints_kept: Literal["all"] | Annotated[int, Ge(1), Le(10**7)] = 3
-    """Newest checkpoints that stay; all: every one, so that `fedsim verify --spot` reaches any round at little cost."""
-    record: Literal["updates"] | None = None
-    """updates: keep the rows that the rule was given in each round, for `fedsim replay`; when not given none are."""
-    record_every: Annotated[int, Ge(1)] | None = None
-    """Rounds between recorded ones; when not given every round is."""
-    record_limit: Annotated[float, Gt(0), Le(1e6)] | None = None
-    """Gigabytes that recorded updates may take, else the run is refused before its first round; when not given 10."""
-
-
-@section
-class Tracking:
-    """Where else the run's numbers are told while it goes on; nothing here changes a result."""
-
-    to: tuple[Annotated[Choice, In("trackers")], ...] = ()
-    """Trackers, by name, as tables with settings, or own code such as "my_tracker.py:tell"."""
-
-
-@section
 class Scenario:
     """One experiment."""
 
@@ -233,6 +196,11 @@ class Scenario:
     """Output: where results are kept, and how many checkpoints."""
     tracking: Tracking = Tracking()
     """Tracking: other places that the numbers are told to while the run goes on; nothing here changes a result."""
+
+    def _repr_html_(self) -> str:
+        from fedsim.scenario.notebook import scenario_html
+
+        return scenario_html(self)
 
 
 def attackers_wanted(adversary: Attack, population: int) -> int:

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from fedsim.atomic_files import read_plain, storing, write_whole
 from fedsim.errors import ResultsConflict
+from fedsim.html_tables import boxed, words
 from fedsim.metrics.contract import ALWAYS
 from fedsim.runs.summary_file import LEDGER, read_summary
 from fedsim.study.cells import Cell, cells_of
 from fedsim.study.plan import SEED, Plan, read_plan
 from fedsim.study.questions import CHOSEN, Questions
+from fedsim.study.rounds import ROUNDS, Columns, tidy, write_parquet
 from fedsim.study.tables import Table, as_html, as_markdown, study_tables
 
 if TYPE_CHECKING:
@@ -74,6 +76,18 @@ class Study:
 
         return DataFrame(self.records)
 
+    def rounds(self) -> Columns:
+        """One tidy table as columns by name: a row a round of each finished cell, its labels beside its numbers."""
+        finished = {record["folder"] for record in self.records}
+        places = [place for place in self.places if place.folder in finished]
+        return tidy(self.folder, [({**each.labels, SEED: int(each.labels[SEED])}, each.folder) for each in places])
+
+    def parquet(self, path: str | PathLike[str] | None = None) -> Path:
+        """The same in a Parquet file for pandas or polars, `rounds.parquet` in the study's folder unless given."""
+        target = Path(path) if path is not None else self.folder / ROUNDS
+        write_parquet(target, self.rounds())
+        return target
+
     def write(self) -> list[str]:
         """Write the records as CSV (and Parquet where pandas and pyarrow are there) and the tables; their names."""
         with storing(self.folder):
@@ -115,7 +129,7 @@ class Study:
         return f"<study {self.name} in {self.folder}: {len(self.records)} of {len(self.places)} cells finished>"
 
     def _repr_html_(self) -> str:
-        return "".join(map(as_html, self.tables()))
+        return boxed(words(repr(self)[1:-1]), *map(as_html, self.tables()))
 
 
 def load_study(path: str | PathLike[str]) -> Study:
