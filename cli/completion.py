@@ -45,6 +45,23 @@ def complete_name(context: typer.Context, incomplete: str) -> list[tuple[str, st
     ]
 
 
+def complete_rule(incomplete: str) -> list[tuple[str, str]]:
+    """Rules that begin so, behind the pre-aggregators that are named already."""
+    from fedsim.aggregators.contract import aggregators
+
+    before, plus, begun = incomplete.rpartition("+")
+    return [(f"{before}{plus}{each.name}", each.summary) for each in aggregators if each.name.startswith(begun)]
+
+
+def complete_compared(incomplete: str) -> list[tuple[str, str]]:
+    """Rules, pre-aggregators and attacks that begin so."""
+    from fedsim.registry import registries
+
+    found = registries()
+    entries = [each for family in ("aggregators", "preaggregators", "attacks") for each in found[family]]
+    return [(each.name, each.summary) for each in entries if each.name.startswith(incomplete)]
+
+
 def complete_kind(incomplete: str) -> list[str]:
     """Kinds of own code that begin so."""
     from cli.commands.new import KINDS

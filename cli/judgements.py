@@ -5,12 +5,17 @@ from typing import Annotated
 
 import typer
 
+from cli import completion as completing
 from cli.options import AsJson, Debug, NoPlugins, Plugins
 
 
 def conform(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Rules, pre-aggregators and attacks; all of them unless given.")
+        list[str] | None,
+        typer.Argument(
+            help="Rules, pre-aggregators and attacks; all of them unless given.",
+            autocompletion=completing.complete_compared,
+        ),
     ] = None,
     peer: Annotated[
         list[str] | None, typer.Option("--peer", metavar="PACKAGE", help="Only this; may be given several times.")
@@ -29,7 +34,11 @@ def conform(
 def probe(
     rule: Annotated[
         str | None,
-        typer.Argument(help="A rule, such as krum, nnm+trimmed_mean or 'norm_bound(norm = 1.0)'.", show_default=False),
+        typer.Argument(
+            help="A rule, such as krum, nnm+trimmed_mean or 'norm_bound(norm = 1.0)'.",
+            show_default=False,
+            autocompletion=completing.complete_rule,
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every rule that is a function of the rows.")] = False,
     n: Annotated[int, typer.Option("--n", min=1, help="Rows.")] = 11,

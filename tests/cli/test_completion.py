@@ -9,9 +9,11 @@ import pytest
 
 from cli.completion import (
     FAMILIES,
+    complete_compared,
     complete_family,
     complete_name,
     complete_plugin,
+    complete_rule,
     complete_run,
     complete_scenario,
     complete_subject,
@@ -46,6 +48,16 @@ def test_names_come_with_what_they_do():
     assert found["krum"]
 
 
+def test_rules_behind_pre_aggregators():
+    assert [name for name, _ in complete_rule("nnm+med")] == ["nnm+median", "nnm+medoid"]
+    assert [name for name, _ in complete_rule("kru")] == ["krum"]
+
+
+def test_what_can_be_compared():
+    assert [name for name, _ in complete_compared("cl")] == ["clipped_clustering", "clip"]
+    assert [name for name, _ in complete_compared("alie")] == ["alie"]
+
+
 def test_scenarios_by_path_and_by_name(folder):
     assert complete_scenario("") == ["krum_noise", "mine.toml", "runs/", "scenarios/"]
     assert complete_scenario("m") == ["mine.toml"]
@@ -65,7 +77,13 @@ def test_both(folder):
 
 
 @pytest.mark.parametrize(
-    ("typed", "offered"), [("fedsim explain kru", "krum"), ("fedsim list agg", "aggregators"), ("fedsim re", "resume")]
+    ("typed", "offered"),
+    [
+        ("fedsim explain kru", "krum"),
+        ("fedsim list agg", "aggregators"),
+        ("fedsim re", "resume"),
+        ("fedsim probe kru", "krum"),
+    ],
 )
 def test_the_shell_itself(typed, offered):
     environment = os.environ | {

@@ -52,6 +52,17 @@ def all_drawn():
     return found | {"classes": drawn(12, 4, rows)}
 
 
+def drawn_images():
+    """Eight images of 1 × 6 × 8 bytes in three classes."""
+    draw = STREAM.at("images").numpy()
+    return {"inputs": draw.integers(0, 256, (8, 1, 6, 8)), "targets": np.array([0, 1, 2, 1, 2, 1, 0, 1])}
+
+
+def read_images(images):
+    """As attacks on data are given them."""
+    return np.array(images["inputs"], np.uint8), np.array(images["targets"])
+
+
 def listed(case):
     """As JSON keeps it."""
     return {name: np.asarray(value).tolist() for name, value in case.items()}

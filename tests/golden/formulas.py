@@ -279,4 +279,30 @@ ATTACKS = {
     "small_perturbation": searched(spike, 8, moved_spike),
     "zero": everywhere(0.0),
 }
+
+
+def stamped(inputs, targets, rows, columns):
+    """Every image with these pixels white, every label 0, pixel by pixel."""
+    result = inputs.copy()
+    for image in result:
+        for row in rows:
+            for column in columns:
+                image[0, row, column] = 255
+    return result, np.zeros_like(targets)
+
+
+def outermost(inputs, targets, source, count, target):
+    """Labels, the `count` examples of a class that are farthest from its mean relabelled."""
+    members = [i for i, y in enumerate(targets) if y == source]
+    mean = sum(inputs[i].astype(float) for i in members) / len(members)
+    order = sorted(members, key=lambda i: (-((inputs[i] - mean) ** 2).sum(), i))
+    return inputs, np.array([target if i in order[:count] else y for i, y in enumerate(targets)])
+
+
+DATA = {  # on examples all of which are poisoned: settings, and the formula
+    "backdoor_distributed": ({"share": 1.0}, lambda x, y: stamped(x, y, [0], [4, 5, 6])),  # the second attacker's
+    "backdoor_edge_case": ({"tail": 0.5}, lambda x, y: outermost(x, y, 1, 2, 0)),
+    "backdoor_pixel": ({"share": 1.0}, lambda x, y: stamped(x, y, [2, 3, 4], [4, 5, 6])),
+    "label_flip": ({}, lambda x, y: (x, np.array([2 - label for label in y]))),
+}
 FAMILIES = {"aggregators": RULES, "preaggregators": PREAGGREGATORS, "attacks": ATTACKS}

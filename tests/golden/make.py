@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.golden.cases import all_drawn, listed, read
-from tests.golden.formulas import FAMILIES
+from tests.golden.cases import all_drawn, drawn_images, listed, read, read_images
+from tests.golden.formulas import DATA, FAMILIES
 
 FILE = Path(__file__).with_name("vectors.json")
 DIGITS = 12
@@ -23,7 +23,10 @@ def made():
         }
         for family, members in FAMILIES.items()
     }
-    return {"cases": cases, **answers}
+    images = listed(drawn_images())
+    poisoned = {name: formula(*read_images(images)) for name, (_, formula) in DATA.items()}
+    data = {name: {"inputs": x.tolist(), "targets": y.tolist()} for name, (x, y) in poisoned.items()}
+    return {"cases": cases, **answers, "examples": {"images": images}, "data": data}
 
 
 def rounded(values):

@@ -7,8 +7,8 @@ import pytest
 
 from fedsim.functional import aggregate, attack, preaggregate
 from fedsim.registry import registries
-from tests.golden.cases import all_drawn, listed, read
-from tests.golden.formulas import FAMILIES
+from tests.golden.cases import STREAM, all_drawn, drawn_images, listed, read, read_images
+from tests.golden.formulas import DATA, FAMILIES
 from tests.golden.make import FILE
 
 KEPT = json.loads(FILE.read_text(encoding="utf-8"))
@@ -62,6 +62,29 @@ def test_the_formulas_still_make_the_file(family, name):
 def test_the_inputs_are_those_that_are_drawn():
     for name, case in all_drawn().items():
         assert KEPT["cases"][name] == listed(case)
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_poisoned_examples_are_those_that_are_kept(name):
+    settings, formula = DATA[name]
+    inputs, targets = read_images(KEPT["examples"]["images"])
+    given = {"inputs": inputs, "targets": targets, "places": np.arange(8), "classes": 3, "index": 1, "stream": STREAM}
+    answer = registries()["attacks"][name].call(given, settings)
+    found = answer if isinstance(answer, tuple) else (inputs, answer)
+    for part, expected, today in zip(("inputs", "targets"), found, formula(inputs, targets), strict=True):
+        np.testing.assert_array_equal(expected, np.array(KEPT["data"][name][part]))
+        np.testing.assert_array_equal(today, np.array(KEPT["data"][name][part]))
+
+
+def test_the_images_are_those_that_are_drawn():
+    assert KEPT["examples"]["images"] == listed(drawn_images())
+
+
+def test_every_attack_on_data_that_need_not_draw_has_a_vector():
+    found = {
+        entry.name for entry in registries()["attacks"] if entry.traits["poisons"] == "data" and entry.file is None
+    }
+    assert found - set(DATA) == {"feature_noise"}  # noise is drawn
 
 
 @pytest.mark.parametrize("family", ["aggregators", "preaggregators"])
