@@ -86,7 +86,7 @@ def losses_of(runs: Sequence[NamedRows]) -> Picture:
 
 def _shares(run: RunRead, scored: Sequence[Row]) -> Picture:
     """Accuracy and the other scores that are shares, on test and on validation examples."""
-    names = [name for name in scored[-1].scores if _is_share(name)]
+    names = [name for name in (run.history.started.scores if run.history.started else ()) if _is_share(name)]
     order = sorted(names, key=lambda name: (name != "accuracy", name.startswith(VALIDATION)))
     lines = [line_of(_words(name), scored, _scores(name), place) for place, name in enumerate(order)]
     y_label = "accuracy" if len(order) == 1 else "share of the examples"

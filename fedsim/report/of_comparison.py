@@ -41,7 +41,14 @@ class Compared:
     run: RunRead | None
 
     def number(self, key: str) -> float | None:
-        """A number of its line; None where it says none."""
+        """A number of the run's end, or where it was not found of its line; None where there is none."""
+        if self.run and (ended := self.run.history.ended) and key != "seed":
+            found = getattr(ended, key)
+            return None if found is None else float(found)
+        return self.written(key)
+
+    def written(self, key: str) -> float | None:
+        """A number as its line says it."""
         try:
             return float(self.record.get(key) or "")
         except ValueError:
@@ -100,7 +107,7 @@ def _notices(found: Sequence[Compared]) -> Iterator[Notice]:
             yield Notice("warning", f"{each.name}: its run was not found ({where}); only its line of {TABLE} is told.")
             continue
         yield from (Notice(notice.kind, f"{each.name}: {notice.text}") for notice in notices_of(each.run))
-        ended, told = each.run.history.ended, each.number("final")
+        ended, told = each.run.history.ended, each.written("final")
         if ended and ended.final != told:
             yield Notice("warning", f"{each.name}: {TABLE} says final {told}, its own folder {ended.final}.")
 
@@ -150,7 +157,8 @@ def _delta(each: Compared, first: Compared) -> Told | None:
     if each is first or final is None or base is None:
         return None
     started = each.run.history.started if each.run else None
-    half = interval(final, base, started.test) if started else each.number("delta_95")
+    shares = 0 <= final <= 1 and 0 <= base <= 1
+    half = interval(final, base, started.test) if started and shares else each.written("delta_95")
     return Told(f"{final - base:+.3f}" + ("" if half is None else f" ±{half:.3f}"), final - base)
 
 

@@ -92,7 +92,8 @@ def _partition(read: StudyRead) -> list[Part]:
     first: dict[str, str] = {}
     for labels, summary in read.summaries():
         told = summary.get("labels")
-        name = f"{told['data']}, {told['partition']}" if isinstance(told, dict) else " ".join(labels.values())
+        words = [told.get(key) for key in ("data", "partition")] if isinstance(told, dict) else list(labels.values())
+        name = ", ".join(map(str, words))
         first.setdefault(name, next(cell.folder for cell in read.cells if cell.labels == labels))
     parts: list[Part] = []
     for number, (name, folder) in enumerate(list(first.items())[:MOST_TOLD], 1):

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fedsim.atomic_files import read_plain
+from fedsim.clean_text import one_line
 from fedsim.errors import ResultsConflict
-from fedsim.events import Event, RoundEnded, RoundStarted
+from fedsim.events import Event, RoundEnded, RoundStarted, RunStarted
+from fedsim.metrics.contract import VALIDATION, metrics
 from fedsim.report.document import Notice
 from fedsim.runs.code_record import Code, recorded_code
 from fedsim.runs.consistency import inconsistencies, outline
@@ -81,6 +83,8 @@ def read_run(folder: Path) -> RunRead:
     )
     ledger = Ledger(scenario, run.fork.at if run.fork else 0)
     for event in events_of(folder):
+        if isinstance(event, RunStarted):
+            _check_scores(folder, event.scores)
         run.history(event)
         _follow(run, event)
         if (page := ledger(event)) is not None:
@@ -117,6 +121,13 @@ def notices_of(run: RunRead) -> list[Notice]:
 def _state(status: str) -> str:
     words = {"running": "still going on", "damaged": "without a readable summary", "stopped": "stopped early"}
     return words.get(status, status)
+
+
+def _check_scores(folder: Path, names: Sequence[str]) -> None:
+    """ResultsConflict where the events name a score that nobody knows how to read."""
+    for name in names:
+        if name.removeprefix(VALIDATION) not in metrics:
+            raise ResultsConflict(f"{folder}: its events name a score that is not known here: {one_line(name)}")
 
 
 def _follow(run: RunRead, event: Event) -> None:

@@ -71,7 +71,8 @@ def read_study(study: Study, progress: Progress) -> StudyRead:
     places = [place for place in study.places if place.folder in finished]
     known: dict[str, CellRead | str] = {}
     first: RunRead | None = None
-    cells, unreadable, able = list[CellRead](), dict[str, None](), dict[str, None]()
+    cells, able = list[CellRead](), dict[str, None]()
+    unreadable = dict.fromkeys(_damaged(study, finished))
     for number, place in enumerate(places):
         progress("reading cells", number, len(places))
         if place.folder not in known:
@@ -103,6 +104,13 @@ def is_number(text: str) -> bool:
         return math.isfinite(float(text))
     except ValueError:
         return False
+
+
+def _damaged(study: Study, finished: set[str]) -> Iterator[str]:
+    """Cells that say that they are finished and have no numbers all the same."""
+    for folder in dict.fromkeys(place.folder for place in study.places):
+        if folder not in finished and read_summary(study.folder / folder).get("status") == "finished":
+            yield f"{folder}: its summary is damaged, or that of another scenario"
 
 
 def _read(folder: Path) -> RunRead | str:

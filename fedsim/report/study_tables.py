@@ -80,7 +80,7 @@ def cell_table(read: StudyRead) -> list[Part]:
     own = [*read.study.axes]
     keys = [*own, *(key for key in (*NUMBERS, *TOLD_APART, "seconds", "folder") if key not in own)]
     columns = tuple(Column(key, "word" if key in own and key != "seed" else _form(key)) for key in keys)
-    rows = tuple(tuple(record.get(key) for key in keys) for record in records)
+    rows = tuple(tuple(_plain(record.get(key)) for key in keys) for record in records)
     return [thinned(Table("cells", "Every finished cell", columns, rows, records=tuple(records)))]
 
 
@@ -105,6 +105,11 @@ def differing_settings(read: StudyRead) -> list[Part]:
     return (
         [Table("settings", "Settings in which the cells differ", columns, tuple(rows[:MOST_DIFFERENT]))] if rows else []
     )
+
+
+def _plain(value: Any) -> Cell:
+    """A cell of a record; what no run writes there as it stands."""
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def _mean(records: Sequence[Mapping[str, Any]], key: str) -> float | None:

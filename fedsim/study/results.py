@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from fedsim.atomic_files import read_plain, storing, write_whole
 from fedsim.errors import ResultsConflict
 from fedsim.html_tables import boxed, words
-from fedsim.metrics.contract import ALWAYS
+from fedsim.metrics.contract import ALWAYS, VALIDATION, metrics
 from fedsim.runs.summary_file import LEDGER, read_summary
 from fedsim.study.cells import Cell, cells_of
 from fedsim.study.plan import SEED, Plan, read_plan
@@ -156,6 +156,9 @@ def _from_folder(folder: Path) -> Study:
         if any(Path(place.folder).is_absolute() or ".." in Path(place.folder).parts for place in places):
             raise ResultsConflict(f"{folder}: {STUDY} names folders outside the study")
         questions = Questions(**table["statistics"])
+        _check(table["axes"], questions, places)
+        if not all(isinstance(table[key], str) for key in ("name", "question", "source")):
+            raise ValueError("its name, question and source are words")
         return Study(table["name"], table["question"], folder, table["axes"], questions, places, table["source"])
     except FileNotFoundError as error:
         raise ResultsConflict(f"{folder} is no study's folder: it has no {STUDY}") from error
@@ -163,11 +166,32 @@ def _from_folder(folder: Path) -> Study:
         raise ResultsConflict(f"{folder}: {STUDY} cannot be read: {error}") from error
 
 
+def _check(axes: Mapping[str, Sequence[str]], questions: Questions, places: Sequence[Place]) -> None:
+    """ValueError where what a study says of itself does not fit together."""
+    if SEED not in axes or not all(isinstance(level, str) for levels in axes.values() for level in levels):
+        raise ValueError("its axes are not lists of words, seeds among them")
+    if {questions.compare, questions.worst_over} - {"", *axes}:
+        raise ValueError("its statistics name an axis that there is not")
+    if questions.reference not in ("", *axes.get(questions.compare, ())):
+        raise ValueError("its reference is no level of the axis that is compared")
+    if questions.score not in CHOSEN and questions.score.removeprefix(VALIDATION) not in metrics:
+        raise ValueError("its score is none that is known here")
+    if any(place.labels.get(name) not in levels for place in places for name, levels in axes.items()):
+        raise ValueError("its cells have other labels than its axes have levels")
+
+
 def _record(folder: Path, place: Place, score: str) -> dict[str, Any]:
-    """Of a finished cell, with the score that the study asks for; empty where it is not finished."""
+    """Of a finished cell, with the score that the study asks for; empty where it is not finished, or damaged."""
     summary = read_summary(folder / place.folder)
     if summary.get("status") != "finished" or summary.get("scenario") != place.scenario:
         return {}
+    try:
+        return _numbers(summary, place, score)
+    except (KeyError, TypeError, AttributeError):
+        return {}  # damaged: not as a run writes it
+
+
+def _numbers(summary: Mapping[str, Any], place: Place, score: str) -> dict[str, Any]:
     record: dict[str, Any] = dict(place.labels) | {SEED: summary["seed"]}
     record |= {f"scenario_{key}": summary[key] for key in WHAT}
     record["scenario_attacks"] = " + ".join(summary["attacks"])

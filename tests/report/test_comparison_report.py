@@ -94,3 +94,12 @@ def test_a_table_of_something_else_is_refused(tmp_path, capsys, text):
     answer = ask(capsys, "report", tmp_path)
     assert (answer.code, answer.out) == (1, "")
     assert "is no table of fedsim compare" in answer.err
+
+
+def test_a_number_that_cannot_be_is_told_as_it_stands_and_has_no_interval(folder):
+    shutil.rmtree(folder.parent / lines(folder)[0]["folder"].split("/")[1])
+    text = (folder / "summary.csv").read_text()
+    (folder / "summary.csv").write_text(text.replace(lines(folder)[0]["final"], "7.5"))
+    first, other = tables(folder)["runs"].rows
+    assert first[4] == 7.5
+    assert other[5].value == other[4] - 7.5

@@ -178,3 +178,11 @@ def test_numbers_are_written_by_what_they_are():
     assert shown(4.1e-9, "number") == "4.10e-09"
     assert shown(None) == shown("") == "–"
     assert shown(True) == "yes"
+
+
+def test_events_with_a_score_that_nobody_knows_are_refused_in_words(folder, capsys):
+    text = (folder / "events.jsonl").read_text().replace('"validation_accuracy"', '"valid_accuracy"')
+    (folder / "events.jsonl").write_text(text)
+    answer = ask(capsys, "report", folder)
+    assert (answer.code, answer.out) == (1, "")
+    assert "its events name a score that is not known here: valid_accuracy" in answer.err

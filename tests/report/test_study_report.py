@@ -158,3 +158,38 @@ def test_a_study_of_seeds_alone_has_a_page(tmp_path):
     (row,) = table(report, "means").rows
     assert row[-1].value == 2
     assert "curve-1" in Page(page_of(report)).figures
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"statistics": {"compare": "x"}}, "its statistics name an axis that there is not"),
+        ({"statistics": {"score": "x"}}, "its score is none that is known here"),
+        ({"statistics": {"compare": "rule", "reference": "x"}}, "its reference is no level"),
+        ({"axes": {"rule": ["mean"]}}, "its axes are not lists of words"),
+        ({"axes": {"seed": ["1"]}}, "its cells have other labels than its axes have levels"),
+        ({"question": 1}, "its name, question and source are words"),
+    ],
+)
+def test_a_study_that_contradicts_itself_is_refused_in_words(folder, change, told, capsys):
+    table = json.loads((folder / "study.json").read_text())
+    (folder / "study.json").write_text(json.dumps(table | change))
+    answer = ask(capsys, "report", folder)
+    assert (answer.code, answer.out) == (1, "")
+    assert f"study.json cannot be read: {told}" in answer.err
+
+
+@pytest.mark.parametrize("change", [{"attacks": None}, {"wall": []}, {"scenario": "0" * 16}, {"scores": 1}])
+def test_a_cell_whose_summary_is_damaged_is_told_and_left_out(folder, change):
+    path = folder / json.loads((folder / "study.json").read_text())["cells"][0]["folder"] / "summary.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    told = [notice.text for notice in report_of(folder).notices if notice.kind == "warning"]
+    assert told[0].startswith("15 of 16 cells are finished")
+    assert "its summary is damaged, or that of another scenario" in told[1]
+
+
+@pytest.mark.parametrize("change", [{"labels": {"a": 1}}, {"wall": {"seconds": [1]}}, {"settings": 1}, {"host": 3}])
+def test_what_no_run_writes_into_a_summary_breaks_no_page(folder, change):
+    path = folder / json.loads((folder / "study.json").read_text())["cells"][0]["folder"] / "summary.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    assert page_of(report_of(folder)).startswith("<!doctype html>")
