@@ -167,7 +167,7 @@ def test_a_study_of_seeds_alone_has_a_page(tmp_path):
         ({"statistics": {"score": "x"}}, "its score is none that is known here"),
         ({"statistics": {"compare": "rule", "reference": "x"}}, "its reference is no level"),
         ({"axes": {"rule": ["mean"]}}, "its axes are not lists of words"),
-        ({"axes": {"seed": ["1"]}}, "its cells have other labels than its axes have levels"),
+        ({"axes": {"seed": ["1"]}, "statistics": {}}, "its cells have other labels than its axes have levels"),
         ({"question": 1}, "its name, question and source are words"),
     ],
 )
