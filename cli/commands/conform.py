@@ -73,10 +73,11 @@ def _compared(names: Sequence[str], peers: Sequence[Peer]) -> list[Finding]:
 
     found: list[Finding] = []
     with Waiting(messages()) as waiting, repeatable():
-        for done, peer in enumerate(peers):
-            for finding in conform(names, [peer]):
-                waiting(f"{peer.name}: {finding.name}", done, len(peers))
-                found.append(finding)
+        waiting("other packages", 0, 1)  # to import them takes a while
+        total = sum(shared.name in names or not names for peer in peers for shared in peer.shared())
+        for finding in conform(names, peers):
+            found.append(finding)
+            waiting(f"{finding.peer}: {finding.name}", len(found), total)
     return sorted(found, key=lambda each: (FAMILIES.index(each.family), each.name))
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from fedsim.scenario.toml_values import NOTHING
 
 OF_ALL = 3000
 """Calls of each rule where all of them are asked."""
+EVERY = 20
+"""Calls between two moves of the bar."""
 NAME, COEFFICIENT, BOUND = 34, 12, 12
 
 
@@ -62,13 +65,23 @@ def _answers(texts: Sequence[str], asked: Asked, skip: bool) -> tuple[list[Probe
     with Waiting(messages()) as waiting, repeatable():
         for done, text in enumerate(texts):
             waiting(text, done, len(texts))
+            told = _silent if skip else partial(_tell, waiting, text, calls)
             try:
-                found.append(probe(text, asked.n, asked.f, asked.d, calls))
+                found.append(probe(text, asked.n, asked.f, asked.d, calls, told))
             except NotProbed as error:
                 if not skip:
                     raise
                 refused[text] = str(error)
     return found, refused
+
+
+def _silent(_: int) -> None:
+    """Of one rule among many nothing is told."""
+
+
+def _tell(waiting: Waiting, text: str, calls: int, done: int) -> None:
+    if done % EVERY == 0:
+        waiting(text, min(done, calls), calls)
 
 
 def _draw(text: str, found: Probe, path: Path) -> None:

@@ -42,13 +42,13 @@ class Found(NamedTuple):
 class Ratio:
     """The greatest error over spread of any n − f rows."""
 
-    def __init__(self, answer: Answer, n: int, f: int) -> None:
+    def __init__(self, answer: Answer, n: int, f: int, told: Callable[[int], None] = lambda _: None) -> None:
         if comb(n, f) > MOST_SUBSETS:
             raise NotProbed(
                 f"n = {n}, f = {f} has {comb(n, f):,} sets of honest rows; the search looks at no more than "
                 f"{MOST_SUBSETS:,}: take fewer rows"
             )
-        self.answer, self.size, self.calls = answer, n - f, 0
+        self.answer, self.size, self.calls, self._told = answer, n - f, 0, told
         self.honest = np.array(list(combinations(range(n), n - f)))
         self._member = np.zeros((len(self.honest), n))
         np.put_along_axis(self._member, self.honest, 1.0, axis=1)
@@ -56,6 +56,7 @@ class Ratio:
     def all(self, rows: Array) -> Array:
         """The ratio of every set; zeros where the rule cannot answer."""
         self.calls += 1
+        self._told(self.calls)
         try:
             away = rows - self.answer(rows)
         except RowsDoNotSuffice:
@@ -71,12 +72,12 @@ class Ratio:
         return float(self.all(rows).max())
 
 
-def search(subject: Subject, n: int, f: int, d: int, calls: int) -> Found:
+def search(subject: Subject, n: int, f: int, d: int, calls: int, told: Callable[[int], None] = lambda _: None) -> Found:
     """The worst rows of d coordinates that about so many calls of the rule find; deterministic.
 
-    A third of the calls look at rows on a line, the others from the best of these on.
+    A third of the calls look at rows on a line, the others from the best of these on. `told` hears of every call.
     """
-    ratio = Ratio(subject, n, f)
+    ratio = Ratio(subject, n, f, told)
     best = _searched(ratio, [*constructions(n, f, d), cloud(n, d)], 1, calls // 3 if d > 1 else calls)
     if d > 1:
         best = _searched(ratio, [*best, *across(n, f, d), cloud(n, d)], d, calls - ratio.calls)

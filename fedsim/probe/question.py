@@ -1,5 +1,6 @@
 """One question about a rule, and everything that answers it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,14 +44,21 @@ class Probe:
         return self.kind == "exact" and bool(np.isclose(self.kappa, self.least))
 
 
-def probe(rule: str, n: int = 11, f: int = 2, d: int = 2, calls: int = CALLS) -> Probe:
+def probe(
+    rule: str,
+    n: int = 11,
+    f: int = 2,
+    d: int = 2,
+    calls: int = CALLS,
+    told: Callable[[int], None] = lambda _: None,
+) -> Probe:
     """Everything about `krum`, `nnm+trimmed_mean` or `norm_bound(norm = 1.0)`; NotProbed where that cannot be asked."""
     asked = asking(rule, n, f, d)
     least, bound = least_possible(n, f), published_bound(asked, n, f)
     exact, breaks_at = closed_form(asked, n, f), breaking_number(asked, n, d)
     if exact is not None:
         return Probe(asked.name, n, f, exact, "exact", least, bound, breaks_at, d, 0, None, None)
-    found = search(asked, n, f, d, calls)
+    found = search(asked, n, f, d, calls, told)
     return Probe(
         asked.name, n, f, found.kappa, "found", least, bound, breaks_at, d, found.calls, found.rows, found.honest
     )
