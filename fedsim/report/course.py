@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from fedsim.metrics.contract import ALWAYS, VALIDATION, reading_of
-from fedsim.report.document import Column, Form, Key, Part, Picture, Table, evenly, shown, thinned
+from fedsim.report.document import FEWER_ROWS, Column, Form, Key, Part, Picture, Table, evenly, shown, thinned
 from fedsim.report.drawing import Line, draw_lines
 from fedsim.report.run_read import RunRead
 from fedsim.runs.metrics_file import AFTER, BEFORE
@@ -12,6 +12,8 @@ from fedsim.runs.rows import Row
 
 MOST_POINTS = 400
 """Rounds that are drawn; of more, so many evenly chosen."""
+MOST_LEAPS = 80
+"""Points of a line that leaps from round to round; of more rounds means are drawn."""
 WHOLE_NUMBERS = ("round", "sampled", "byzantine", "dropped", "late", "nonfinite")
 NOT_SHOWN = ("digest",)
 NamedRows = tuple[str, Sequence[Row]]
@@ -33,16 +35,14 @@ def rounds_table(run: RunRead) -> Table:
     columns = [(name, meaning, cell) for name, meaning, cell in (*before, *own, *after)]
     rows = tuple(tuple(cell(row) for *_, cell in columns) for row in run.history.rows)
     heads = tuple(Column(name, _form(name), meaning) for name, meaning, _ in columns)
-    return thinned(Table("rounds", "Every round", heads, rows, folded=True))
+    return thinned(Table("rounds", "Every round", heads, rows, folded=True), FEWER_ROWS)
 
 
-def line_of(
-    name: str, rows: Sequence[Row], cell: Callable[[Row], float | None], place: int, *, steps: bool = False
-) -> Line:
+def line_of(name: str, rows: Sequence[Row], cell: Callable[[Row], float | None], place: int) -> Line:
     """Numbers over rounds; a round without is passed over."""
     found = [(row.number, value) for row in rows if (value := cell(row)) is not None]
     chosen = [found[at] for at in evenly(len(found), MOST_POINTS)]
-    return Line(name, [x for x, _ in chosen], [y for _, y in chosen], place, steps=steps)
+    return Line(name, [x for x, _ in chosen], [y for _, y in chosen], place)
 
 
 def picture_of_lines(
@@ -60,7 +60,7 @@ def picture_of_lines(
     known = [dict(zip(line.x, line.y, strict=True)) for line in lines]
     rows = tuple((int(x), *(table.get(x) for table in known)) for x in rounds)
     columns = (Column("round", "count"), *(Column(line.name, form) for line in lines))
-    table = thinned(Table(name, title, columns, rows))
+    table = thinned(Table(name, title, columns, rows), FEWER_ROWS)
     words = " ".join(_told(line, form) for line in lines)
     return Picture(
         name, title, f"{title} over the rounds. {words}", lambda: draw_lines(lines, y_label, span=span, marks=marks),
@@ -69,12 +69,22 @@ def picture_of_lines(
 
 
 def picture_of_runs(
-    name: str, title: str, runs: Sequence[NamedRows], cell: Callable[[Row], float | None], y_label: str, *,
-    steps: bool = False,
-) -> Picture:  # fmt: skip
+    name: str, title: str, runs: Sequence[NamedRows], cell: Callable[[Row], float | None], y_label: str
+) -> Picture:
     """The same share of several runs."""
-    lines = [line_of(each, rows, cell, place, steps=steps) for place, (each, rows) in enumerate(runs)]
+    lines = [line_of(each, rows, cell, place) for place, (each, rows) in enumerate(runs)]
     return picture_of_lines(name, title, lines, y_label)
+
+
+def weights_of(runs: Sequence[NamedRows]) -> Picture:
+    """The weight on Byzantine rows of several runs."""
+    together = rounds_together(max(rows[-1].number for _, rows in runs if rows))
+    values = [[(row.number, row.weight) for row in rows] for _, rows in runs]
+    lines = [
+        steady(name, found, place, together) for place, ((name, _), found) in enumerate(zip(runs, values, strict=True))
+    ]
+    title = "Weight on Byzantine rows"
+    return picture_of_lines("weight", title, [line for line in lines if line.x], "weight", notes=means_of(together))
 
 
 def losses_of(runs: Sequence[NamedRows]) -> Picture:
@@ -104,12 +114,34 @@ def _losses(rows: Sequence[Row]) -> Picture:
 
 
 def _weights(rows: Sequence[Row]) -> Picture:
-    lines = [
-        line_of("their share of the rows", rows, lambda row: row.share, 0, steps=True),
-        line_of("weight on Byzantine rows", rows, lambda row: row.weight, 1, steps=True),
+    together = rounds_together(rows[-1].number)
+    found = [
+        ("their share of the rows", [(row.number, row.share) for row in rows]),
+        ("weight on Byzantine rows", [(row.number, row.weight) for row in rows]),
     ]
+    lines = [steady(name, values, place, together) for place, (name, values) in enumerate(found)]
     note = "weight: the part of the aggregate that went to attackers; above their share, the rule favours them"
-    return picture_of_lines("weight", "Weight on Byzantine rows", lines, "share", notes=(note,))
+    title = "Weight on Byzantine rows"
+    return picture_of_lines("weight", title, lines, "share", notes=(note, *means_of(together)))
+
+
+def rounds_together(last: int) -> int:
+    """How many rounds are averaged to a point, so that what leaps from round to round can be seen at all."""
+    return math.ceil(last / MOST_LEAPS)
+
+
+def steady(name: str, values: Sequence[tuple[int, float]], place: int, together: int) -> Line:
+    """Means over so many rounds each, at the middle one; steps where every round is its own."""
+    groups: dict[int, list[float]] = {}
+    for number, value in values:
+        groups.setdefault((number - 1) // together, []).append(value)
+    x = [group * together + (together + 1) // 2 for group in groups]
+    return Line(name, x, [sum(each) / len(each) for each in groups.values()], place, steps=together == 1)
+
+
+def means_of(together: int) -> tuple[str, ...]:
+    """What is said below a figure whose points are means."""
+    return (f"each point is the mean over {together} rounds",) if together > 1 else ()
 
 
 def _marks(run: RunRead, scored: Sequence[Row]) -> list[tuple[float, float, str]]:

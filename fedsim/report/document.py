@@ -17,8 +17,10 @@ Form = Literal["word", "count", "share", "number", "seconds"]
 """How the numbers of a column are written: three decimals of a share, three or four digits of any other number."""
 LARGEST_PLAIN = 1000
 """Numbers from here on are written with an exponent."""
-MOST_ROWS = 300
+MOST_ROWS = 200
 """Rows of a table on the page; a longer one is thinned out evenly, and says so."""
+FEWER_ROWS = 80
+"""Those of a table that few will read to its end: every round, or what lies behind a figure."""
 
 
 class Told(NamedTuple):

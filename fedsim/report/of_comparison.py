@@ -14,7 +14,7 @@ from typing import Any
 
 from fedsim.atomic_files import read_plain
 from fedsim.errors import ResultsConflict
-from fedsim.report.course import losses_of, picture_of_runs
+from fedsim.report.course import losses_of, picture_of_runs, weights_of
 from fedsim.report.document import Column, Fact, Form, Listing, Notice, Part, Report, Section, Table, Told, Words
 from fedsim.report.repeating import cost_of_runs, environment, scenario_listing
 from fedsim.report.run_read import RunRead, notices_of, read_run
@@ -131,7 +131,7 @@ def _course(found: Sequence[Compared]) -> list[Part]:
     return [
         picture_of_runs("accuracy", "Test accuracy", runs, lambda row: row.accuracy, "test accuracy"),
         losses_of(runs),
-        picture_of_runs("weight", "Weight on Byzantine rows", runs, lambda row: row.weight, "weight", steps=True),
+        weights_of(runs),
     ]
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from fedsim.metrics.contract import reading_of
 from fedsim.report.course import MOST_POINTS
-from fedsim.report.document import Cell, Column, Form, Key, Picture, Table, Told, evenly, shown, thinned
+from fedsim.report.document import FEWER_ROWS, Cell, Column, Form, Key, Picture, Table, Told, evenly, shown, thinned
 from fedsim.report.drawing import Line, draw_lines
 from fedsim.report.heat import draw_squares, shade
 from fedsim.report.study_read import StudyRead, seeds_of
@@ -142,7 +142,7 @@ def _behind(name: str, title: str, lines: Sequence[Line], form: Form) -> Table:
             parts = (line.y, line.low, line.high) if line.low else (line.y,)
             row += [None if at is None else part[at] for part in parts]
         rows.append(tuple(row))
-    return thinned(Table(name, title, tuple(columns), tuple(rows)), 60)
+    return thinned(Table(name, title, tuple(columns), tuple(rows)), FEWER_ROWS)
 
 
 def told_of(found: Estimate | None, form: Form, interval: str) -> Cell:

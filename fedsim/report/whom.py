@@ -6,15 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from fedsim.errors import ResultsConflict
-from fedsim.report.course import picture_of_lines
+from fedsim.report.course import means_of, picture_of_lines, rounds_together, steady
 from fedsim.report.document import Column, Part, Picture, Table, Words, evenly, thinned
-from fedsim.report.drawing import MOST_NAMED, Line, draw_matrix
+from fedsim.report.drawing import MOST_NAMED, draw_matrix
 from fedsim.report.run_read import RunRead
 from fedsim.runs.ledger_rounds import RoundCounts
 from fedsim.runs.ledger_totals import ClassRecord, Side, main_classes
 from fedsim.runs.partition_file import Holdings, read_partition
 
-MOST_POINTS = 400
 MOST_CLIENTS = 400
 """Rows of the matrix of who holds what; of more clients so many, evenly chosen."""
 FEW = 4
@@ -53,14 +52,13 @@ def partition_of(folder: Path, name: str, title: str) -> list[Part]:
 
 
 def _rates(counts: Sequence[RoundCounts]) -> Picture:
-    kept = [counts[at] for at in evenly(len(counts), MOST_POINTS)]
     names = {"recall": "Byzantine rows cut", "false_positives": "honest rows cut", "precision": "of the cut: Byzantine"}
+    together = rounds_together(counts[-1].round)
     lines = []
     for place, (name, words) in enumerate(names.items()):
-        found = [(each.round, value) for each in kept if (value := getattr(each, name)) is not None]
-        lines.append(Line(words, [x for x, _ in found], [y for _, y in found], place))
-    title = "Rows that the rule cut"
-    return picture_of_lines("cut", title, [line for line in lines if line.x], "share", notes=(CUT,))
+        found = [(each.round, value) for each in counts if (value := getattr(each, name)) is not None]
+        lines += [steady(words, found, place, together)] if found else []
+    return picture_of_lines("cut", "Rows that the rule cut", lines, "share", notes=(CUT, *means_of(together)))
 
 
 def _sides(run: RunRead) -> Table:

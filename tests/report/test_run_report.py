@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fedsim.report.collect import report_of
+from fedsim.report.course import means_of, rounds_together, steady
 from fedsim.report.document import shown
 from fedsim.report.page import page_of
 from fedsim.report.stating import AUTHORS, TITLE
@@ -186,3 +187,17 @@ def test_events_with_a_score_that_nobody_knows_are_refused_in_words(folder, caps
     answer = ask(capsys, "report", folder)
     assert (answer.code, answer.out) == (1, "")
     assert "its events name a score that is not known here: valid_accuracy" in answer.err
+
+
+def test_what_leaps_from_round_to_round_is_averaged_and_says_so():
+    values = [(number, float(number % 2)) for number in range(1, 1001)]
+    together = rounds_together(1000)
+    line = steady("a", values, 0, together)
+    assert (together, len(line.x)) == (13, 77)
+    assert list(line.x[:2]) == [7, 20]
+    assert line.y[0] == pytest.approx(7 / 13)
+    assert not line.steps
+    assert means_of(together) == ("each point is the mean over 13 rounds",)
+    alone = steady("a", values[:80], 0, rounds_together(80))
+    assert (list(alone.x), list(alone.y)) == ([x for x, _ in values[:80]], [y for _, y in values[:80]])
+    assert alone.steps and means_of(1) == ()
