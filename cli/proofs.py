@@ -101,8 +101,9 @@ def leaderboard(
 def break_(
     scenario: Subject,
     axis: Annotated[
-        str, typer.Option("--axis", help="byzantine, strength, heterogeneity, or a key such as partition.alpha.")
-    ] = "byzantine",
+        str | None,
+        typer.Option("--axis", help="byzantine (usual), strength, heterogeneity, or a key as partition.alpha."),
+    ] = None,
     bar: Annotated[
         str, typer.Option("--bar", metavar="KEY<NUMBER", help="When it counts as broken, e.g. 'accuracy<0.5'.")
     ] = "accuracy<0.5",
@@ -112,6 +113,15 @@ def break_(
     seeds: Annotated[int, typer.Option("--seeds", min=1, max=10_000, help="How many seeds, from 1.")] = 3,
     low: Annotated[float | None, typer.Option("--from", help="The mildest value, where another is wanted.")] = None,
     high: Annotated[float | None, typer.Option("--to", help="The most severe value, likewise.")] = None,
+    search: Annotated[
+        bool, typer.Option("--search", help="Instead: search the worst attack, its settings, its rounds, two in a row.")
+    ] = False,
+    rounds: Annotated[
+        int | None, typer.Option("--rounds", metavar="BUDGET", min=1, help="Of --search: rounds it may play in all.")
+    ] = None,
+    sampler: Annotated[
+        str | None, typer.Option("--sampler", help="Of --search: local (usual), or tpe with the extra `search`.")
+    ] = None,
     overrides: Set = None,
     workers: Workers = None,
     out: Annotated[Path | None, typer.Option("--out", help="The folder of its runs.")] = None,
@@ -120,13 +130,32 @@ def break_(
     as_json: AsJson = False,
     _debug: Debug = False,
 ) -> None:
-    """Find the least number of attackers, strength or heterogeneity at which a scenario's defence breaks."""
+    """Find the least number of attackers, strength or heterogeneity at which a defence breaks, or the worst attack."""
+    _one_question({"--axis": axis, "--from": low, "--to": high}, {"--rounds": rounds, "--sampler": sampler}, search)
+    if search:
+        from cli.commands import attack_search
+
+        wanted = attack_search.Asked(
+            bar, rounds or 0, attack or (), sampler or "local", seeds, overrides or (), read_workers(workers), out,
+            as_json,
+        )  # fmt: skip
+        raise typer.Exit(attack_search.searched(scenario, wanted))
     from cli.commands.breakdown import Asked, broken
 
     asked = Asked(
-        axis, bar, attack or (), seeds, (low, high), overrides or (), read_workers(workers), out, as_json
+        axis or "byzantine", bar, attack or (), seeds, (low, high), overrides or (), read_workers(workers), out, as_json
     )  # fmt: skip
     raise typer.Exit(broken(scenario, asked))
+
+
+def _one_question(of_axis: dict[str, object], of_search: dict[str, object], search: bool) -> None:
+    """Options of the one kind of question do not stand with the other; a search needs its budget."""
+    for name, value in (of_axis if search else of_search).items():
+        if value is not None:
+            words = "does not go with --search, which has no axis" if search else "goes with --search only"
+            raise typer.BadParameter(words, param_hint=name)
+    if search and of_search["--rounds"] is None:
+        raise typer.BadParameter("say how many rounds it may play: --rounds 1000", param_hint="--search")
 
 
 def replay(

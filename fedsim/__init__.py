@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         UnknownName,
     )
     from fedsim.functional import aggregate, attack, preaggregate
+    from fedsim.proof.attack_search import AttackSearch
     from fedsim.proof.breakdown import Breakdown
     from fedsim.proof.counterfactual import replay
     from fedsim.proof.fork import fork
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "AttackSearch",
     "Breakdown",
     "ClientFailed",
     "DataUnavailable",
@@ -109,6 +111,7 @@ _ROOMS = {
     "runs.metrics_file": ("consume",),
     "runs.perform": ("perform",),
     "runs.queries": ("list_runs",),
+    "proof.attack_search": ("AttackSearch",),
     "proof.breakdown": ("Breakdown",),
     "proof.counterfactual": ("replay",),
     "proof.fork": ("fork",),

@@ -101,6 +101,7 @@ LIBRARIES = {
         "fedsim/study/statistics.py",
         "fedsim/runs/ledger_totals.py",
     ],
+    "optuna": ["fedsim/proof/attack_samplers.py"],  # the extra `search`
     "torchvision": ["fedsim/datasets/*"],
     "torch": ["fedsim/*", "cli/bench/*", "benchmarks/*"],
     **{peer: ["benchmarks/*", "fedsim/conformance/peers/*"] for peer in PEERS},
@@ -118,6 +119,7 @@ LAZY = {
     "pyarrow",
     "mlflow",
     "wandb",
+    "optuna",
     *PEERS,
 }
 EAGER = {

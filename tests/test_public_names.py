@@ -18,6 +18,7 @@ PUBLIC = {
         "review",
         "fork",
         "pack",
+        "AttackSearch",
         "Breakdown",
         "leaderboard",
         "verify_archive",

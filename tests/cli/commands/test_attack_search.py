@@ -1,0 +1,68 @@
+"""`fedsim break --search`: a sentence within 80 columns, JSON, and one message for every wrong question."""
+
+import json
+import sys
+
+import pytest
+
+from tests.cli.recorded_run import ask
+from tests.proof.test_breakdown import BASE
+
+GIVEN = ("break", "base.toml", "--search", "--bar", "accuracy<0.5", "--workers", 1, "--attack", "gaussian")
+
+
+@pytest.fixture
+def base(folder):
+    (folder / "base.toml").write_text(BASE)
+    return folder
+
+
+def test_an_answer_in_words_and_as_json(base, capsys):
+    given = (*GIVEN, "--rounds", 18, "--set", "aggregator=mean")
+    answer = ask(capsys, *given)
+    assert answer.code == 0
+    assert "without attackers: accuracy < 0.5 is reached, first by attack 1" in " ".join(answer.out.split())
+    assert "repeat      fedsim run runs/search-base/worst.toml" in answer.out
+    sentence = next(line for line in answer.out.splitlines() if line.startswith("base: "))
+    after = answer.out.partition(sentence)[2]
+    assert max(map(len, after.splitlines())) <= 80
+    told = json.loads(ask(capsys, *given, "--json").out)
+    assert (told["runs"], told["never"], told["bar"]) == (6, False, "accuracy < 0.5")
+    assert told["worst"]["number"] == min(each["number"] for each in told["tried"])
+    assert [each["seed"] for each in told["other_seeds"]] == [2, 3]
+    repeated = ask(capsys, "run", told["file"], "--no-save", "--workers", 1)
+    assert f"final {told['worst']['number']:.3f}" in repeated.out
+
+
+def test_what_fails_at_once_or_never_is_said(base, capsys):
+    at_once = ask(capsys, *GIVEN, "--rounds", 6, "--bar", "accuracy<0.999")
+    assert "accuracy < 0.999 already without attackers" in at_once.out
+    never = ask(capsys, *GIVEN, "--rounds", 6, "--bar", "accuracy<0.001")
+    assert "accuracy < 0.001 is never reached; a greater --rounds goes on from here" in " ".join(never.out.split())
+    assert "not played: the budget has no room for them" in never.out
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("--search",), "Invalid value for --search: say how many rounds it may play: --rounds 1000"),
+        (("--search", "--rounds", 2), "a budget of 2 is too little: a run takes 3, and one without attackers comes"),
+        (("--search", "--rounds", 60, "--axis", "strength"), "Invalid value for --axis: does not go with --search"),
+        (("--rounds", 60), "Invalid value for --rounds: goes with --search only"),
+        (("--search", "--rounds", 60, "--sampler", "tps"), "Invalid value for --sampler: the sampler is local or tpe"),
+        (("--search", "--rounds", 60, "--bar", "speed<3"), "Invalid value for --bar"),
+        (("--search", "--rounds", 60, "--attack", "gausian"), "did you mean `gaussian`?"),
+    ],
+)
+def test_a_wrong_question_is_one_message(base, capsys, given, words):
+    answer = ask(capsys, "break", "base.toml", *given)
+    assert answer.code == 2
+    assert words in " ".join(answer.err.split())
+    assert "Traceback" not in answer.err
+
+
+def test_a_sampler_without_its_library_says_how_to_get_it(base, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    answer = ask(capsys, *GIVEN, "--rounds", 60, "--sampler", "tpe")
+    assert answer.code == 2
+    assert "pip install 'fedsim[search]'" in " ".join(answer.err.split())
