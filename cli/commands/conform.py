@@ -22,7 +22,7 @@ from fedsim.scenario.toml_values import NOTHING
 FAMILIES = ("aggregators", "preaggregators", "attacks")
 SIGNS = {"equal": "equal", "explained": "note", "unexplained": "DIFFERS"}
 STYLES = {"equal": "green", "explained": "yellow", "unexplained": "bold red"}
-NAME, CELL = 17, 12
+NAME, CELL = 19, 12
 INSTALL = "in a checkout `make conform` installs them in an environment of their own"
 
 

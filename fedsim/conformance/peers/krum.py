@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
+from fedsim import functional
 from fedsim.array_types import Array
 from fedsim.conformance.cases import Case
 from fedsim.conformance.formulas import trimmed_averages
@@ -89,11 +90,14 @@ def _nearest_average(case: Case) -> Any:
     return NearestNeighborAverage.aggregate(rows, num_closest=case.n - case.f, pivot=rows[1])
 
 
-def _attacks() -> Iterator[Shared]:
-    def forged(where: str, name: str, case: Case, **fixed: Any) -> Any:
-        made = getattr(import_module(f"krum.primitives.attacks.{where}"), name)
-        return made.generate(tensor(case.honest), f=case.f, **fixed)
+def forged(where: str, name: str, case: Case, **fixed: Any) -> Any:
+    """The rows that one of its attacks sends."""
+    made = getattr(import_module(f"krum.primitives.attacks.{where}"), name)
+    return made.generate(tensor(case.honest), f=case.f, **fixed)
 
+
+def _attacks() -> Iterator[Shared]:
+    yield _small_perturbation()
     yield attack(
         "sign_flip",
         lambda case: forged("sign_flip", "SignFlipAttack", case),
@@ -123,4 +127,32 @@ def _attacks() -> Iterator[Shared]:
             "z = Φ⁻¹((n − s)/n)·√((h − 1)/h)",
             lambda case: answer("attacks", "alie", case, z=of_all_rows(case)),
         ),
+    )
+
+
+def _small_perturbation() -> Shared:
+    """Against Krum, in the coordinate of greatest spread."""
+
+    def theirs(case: Case, **fixed: Any) -> Any:
+        from krum.primitives.aggregators.krum import Krum
+
+        name = "SmallPerturbationAttack"
+        return forged("small_perturbation", name, case, n=case.n, aggregator=Krum, **fixed)
+
+    def keywords(case: Case) -> dict[str, Any]:
+        return {"defence": lambda rows: functional.aggregate("krum", rows, f=case.f)}
+
+    def ours(case: Case) -> Array:
+        return answer("attacks", "small_perturbation", case, **keywords(case))
+
+    def by_our_shift(case: Case) -> Any:
+        shift = (ours(case)[0] - case.honest.mean(axis=0))[case.honest.std(axis=0).argmax()]
+        return theirs(case, gamma=float(shift))
+
+    words = "γ is a length, found by doubling from 1 and halving to a thousandth as the greatest that Krum selects"
+    return attack(
+        "small_perturbation",
+        theirs,
+        keywords,
+        Difference(words, "their gamma = the shift that ours finds to move the answer most", ours, by_our_shift),
     )

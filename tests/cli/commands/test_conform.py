@@ -46,9 +46,9 @@ def test_a_table_a_note_and_the_sum(packages, capsys):
     assert ended() == 0
     shown = capsys.readouterr()
     assert shown.out.splitlines() == [
-        " rule             one         two",
-        "                  1.0         0.2",
-        " mean             equal 1e-15 note 1",
+        " rule               one         two",
+        "                    1.0         0.2",
+        " mean               equal 1e-15 note 1",
         "",
         " 1  half of it; checked: twice theirs",
         "",
