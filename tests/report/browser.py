@@ -25,7 +25,7 @@ os.dup2(ends[1], 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
 """Becomes the browser, with the two ends on which it listens and answers where it looks for them."""
-PATIENCE = 60
+PATIENCE = 240
 """Seconds after which a browser that has not answered is ended."""
 
 

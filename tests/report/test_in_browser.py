@@ -16,10 +16,7 @@ from tests.report.browser import CHROMIUM, REASON, browsing
 from tests.small_runs import run_in
 from tests.study.small_study import study_in
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason=REASON),
-    pytest.mark.xdist_group("browser"),  # one browser for all of them
-]
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=REASON)
 WIDTHS = (360, 800, 1600)
 LONG = "Does_a_word_that_never_ends_" * 10
 WIDER = "[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1 "
