@@ -66,6 +66,10 @@ def _bootstrap(values: Sequence[float]) -> tuple[float, float]:
     return float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 
+ROUNDING = 1e-13
+"""Differences that vary by less than this part of the scores are the same number, rounded in different ways."""
+
+
 @dataclass(frozen=True)
 class Difference:
     """How much better one variant is than another, over the seeds that both have."""
@@ -82,7 +86,8 @@ def paired(these: Sequence[float], those: Sequence[float], interval: Interval = 
     found = estimate(differences, interval)
     if found is None:
         return None
-    if not found.deviation:
+    size = max(map(abs, (*these, *those)))
+    if found.deviation is None or found.deviation <= ROUNDING * size:
         return Difference(found, None, None)
     from scipy.stats import ttest_rel
 

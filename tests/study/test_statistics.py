@@ -150,3 +150,11 @@ def test_the_best_on_test_is_called_optimistic():
     records = [record | {"best": record["final"]} for record in RECORDS]
     assert "optimistic" in study_tables(records, AXES, questions, PLANNED)[0].notes[0]
     assert Questions().score == "final"
+
+
+def test_differences_that_only_rounding_tells_apart_have_no_test():
+    found = paired([0.8, 0.35], [0.5, 0.0])
+    assert (found.effect, found.p) != (None, None)
+    same = paired([0.7 + 0.1, 0.1 + 0.1, 0.3], [0.7, 0.1, 0.2])
+    assert same.estimate.deviation > 0  # by the last bits
+    assert (same.effect, same.p) == (None, None)

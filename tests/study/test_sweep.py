@@ -149,7 +149,7 @@ def test_results_that_were_edited_are_told_and_not_used(played, tmp_path):
 FAILS = """
 import numpy as np
 
-from fedsim.aggregators import aggregator
+from fedsim.aggregators import Aggregate, aggregator
 
 @aggregator("breaks")
 def breaks(updates, memory):
@@ -207,26 +207,55 @@ def test_a_cell_that_another_sweep_holds_is_left_to_it(played, tmp_path):
     assert sorted(kinds) == ["finished"] * 7 + ["held"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_killed_on_the_way_and_continued_it_says_the_same(played, tmp_path, number):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ended_twice_on_the_way_and_continued_it_says_the_same(played, tmp_path, workers):
     path, out = played
-    command = [sys.executable, "-m", "fedsim", "sweep", path, "--out", tmp_path / "killed", "--workers", "2"]
+    command = [sys.executable, "-m", "fedsim", "sweep", path, "--out", tmp_path / "ended", "--workers", str(workers)]
     environment = os.environ | {"PYTHONPATH": str(HOUSE), "COLUMNS": "80"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path)
-    for line in process.stdout:
-        if "finished" in line and line.strip().startswith("2/"):
-            process.send_signal(number)
-            break
-    process.communicate(timeout=120)
-    code = process.returncode
-    assert code in ({-signal.SIGKILL} if number == signal.SIGKILL else {130, 0})  # 0: it was done before it heard
-    deadline = time.monotonic() + 10
-    while _children_of(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert _children_of(tmp_path) == []
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
-    assert done.returncode == 0, done.stderr
-    assert content(tmp_path / "killed" / "cells") == content(out / "cells")
+    for number, done in ((signal.SIGKILL, 2), (signal.SIGINT, 5)):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path)
+        for line in process.stdout:
+            if "finished" in line and line.strip().startswith(tuple(f"{found}/" for found in range(done, 9))):
+                process.send_signal(number)
+                break
+        process.communicate(timeout=120)
+        killed = number == signal.SIGKILL
+        assert process.returncode in ({-signal.SIGKILL} if killed else {130, 0})  # 0: it was done before it heard
+        deadline = time.monotonic() + 10
+        while _children_of(tmp_path) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert _children_of(tmp_path) == []
+    whole = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+    assert whole.returncode == 0, whole.stderr
+    assert content(tmp_path / "ended" / "cells") == content(out / "cells")
+    plan = read_plan(path, out)
+    straight, again = study_of(plan, cells_of(plan)), load_study(tmp_path / "ended")
+    assert [table.records() for table in again.tables()] == [table.records() for table in straight.tables()]
+
+
+OWN = """
+import numpy as np
+from fedsim.aggregators import aggregator
+
+@aggregator("{name}")
+def {name}(updates):
+    return Aggregate(updates.mean(axis=0), np.full(len(updates), 1 / len(updates)))
+"""
+
+
+def test_an_edit_to_one_rule_makes_exactly_its_cells_stale(own, tmp_path):
+    for name in ("one", "other"):
+        (tmp_path / f"{name}.py").write_text(OWN.format(name=name))
+    text = STUDY.replace("seeds = 2", "seeds = 1").replace("[base]\n", '[base]\nplugins = ["one.py", "other.py"]\n')
+    text = text.replace('"fedavg"', '"one"').replace('"median"', '"other"').replace("rounds = 3", "rounds = 1")
+    path, out = study_in(tmp_path, text), tmp_path / "out"
+    assert [event.kind for event in play(path, out)] == ["finished"] * 4
+    (tmp_path / "other.py").write_text(OWN.format(name="other") + "# a better one\n")
+    found = statuses(path, out)
+    assert {name: state for name, state in found.items() if "rule=median" in name} == {
+        name: ("stale", "made by other code: other.py changed") for name in found if "rule=median" in name
+    }
+    assert [found[name] for name in found if "rule=mean" in name] == [("finished", "")] * 2
 
 
 def _children_of(folder):
