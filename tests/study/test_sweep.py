@@ -149,7 +149,7 @@ def test_results_that_were_edited_are_told_and_not_used(played, tmp_path):
 FAILS = """
 import numpy as np
 
-from fedsim.aggregators import Aggregate, aggregator
+from fedsim.aggregators import aggregator
 
 @aggregator("breaks")
 def breaks(updates, memory):
@@ -235,7 +235,7 @@ def test_ended_twice_on_the_way_and_continued_it_says_the_same(played, tmp_path,
 
 OWN = """
 import numpy as np
-from fedsim.aggregators import aggregator
+from fedsim.aggregators import Aggregate, aggregator
 
 @aggregator("{name}")
 def {name}(updates):
