@@ -58,8 +58,9 @@ def probed(rule: str | None, every: bool, asked: Asked) -> None:
 
 def _answers(texts: Sequence[str], asked: Asked, skip: bool) -> tuple[list[Probe], dict[str, str]]:
     from fedsim.execution.arithmetic import repeatable
-    from fedsim.probe.question import CALLS
+    from fedsim.probe.question import CALLS, require_majority
 
+    require_majority(asked.n, asked.f)
     calls = asked.calls or (OF_ALL if skip else CALLS)
     found, refused = [], {}
     with Waiting(messages()) as waiting, repeatable():

@@ -66,14 +66,19 @@ def probe(
 
 def asking(rule: str, n: int, f: int, d: int) -> Subject:
     """The rule, once it is known to answer n rows of d coordinates."""
-    if not n > 2 * f:
-        raise NotProbed(f"n = {n}, f = {f}: more than half of the rows have to be honest, n > 2f")
+    require_majority(n, f)
     asked = subject(rule, f)
     try:
         asked(cloud(n, d))
     except RowsDoNotSuffice as error:
         raise NotProbed(str(error)) from error
     return asked
+
+
+def require_majority(n: int, f: int) -> None:
+    """NotProbed where no rule can tell the honest rows from the others."""
+    if not n > 2 * f:
+        raise NotProbed(f"n = {n}, f = {f}: more than half of the rows have to be honest, n > 2f")
 
 
 def candidates() -> list[str]:

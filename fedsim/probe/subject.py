@@ -66,6 +66,8 @@ def subject(text: str, f: int) -> Subject:
     found: list[tuple[Entry, Mapping[str, Any]]] = []
     for place, step in enumerate(steps):
         registry = aggregators if place == len(steps) - 1 else preaggregators
+        if registry is aggregators and step["name"] not in aggregators and step["name"] in preaggregators:
+            raise NotProbed(f"{step['name']} is a pre-aggregator: put a rule behind it, such as {text}+mean")
         entry = registry[step["name"]]
         values = {key: value for key, value in step.items() if key != "name"}
         settings, wrong = check_settings(entry, values, (entry.name,))

@@ -82,6 +82,8 @@ def test_a_figure(capsys, tmp_path):
         (["krumm"], "unknown rule `krumm`; did you mean `krum`?"),
         (["krum", "--n", "5"], "krum needs n ≥ 2f + 3: got n = 5, f = 2"),
         (["fltrust"], "fltrust asks for trusted"),
+        (["nnm"], "nnm is a pre-aggregator: put a rule behind it, such as nnm+mean"),
+        (["--all", "--n", "2", "--f", "1"], "n = 2, f = 1: more than half of the rows have to be honest"),
         (["norm_bound"], "norm"),
         (["krum", "--n", "60", "--f", "9"], "sets of honest rows"),
     ],
