@@ -110,7 +110,9 @@ def break_(
     attack: Annotated[
         list[str] | None, typer.Option("--attack", help="In the place of the scenario's; may be given several times.")
     ] = None,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, max=10_000, help="How many seeds, from 1.")] = 3,
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, max=10_000, help="How many seeds, from 1; of --search: of the worst.")
+    ] = 3,
     low: Annotated[float | None, typer.Option("--from", help="The mildest value, where another is wanted.")] = None,
     high: Annotated[float | None, typer.Option("--to", help="The most severe value, likewise.")] = None,
     search: Annotated[

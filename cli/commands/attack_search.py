@@ -117,33 +117,35 @@ def lines(answer: WorstCase, file: Path, columns: int) -> Iterator[Text]:
 
 
 def _sentence(answer: WorstCase) -> str:
-    clean, tried = _number(answer.control), plural(len(answer.tried), "attack")
     if answer.already:
-        nothing = "there is nothing to break; lower the bar or train longer"
-        return f"{answer.bar} already without attackers ({clean}): {nothing}"
+        return f"{answer.bar} already without attackers ({_number(answer.control)}): nothing to break"
+    tried = plural(len(answer.tried), "attack")
     if answer.worst is None:
         return f"none of {tried} could be played to its end"
-    worst = f"{answer.key} {_number(answer.worst)} under the worst of {tried}, {clean} without attackers"
     if answer.never:
-        return f"{worst}: {answer.bar} is never reached; a greater --rounds goes on from here"
+        return f"{answer.bar} is not reached under any of {tried}"
     first = next(place for place, each in enumerate(answer.tried, 1) if each.fails)
-    return f"{worst}: {answer.bar} is reached, first by attack {first}"
+    return f"{answer.bar} under {sum(each.fails for each in answer.tried)} of {tried}; attack {first} was the first"
 
 
 def _facts(answer: WorstCase, file: Path) -> Iterator[tuple[str, str]]:
+    """What is known of it, by label."""
     worst = answer.worst
     assert worst is not None  # noqa: S101 - looked at before
-    yield "worst", worst.words
+    yield "clean", f"{answer.key} {_number(answer.control)} without attackers"
+    yield "worst", f"{answer.key} {_number(worst)}  {worst.words}"
     if answer.confirmed:
         seeds = ", ".join(f"{_number(each)} (seed {each.seed})" for each in answer.confirmed)
         yield "other seeds", f"{seeds}: the worst of many under one seed is partly chance"
     else:
-        yield "other seeds", "not played: the budget has no room for them"
+        yield "other seeds", "not played: none were asked for, or the budget has no room for them"
     ranked = sorted((each for each in answer.tried if each.harm is not None), key=lambda each: -(each.harm or 0.0))
     for each in ranked[1 : MOST_SHOWN + 1]:
         yield "next", f"{_number(each)}  {each.words}"
     if failed := [each for each in answer.tried if each.failure]:
         yield "failed", f"{plural(len(failed), 'run')}, the first: {one_line(failed[0].failure)}"
+    if answer.never:
+        yield "further", "a greater --rounds goes on from here; that none was found is no proof"
     yield "repeat", f"fedsim run {quote(str(file))}"
     yield "all tried", str(answer.folder / TRIED)
 
