@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import AsJson, Debug, NoPlugins, Plugins, Reportable, Run
+from cli.options import AsJson, Debug, KeptCode, NoPlugins, Plugins, Reportable, Run
 
 
 def runs(
@@ -58,6 +58,7 @@ def report(
         str | None,
         typer.Option(metavar="KIND[,KIND]", help="The tables as files too: csv, parquet, markdown, latex or all."),
     ] = None,
+    kept_code: KeptCode = False,
     _plugins: Plugins = None,
     _no_plugins: NoPlugins = False,
     as_json: AsJson = False,
@@ -66,4 +67,4 @@ def report(
     """Make one page of a results folder: figures, tables, commands that repeat it, what to state."""
     from cli.commands.report import Asked, reported
 
-    reported(folder, Asked(output, figures, tables, as_json))
+    reported(folder, Asked(output, figures, tables, kept_code, as_json))

@@ -30,6 +30,7 @@ class Asked:
     output: Path | None = None
     figures: str | None = None
     tables: str | None = None
+    kept_code: bool = False
     as_json: bool = False
 
 
@@ -39,7 +40,7 @@ def reported(folder: Path, asked: Asked) -> None:
     tables = _kinds(asked.tables, tuple(TABLES), "--tables")
     target = asked.output or folder / REPORT
     with Waiting(messages()) as waiting:
-        report = report_of(folder, waiting)
+        report = report_of(folder, waiting, kept_code=asked.kept_code)
         files = exported(report, figures, tables, waiting)
         data = page_of(report).encode()
         _write(target, data)

@@ -14,14 +14,14 @@ from fedsim.study.results import STUDY
 MOST_NAMED = 3
 
 
-def report_of(folder: Path, progress: Progress = silent) -> Report:
-    """The report; ResultsConflict where the folder holds no results."""
+def report_of(folder: Path, progress: Progress = silent, *, kept_code: bool = False) -> Report:
+    """The report; ResultsConflict where the folder holds no results. Own code is run as read_scenario says."""
     if (folder / SCENARIO).exists():
-        return report_of_run(folder)
+        return report_of_run(folder, kept_code=kept_code)
     if is_comparison(folder):
-        return report_of_comparison(folder)
+        return report_of_comparison(folder, kept_code=kept_code)
     if (folder / STUDY).is_file():
-        return report_of_study(folder, progress)
+        return report_of_study(folder, progress, kept_code=kept_code)
     raise ResultsConflict(_none(folder))
 
 

@@ -55,9 +55,9 @@ class Compared:
             return None
 
 
-def report_of_comparison(folder: Path) -> Report:
+def report_of_comparison(folder: Path, *, kept_code: bool = False) -> Report:
     """Everything that a comparison's folder and its runs say; ResultsConflict where the table cannot be read."""
-    found = [Compared(each["run"], each, _run(folder, each)) for each in read_table(folder)]
+    found = [Compared(each["run"], each, _run(folder, each, kept_code)) for each in read_table(folder)]
     runs = [each.run for each in found if each.run is not None]
     questions = {run.scenario.question for run in runs}
     sections = [
@@ -91,12 +91,12 @@ def read_table(folder: Path) -> list[dict[str, str]]:
     return lines
 
 
-def _run(folder: Path, record: Mapping[str, str]) -> RunRead | None:
+def _run(folder: Path, record: Mapping[str, str], kept_code: bool) -> RunRead | None:
     """The run of a line, where the table says or beside the comparison, if it is that very scenario's."""
     named = Path(record["folder"]) if record["folder"] else None
     for place in [named, folder.resolve().parent / named.name] if named else []:
         if (place / SCENARIO).is_file() and read_summary(place).get("scenario") == record["scenario"]:
-            return read_run(place)
+            return read_run(place, kept_code=kept_code)
     return None
 
 

@@ -13,9 +13,9 @@ from fedsim.scenario.labels import labels
 from fedsim.study.questions import MEANINGS
 
 
-def report_of_run(folder: Path) -> Report:
+def report_of_run(folder: Path, *, kept_code: bool = False) -> Report:
     """Everything that a results folder says, in order; ResultsConflict where there is no run."""
-    run = read_run(folder)
+    run = read_run(folder, kept_code=kept_code)
     started = run.history.started
     population = started.population if started else None
     sections = (

@@ -22,10 +22,10 @@ MOST_TOLD = 6
 """Cells in which something is wrong that are told one by one."""
 
 
-def report_of_study(folder: Path, progress: Progress = silent) -> Report:
+def report_of_study(folder: Path, progress: Progress = silent, *, kept_code: bool = False) -> Report:
     """Everything that a study's folder says; ResultsConflict where it is none."""
     study = load_study(folder)
-    read = read_study(study, progress)
+    read = read_study(study, progress, kept_code=kept_code)
     sections = (
         Section("scores", "Scores", tuple(_scores(read))),
         Section("curves", "Courses", tuple(_curves(read))),

@@ -72,9 +72,9 @@ class RunRead:
         return found if isinstance(found, dict) else {}
 
 
-def read_run(folder: Path) -> RunRead:
+def read_run(folder: Path, *, kept_code: bool = False) -> RunRead:
     """Read it; ResultsConflict where there is no run that can be read."""
-    scenario = read_scenario(folder)
+    scenario = read_scenario(folder, kept_code=kept_code)
     text = read_plain(folder / SCENARIO, MOST_SCENARIO).decode()
     holdings, trouble = _holdings(folder)
     wrong = (*trouble, *disagreements(folder, scenario))

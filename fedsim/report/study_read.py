@@ -65,7 +65,7 @@ class StudyRead:
             yield cell.labels, read_summary(self.study.folder / cell.folder)
 
 
-def read_study(study: Study, progress: Progress) -> StudyRead:
+def read_study(study: Study, progress: Progress, *, kept_code: bool = False) -> StudyRead:
     """Read every finished cell; a run that serves several is read once."""
     finished = {record["folder"] for record in study.records}
     places = [place for place in study.places if place.folder in finished]
@@ -76,7 +76,7 @@ def read_study(study: Study, progress: Progress) -> StudyRead:
     for number, place in enumerate(places):
         progress("reading cells", number, len(places))
         if place.folder not in known:
-            read = _read(study.folder / place.folder)
+            read = _read(study.folder / place.folder, kept_code)
             first = first or (read if isinstance(read, RunRead) else None)
             able |= dict.fromkeys(_able(read)) if isinstance(read, RunRead) else {}
             known[place.folder] = read if isinstance(read, str) else _kept(study, place.folder, read)
@@ -113,10 +113,10 @@ def _damaged(study: Study, finished: set[str]) -> Iterator[str]:
             yield f"{folder}: its summary is damaged, or that of another scenario"
 
 
-def _read(folder: Path) -> RunRead | str:
+def _read(folder: Path, kept_code: bool) -> RunRead | str:
     """The run, or why it cannot be read."""
     try:
-        return read_run(folder)
+        return read_run(folder, kept_code=kept_code)
     except FedsimError as error:
         return str(error).splitlines()[0]
 

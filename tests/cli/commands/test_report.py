@@ -75,3 +75,31 @@ def test_a_kind_that_there_is_not_is_one_message(mine, capsys, option, kind, tol
     assert (answer.code, answer.out) == (2, "")
     assert f"Invalid value for {option}: {told}" in answer.err
     assert not (mine / "report.html").exists()
+
+
+OWN = """\
+import numpy as np
+from fedsim.aggregators.contract import Aggregate, aggregator
+
+@aggregator("mean_of_a_report")
+def mean_of_a_report(updates):
+    \"\"\"The mean.\"\"\"
+    return Aggregate(updates.mean(axis=0), np.full(len(updates), 1 / len(updates)))
+"""
+
+
+def test_own_code_that_is_gone_is_run_from_its_copy_when_it_is_asked_for(folder, tmp_path, capsys):
+    (folder / "mine.py").write_text(OWN)
+    text = SMALL.replace("rounds = 6", 'rounds = 2\nplugins = ["mine.py"]').replace(
+        '"trimmed_mean"\nf = 2', '"mean_of_a_report"'
+    )
+    (folder / "own.toml").write_text(text)
+    assert ask(capsys, "run", "own.toml", "--out", "own", "--quiet").code == 0
+    assert ask(capsys, "report", "own").code == 0
+    (folder / "mine.py").unlink()
+    answer = ask(capsys, "report", "own")
+    assert (answer.code, answer.out) == (1, "")
+    assert "--kept-code" in answer.err
+    answer = ask(capsys, "report", "own", "--kept-code")
+    assert (answer.code, answer.err) == (0, "")
+    assert "mean_of_a_report" in (folder / "own" / "report.html").read_text()
