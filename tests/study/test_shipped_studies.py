@@ -15,8 +15,13 @@ STUDIES = [path.stem for path in shipped_studies()]
 DOCS = Path(__file__).parent.parent.parent / "docs"
 PAGES = {
     "six_rules": "six-rules.md",
+    "bucketing_small": "bucketing.md",
+    "bucketing": "bucketing.md",
 }
-PLAYED = {"six_rules": ("means", "worst", "ranks")}
+PLAYED = {
+    "six_rules": ("means", "worst", "ranks"),
+    "bucketing_small": ("means", "worst"),
+}
 """Studies whose runs are in docs/<study>.csv, with the tables that the page shows."""
 
 
