@@ -79,7 +79,8 @@ class AttackSearch:
         self.runs = _runs(rounds, base.rounds)
         self.confirming = min(max(seeds - 1, 0), max(self.runs - 2, 0) // 2)
         self.folder = Path(folder or f"runs/search-{base.name}")
-        space = Space(self._playable(attacks), base.rounds, holder_of(self.table))
+        self.attacks = self._playable(attacks)
+        space = Space(self.attacks, base.rounds, holder_of(self.table))
         self.sampler = sampler_of(sampler, space, Stream.root(base.seed).at("attack search"))
         self.tried: list[Tried] = []
         self.confirmed: list[Tried] = []
@@ -100,11 +101,9 @@ class AttackSearch:
         if self._stopping:
             return
         self.control = self._seen(control)
-        while not self.control.fails and (wanted := self._generation()):
+        while not (self._stopping or self.control.fails) and (wanted := self._generation()):
             yield from self._played(wanted)
-            if self._stopping:
-                return
-            for each in wanted:
+            for each in wanted if not self._stopping else self._ended(wanted):
                 self._learn(each)
             write_answer(self.answer(), self._worst_scenario(), self.folder)
         yield from self._confirmations()
@@ -134,7 +133,11 @@ class AttackSearch:
         """The next candidates that can be played and were not, as many as the budget has room for."""
         wanted: list[Playable] = [] if self._known else self._own()
         room, refused = self.runs - 1 - self.confirming - len(self.tried), 0
-        while len(wanted) < min(SIDE_BY_SIDE, room) and refused < MOST_REFUSED:
+        usual = len(self.attacks) - self._asked  # each attack as it is by default: none waits for another's number
+        size = len(wanted) + usual if usual > 0 else SIDE_BY_SIDE
+        while len(wanted) < min(size, room) and refused < MOST_REFUSED:
+            if usual > 0 and wanted and self._asked == len(self.attacks):
+                break
             candidate = self.sampler.ask(self._asked)
             self._asked += 1
             try:
@@ -177,6 +180,15 @@ class AttackSearch:
             if event.kind == "failed":
                 self._failures[event.cell.folder] = event.message
             yield event
+
+    def _ended(self, played: Sequence[Playable]) -> list[Playable]:
+        """Those of a generation that was broken off that have come to their end."""
+        ended = (self._failures.get(each.cell.folder) or read_summary(each.cell.folder) for each in played)
+        return [
+            each
+            for each, found in zip(played, ended, strict=True)
+            if isinstance(found, str) or found.get("status") == "finished"
+        ]
 
     def _learn(self, played: Playable) -> None:
         found = self._seen(played)
