@@ -90,10 +90,11 @@ def _told(event: CellEvent, search: AttackSearch) -> Text:
 
 def record(answer: WorstCase, file: Path) -> dict[str, Any]:
     """The answer as plain JSON."""
+    others = [{"control": _record(clean), "worst": _record(worst)} for clean, worst in answer.confirmed]
     return {
         "scenario": answer.scenario, "bar": answer.bar, "runs": answer.budget, "already": answer.already,
         "never": answer.never, "control": _record(answer.control), "worst": _record(answer.worst),
-        "file": str(file) if answer.worst else None, "other_seeds": list(map(_record, answer.confirmed)),
+        "file": str(file) if answer.worst else None, "other_seeds": others,
         "tried": list(map(_record, answer.tried)), "folder": str(answer.folder),
     }  # fmt: skip
 
@@ -135,8 +136,9 @@ def _facts(answer: WorstCase, file: Path) -> Iterator[tuple[str, str]]:
     yield "clean", f"{answer.key} {_number(answer.control)} without attackers"
     yield "worst", f"{answer.key} {_number(worst)}  {worst.words}"
     if answer.confirmed:
-        seeds = ", ".join(f"{_number(each)} (seed {each.seed})" for each in answer.confirmed)
-        yield "other seeds", f"{seeds}: the worst of many under one seed is partly chance"
+        for clean, attacked in answer.confirmed:
+            yield f"seed {attacked.seed}", f"{answer.key} {_number(attacked)}, {_number(clean)} without attackers"
+        yield "", "the worst of many under one seed is partly chance: other seeds say how much"
     else:
         yield "other seeds", "not played: none were asked for, or the budget has no room for them"
     ranked = sorted((each for each in answer.tried if each.harm is not None), key=lambda each: -(each.harm or 0.0))

@@ -46,7 +46,7 @@ class WorstCase:
     control: Tried | None  # without attackers
     tried: tuple[Tried, ...]
     worst: Tried | None
-    confirmed: tuple[Tried, ...]  # the worst under other seeds
+    confirmed: tuple[tuple[Tried, Tried], ...]  # under other seeds: without attackers, and the worst
     folder: Path
 
     @property

@@ -10,7 +10,8 @@ attacks in a row. Its clients, what it knows and other adversaries stay. Candida
 are, a few side by side, and kept; proposals rest on nothing but the seed and what was seen, so that the same command
 goes on where a search was interrupted, and a greater budget goes on where a smaller one ended.
 
-The worst of many under one seed is worst partly by chance: it is played under other seeds at the end.
+The worst of many under one seed is worst partly by chance: at the end it is played under other seeds, and so is the
+scenario without attackers.
 """
 
 import math
@@ -77,13 +78,13 @@ class AttackSearch:
         self.beside, self.workers, self.name, self.seed = path.parent, workers, base.name, base.seed
         self.bar = checked_bar(bar, base)
         self.runs = _runs(rounds, base.rounds)
-        self.confirming = min(max(seeds - 1, 0), max(self.runs - 2, 0) // 2)
+        self.confirming = min(max(seeds - 1, 0), max(self.runs - 2, 0) // 4)
         self.folder = Path(folder or f"runs/search-{base.name}")
         self.attacks = self._playable(attacks)
         space = Space(self.attacks, base.rounds, holder_of(self.table))
         self.sampler = sampler_of(sampler, space, Stream.root(base.seed).at("attack search"))
         self.tried: list[Tried] = []
-        self.confirmed: list[Tried] = []
+        self.confirmed: list[tuple[Tried, Tried]] = []
         self.control: Tried | None = None
         self._asked, self._known = 0, set[Path]()
         self._sweep: Sweep | None = None
@@ -132,7 +133,7 @@ class AttackSearch:
     def _generation(self) -> list[Playable]:
         """The next candidates that can be played and were not, as many as the budget has room for."""
         wanted: list[Playable] = [] if self._known else self._own()
-        room, refused = self.runs - 1 - self.confirming - len(self.tried), 0
+        room, refused = self.runs - 1 - 2 * self.confirming - len(self.tried), 0
         usual = len(self.attacks) - self._asked  # each attack as it is by default: none waits for another's number
         size = len(wanted) + usual if usual > 0 else SIDE_BY_SIDE
         while len(wanted) < min(size, room) and refused < MOST_REFUSED:
@@ -162,14 +163,15 @@ class AttackSearch:
         return [own]
 
     def _confirmations(self) -> Iterator[CellEvent]:
-        """The worst under other seeds."""
+        """The worst under other seeds, beside nobody under them."""
         worst = self._worst()
         if worst is None or self._stopping:
             return
-        wanted = [self._of(dict(worst.adversary), None, self.seed + 1 + place) for place in range(self.confirming)]
-        yield from self._played(wanted)
+        seeds = range(self.seed + 1, self.seed + 1 + self.confirming)
+        wanted = [(self._of(None, None, seed), self._of(dict(worst.adversary), None, seed)) for seed in seeds]
+        yield from self._played([each for pair in wanted for each in pair])
         if not self._stopping:
-            self.confirmed = [self._seen(each) for each in wanted]
+            self.confirmed = [(self._seen(clean), self._seen(attacked)) for clean, attacked in wanted]
             write_answer(self.answer(), self._worst_scenario(), self.folder)
 
     def _played(self, wanted: Sequence[Playable]) -> Iterator[CellEvent]:
@@ -184,11 +186,8 @@ class AttackSearch:
     def _ended(self, played: Sequence[Playable]) -> list[Playable]:
         """Those of a generation that was broken off that have come to their end."""
         ended = (self._failures.get(each.cell.folder) or read_summary(each.cell.folder) for each in played)
-        return [
-            each
-            for each, found in zip(played, ended, strict=True)
-            if isinstance(found, str) or found.get("status") == "finished"
-        ]
+        pairs = zip(played, ended, strict=True)
+        return [each for each, found in pairs if isinstance(found, str) or found.get("status") == "finished"]
 
     def _learn(self, played: Playable) -> None:
         found = self._seen(played)
