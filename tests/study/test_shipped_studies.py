@@ -17,10 +17,13 @@ PAGES = {
     "six_rules": "six-rules.md",
     "bucketing_small": "bucketing.md",
     "bucketing": "bucketing.md",
+    "byzfl_small": "byzfl-benchmark.md",
+    "byzfl_benchmark": "byzfl-benchmark.md",
 }
 PLAYED = {
     "six_rules": ("means", "worst", "ranks"),
     "bucketing_small": ("means", "worst"),
+    "byzfl_small": ("means", "worst"),
 }
 """Studies whose runs are in docs/<study>.csv, with the tables that the page shows."""
 
