@@ -23,7 +23,7 @@ from fedsim.execution.shared_memory import Arena
 from fedsim.scenario.load import load_scenario
 from fedsim.scenario.sections import Scenario, attackers
 from fedsim.simulation.arrivals import Received, guarantee, measure, multiplied, receive
-from fedsim.simulation.client_momentum import carry, client_rate, momentum_of
+from fedsim.simulation.client_keeping import Keeping
 from fedsim.simulation.dispatch import Dispatcher
 from fedsim.simulation.ends import run_ended, run_started
 from fedsim.simulation.federation import Federation, build_federation
@@ -117,6 +117,7 @@ class Round:
         self.number = state.round + 1
         self.losses: list[tuple[float, int]] = []  # (loss, examples) of each client trained
         self.counts: dict[int, int] = {}
+        self.keeping = Keeping(federation, state, dispatcher, self.number)
         self.seconds = dict.fromkeys(("training", "aggregation", "evaluation"), 0.0)
         self.received: Received | None = None  # what the rule was given
 
@@ -141,6 +142,7 @@ class Round:
         rows = {client: row for row, client in enumerate(cohort.answering)}
         clients = [client for client in cohort.answering if trains(self.federation, cohort, client)]
         turns = [(client, rows[client], cohort.held.get(client)) for client in clients]
+        self.keeping.hand_out({client: rows[client] for client in clients})
         for done in self.dispatcher.train(self.number, turns):
             self.losses += zip(done.losses, done.counts, strict=True)
             self.counts |= zip(done.clients, done.counts, strict=True)
@@ -152,13 +154,8 @@ class Round:
 
     @OVERFLOWING
     def _remember(self, clients: list[int], rows: dict[int, int]) -> None:
-        """What clients send becomes the momentum of it, where they keep one."""
-        training = self.federation.scenario.training
-        momentum = momentum_of(training)
-        if momentum is not None:
-            own = ((client, self.dispatcher.rows[rows[client]]) for client in clients)
-            rate = client_rate(training, self.dispatcher.factor(self.number))
-            carry(momentum, rate, self.state.momenta, own, self.federation.layout.trained)
+        """What clients keep is renewed by what they send, and may take its place."""
+        self.keeping.remember(clients, rows, self.counts)
 
     def _forge(self, cohort: Cohort) -> Iterator[UpdatesForged]:
         matrix = self.dispatcher.rows[: len(cohort.answering)]
@@ -208,9 +205,11 @@ class Round:
         update = lasting(judged.verdict.update, rows).astype(state.parameters.dtype, copy=False)
         scenario, layout = self.federation.scenario, self.federation.layout
         memory, rate = state.memories.get(MEMORY), rate_of(scenario, self.number)
+        rate *= self.keeping.effective(self.received, judged.verdict.weights)
         step = server_step(state.parameters, memory, update, scenario.server, layout, self.number, rate)
         if not np.isfinite(step.parameters).all():
             return False
+        self.keeping.learn(self.received, judged.verdict.weights)
         state.parameters, state.previous = step.parameters, update
         for path, carried in [*judged.memories.items(), (MEMORY, step.memory)]:
             state.remember(path, carried, rows)

@@ -37,6 +37,7 @@ SUPPLIES = table(
     Item("gradients", "() -> list of tensors: the gradient over the next batch, with weight decay; no step is taken"),
     Item("parameters", "list of tensors: the client's parameters, which the steps change in place"),
     Item("start", "list of tensors: the same before the first step, the global parameters"),
+    Item("variate", "list of tensors: the server's control variate minus the client's own, where clients keep such"),
     Item("send", "(tensors) -> None: sends these in place of local minus global parameters; buffers go as they are"),
 )
 
@@ -67,15 +68,22 @@ def local_algorithm(
     one_step: bool = False,
     momentum: Callable[[Mapping[str, Any]], Momentum | None] = lambda settings: None,  # noqa: ARG005 - one signature
     sends: Callable[[Mapping[str, Any]], Sends | None] = lambda settings: None,  # noqa: ARG005 - one signature
+    variates: bool = False,
+    length: Callable[[Mapping[str, Any], int], float] | None = None,
 ) -> Callable[[Function], Function]:
     """Register a local algorithm.
 
     `one_step` says that a client draws one batch a round and no more; `momentum` what momentum clients keep, from round
-    to round, under these settings; `sends` that the function's whole work is to send a gradient, and which.
+    to round, under these settings; `sends` that the function's whole work is to send a gradient, and which;
+    `variates` that clients and server keep control variates; `length`, of the optimizer's settings and a number of
+    steps, by what a row is divided before it is sent, and the aggregate multiplied by the mean of.
     """
 
     def decorate(function: Function) -> Function:
-        local_algorithms.register(name, function, aliases=aliases, one_step=one_step, momentum=momentum, sends=sends)
+        local_algorithms.register(
+            name, function, aliases=aliases, one_step=one_step, momentum=momentum, sends=sends, variates=variates,
+            length=length,
+        )  # fmt: skip
         return function
 
     return decorate

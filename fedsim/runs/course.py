@@ -18,6 +18,7 @@ from fedsim.scenario.chains import forging
 from fedsim.scenario.sections import Scenario
 from fedsim.simulation.client_momentum import momentum_of
 from fedsim.simulation.client_rows import ClientRows
+from fedsim.simulation.client_variates import CONTROL, keeps_variates
 from fedsim.simulation.state import State
 
 if TYPE_CHECKING:
@@ -46,7 +47,10 @@ def carried_over(state: State, before: Scenario, after: Scenario) -> State:
     """The state as the next leg takes it up: without what was remembered by algorithms that it does not have."""
     there, here = _algorithms(before), _algorithms(after)
     kept = {path: memory for path, memory in state.memories.items() if _same(path, there, here)}
-    momenta = state.momenta.copy() if momentum_of(after.training) else ClientRows()
+    kept = {path: memory for path, memory in kept.items() if path != CONTROL or keeps_variates(after.training)}
+    same_kind = keeps_variates(before.training) == keeps_variates(after.training)
+    remembers = same_kind and (momentum_of(after.training) or keeps_variates(after.training))
+    momenta = state.momenta.copy() if remembers else ClientRows()
     return replace(state, memories=kept, momenta=momenta)
 
 

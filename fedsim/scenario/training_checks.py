@@ -22,7 +22,13 @@ def wrong_training(scenario: Scenario, sound: Callable[..., bool]) -> list[Probl
     found = []
     if sound(("training",)):
         training = scenario.training
-        found += [*_one_step(training), *_unscheduled(training), *_at_the_servers_rate(training), *_twice(training)]
+        found += [
+            *_one_step(training),
+            *_unscheduled(training),
+            *_at_the_servers_rate(training),
+            *_twice(training),
+            *_not_plain(scenario),
+        ]
     for key, part in (("training", scenario.training), ("server", scenario.server)):
         if sound((key,), ("rounds",)):
             found += _schedule(key, part, scenario.rounds)
@@ -67,6 +73,27 @@ def _twice(training: Training) -> list[Problem]:
         return []
     message = f"{algorithm.name} keeps a momentum of its own: leave one of the two out"
     return [Problem(("training", "worker_momentum"), message, training.worker_momentum)]
+
+
+def _not_plain(scenario: Scenario) -> list[Problem]:
+    """What control variates, or normalised rows, do not go with."""
+    training, found = scenario.training, []
+    name, traits = training.algorithm.name, local_algorithms[training.algorithm.name].traits
+    if not traits["variates"] and not traits["length"]:
+        return []
+    settings = training.optimizer.settings
+    refused = ("weight_decay", "momentum") if traits["variates"] else ("weight_decay",)
+    if training.optimizer.name != "sgd":
+        found.append(Problem(("training", "optimizer"), f"{name} is defined for sgd", training.optimizer.name))
+    without = f"{name} is defined without it"
+    given: dict[tuple[str, ...], object] = {("training", "optimizer", key): settings.get(key) for key in refused}
+    if traits["variates"]:
+        given |= {("training", key): getattr(training, key) for key in ("clip_norm", "worker_momentum")}
+    found += [Problem(path, without, value) for path, value in given.items() if value]
+    if traits["variates"] and scenario.clients.late == "keep":
+        message = f"{name} has no use for rows of rounds with other control variates: discard them"
+        found.append(Problem(("clients", "late"), message, "keep"))
+    return found
 
 
 def scheduled(part: Training | Server) -> bool:

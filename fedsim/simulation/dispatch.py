@@ -21,6 +21,8 @@ from fedsim.scenario.scores import TRIGGERED
 from fedsim.schedules.contract import factor_of
 from fedsim.simulation.adversaries import Held
 from fedsim.simulation.client_momentum import client_rate
+from fedsim.simulation.client_steps import normalise
+from fedsim.simulation.client_variates import keeps_variates
 from fedsim.simulation.federation import Federation
 from fedsim.simulation.scoring import asks
 from fedsim.simulation.triggers import shown
@@ -48,7 +50,12 @@ class Dispatcher:
         rows, self.rows = arena.empty((capacity, size))  # one for each sampled client and one for the server itself
         inputs, targets = arena.of(federation.train.inputs), arena.of(federation.train.targets)
         self._own = _examples(federation, arena)
-        self._site = Site(federation.kind, federation.scenario.training, inputs, targets, parameters, rows)
+        training = federation.scenario.training
+        variates: Shared | None = None
+        self.variates: Array | None = None
+        if keeps_variates(training):
+            variates, self.variates = arena.empty((capacity, size))
+        self._site = Site(federation.kind, training, inputs, targets, parameters, rows, variates)
         self._poisons = [  # of each adversary the data attacks of its chain
             [
                 (Sent(step.entry.bound(step.choice.settings)), bool(step.entry.traits["apart"]))
@@ -56,9 +63,9 @@ class Dispatcher:
             ]
             for each in federation.scenario.attacks
         ]
-        training = [retraining(each) for each in federation.scenario.attacks]
-        self._attacks = [Sent(step.entry.bound(step.choice.settings)) if step else None for step in training]
-        self._previous = arena.empty((size,)) if any(training) else None
+        retrained = [retraining(each) for each in federation.scenario.attacks]
+        self._attacks = [Sent(step.entry.bound(step.choice.settings)) if step else None for step in retrained]
+        self._previous = arena.empty((size,)) if any(retrained) else None
         validation = [_chosen(federation.train, federation.validation)] if len(federation.validation) else []
         self._exams = [self._exam(arena, examples) for examples in (federation.test, *validation)]
         judged = (federation.test, *validation) if asks(federation, TRIGGERED) else ()
@@ -114,11 +121,14 @@ class Dispatcher:
         """The server's own update, (d,): the same local work on the root data."""
         if self._trusted is None or self._trusted[0] != round:
             row = len(self.rows) - 1
+            if self.variates is not None:
+                self.variates[row] = 0  # the server's own work is one client's alone: nothing drifts
             own, turn = self._federation.root, self.turn(round, "server")
             for _ in self._sent(round, [ClientJob(-1, row, own, turn, (), self.factor(round))]):
                 pass
             trusted, trained = self.rows[row].copy(), self._federation.layout.trained
             trusted[:trained] *= np.float32(client_rate(self._site.training, self.factor(round)))
+            normalise([(trusted, len(own))], self._site.training, trained)
             self._trusted = round, trusted
         return self._trusted[1]
 

@@ -23,6 +23,11 @@ class AutogradModel:
         self._kind, self._flat, self._smoothing = kind, flat_model(kind, channels_last=channels_last), smoothing
         self.tensors: Sequence[Tensor] = [parameter.data for parameter in self._flat.parameters]
 
+    def placed(self, vector: Tensor) -> list[Tensor]:
+        """The vector in the places of the parameters, copied from there."""
+        self._flat.load(vector)
+        return [tensor.clone() for tensor in self.tensors]
+
     def load(self, vector: Tensor, work: Work, turn: Turn) -> None:  # noqa: ARG002 - as in the other backends
         """Load the vector, and let layers that draw do so from their address."""
         self._flat.load(vector)

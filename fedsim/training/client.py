@@ -30,6 +30,7 @@ class Site:
     targets: Shared  # (m,) or (m, length)
     parameters: Shared  # (d,) the global vector, rewritten each round
     rows: Shared  # (n, d) where differences go
+    variates: Shared | None = None  # (n, d) the server's control variate minus each client's, where they keep such
     algorithm: Sent[Bound] = field(init=False)  # what its name meant where this was made
     optimizer: Sent[Bound] = field(init=False)
     plain: bool = field(init=False)  # whether a step along a gradient is w − lr · gradient and nothing else

@@ -43,6 +43,10 @@ class ConvolutionalModel:
         self.tensors: Sequence[Tensor] = _views(kind, self._vector)
         self._gradients = _views(kind, self._found)
 
+    def placed(self, vector: Tensor) -> list[Tensor]:
+        """The vector in the places of the parameters, copied from there."""
+        return [self._vector.copy_(vector), *(tensor.clone() for tensor in self.tensors)][1:]
+
     def load(self, vector: Tensor, work: Work, turn: Turn) -> None:  # noqa: ARG002 - nothing here draws
         """Take the parameters, and arrays wide enough for the work."""
         must_be_labels(work, self._plan.head.sizes[-1])

@@ -60,6 +60,9 @@ class LocalModel(Protocol):
     def load(self, vector: Tensor, work: Work, turn: Turn) -> None:
         """Begin a client's work at a flat (d,) vector; layers that draw, draw from the turn's address."""
 
+    def placed(self, vector: Tensor) -> list[Tensor]:
+        """A flat (d,) vector as tensors of its own that lie as `tensors` do; before `load`, which may undo this."""
+
     def gradients(self, batch: Work) -> tuple[float, list[Tensor | None]]:
         """The batch's summed loss, and the gradient of its mean by each tensor; None by one that it did not use."""
 

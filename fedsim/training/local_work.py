@@ -58,6 +58,7 @@ class Loop:
         self._more = more or {}  # what else may be asked for
         self._model, self._site, self._work, self._factor = model, site, Work.of(site, job), job.factor
         self._begin, self._row = torch.from_numpy(site.parameters.open()), torch.from_numpy(site.rows.open()[job.row])
+        self._variate = model.placed(torch.from_numpy(site.variates.open()[job.row])) if site.variates else []
         model.load(self._begin, self._work, job.turn)
         self._next, self._loss = 0, 0.0  # batches done, and the losses of their examples
         self._start: list[Tensor] | None = None
@@ -109,7 +110,13 @@ class Loop:
         """What a local algorithm asks for by this name."""
         if name in {"start", "parameters"}:
             return self._anchors() if name == "start" else list(self._model.tensors)
-        return {**self._more, "descend": self.descend, "gradients": self.gradients, "send": self.send}[name]
+        return {
+            **self._more,
+            "descend": self.descend,
+            "gradients": self.gradients,
+            "send": self.send,
+            "variate": self._variate,
+        }[name]
 
     def _gradients(self) -> list[Tensor | None]:
         loss, found = self._model.gradients(self._work.batch(self._next))

@@ -77,6 +77,10 @@ class LinearModel:
         self._fresh = False
         return [self._tensor]
 
+    def placed(self, vector: Tensor) -> list[Tensor]:
+        """The vector turned about as the parameters are."""
+        return [torch.from_numpy(stored(self._net, vector.numpy()))]
+
     def load(self, vector: Tensor, work: Work, turn: Turn) -> None:  # noqa: ARG002 - nothing here draws
         """Take a room wide enough for the work and the parameters, which are turned about once for all clients."""
         self._take(work)
