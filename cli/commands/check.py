@@ -77,7 +77,10 @@ def _facts(scenario: Scenario) -> Iterator[Fact]:
     population = known_population(scenario)
     many = f"{population:,}" if population else "as many as there are writers"
     yield Fact("data", f"{described(scenario.data, 'datasets')} {partition(scenario)}")
-    yield Fact("clients", f"{many}, {scenario.clients.sampled:,} sampled in each of {scenario.rounds:,} rounds")
+    clients = scenario.clients
+    pace = f"{clients.sampled:,} at work, a step every {clients.buffer} updates, {scenario.rounds:,} steps"
+    rounds = f"{clients.sampled:,} sampled in each of {scenario.rounds:,} rounds"
+    yield Fact("clients", f"{many}, {rounds if clients.buffer is None else pace}")
     yield Fact("training", f"{described(scenario.model, 'models')}, {training(scenario)}")
     yield Fact("attack", attacks(scenario, population))
     for able in capabilities(scenario):

@@ -183,7 +183,9 @@ def _keep(runs: Sequence[ComparedRun], folder: Path) -> None:
     with storing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / TABLE, _table(runs).encode())
-    draw_comparison(folder / FIGURE, [(run.name, run.history.rows) for run in runs], _title(runs))
+    over_time = any(run.scenario.clients.buffer is not None for run in runs)  # a step is no round of the others
+    rows = [(run.name, run.history.rows) for run in runs]
+    draw_comparison(folder / FIGURE, rows, _title(runs), over_time=over_time)
 
 
 def _table(runs: Sequence[ComparedRun]) -> str:

@@ -172,7 +172,8 @@ def _model(scenario: Scenario, started: RunStarted) -> str:
 
 def _clients(scenario: Scenario, started: RunStarted) -> str:
     plan = scenario.clients
-    words = [f"{min(plan.sampled, started.population):,} of {started.population:,} a round"]
+    cohort = f"{min(plan.sampled, started.population):,} of {started.population:,}"
+    words = [f"{cohort} a round" if plan.buffer is None else f"{cohort} at work · a step every {plan.buffer} updates"]
     words += ["stratified"] * (plan.sampling == "stratified")
     words += [f"drop-out {plan.dropout:.0%}"] * (plan.dropout > 0)
     words += [f"latency {described(plan.latency, 'latencies')}"] * (plan.latency.name != "constant")

@@ -49,20 +49,25 @@ def draw_run(path: Path, rows: Sequence[Row], title: str, best: int | None = Non
     save(figure, path)
 
 
-def draw_comparison(path: Path, runs: Sequence[tuple[str, Sequence[Row]]], title: str) -> None:
-    """The accuracies of several runs over one another, their weights on Byzantine rows below."""
+def draw_comparison(
+    path: Path, runs: Sequence[tuple[str, Sequence[Row]]], title: str, *, over_time: bool = False
+) -> None:
+    """The accuracies of several runs over one another, their weights on Byzantine rows below.
+
+    Over the rounds, or over the simulated seconds, on which steps of servers that do not wait can be compared.
+    """
     figure, (upper, lower) = _panels()
     upper.set_title(fitted(title), loc="left", fontsize=11)
     ends = []
     for place, (name, rows) in enumerate(runs):
         colour, style = COLOURS[place % len(COLOURS)], STYLES[place % len(STYLES)]
         width = max(2.6 - 0.4 * place, 1.0)  # a line on top of another does not hide it
-        scored = [(row.number, row.accuracy) for row in rows if row.accuracy is not None]
+        scored = [(_along(row, over_time), row.accuracy) for row in rows if row.accuracy is not None]
         if scored:
             upper.plot(*zip(*scored, strict=True), color=colour, linestyle=style, linewidth=width)
             ends.append(End(*scored[-1], fitted(name, LONGEST_NAME), colour))
         lower.plot(
-            [row.number for row in rows],
+            [_along(row, over_time) for row in rows],
             [row.weight for row in rows],
             color=colour,
             linestyle=style,
@@ -71,8 +76,15 @@ def draw_comparison(path: Path, runs: Sequence[tuple[str, Sequence[Row]]], title
     upper.set_ylim(0, 1)
     upper.set_ylabel("test accuracy")
     _finish_weights(lower)
+    if over_time:
+        lower.set_xlabel("simulated seconds")
     label_ends(figure, upper, ends)
     save(figure, path)
+
+
+def _along(row: Row, over_time: bool) -> float:
+    """Where a round stands from left to right."""
+    return row.time if over_time else row.number
 
 
 def save(figure: "Figure", path: Path) -> None:

@@ -105,7 +105,7 @@ def _part(name: str, hint: Any, values: dict[str, Any], path: Path, problems: li
     choice, inner = _choice(hint), _member(hint)
     if choice is not None and choice.flat:
         return _flat_choice(name, choice, values, path, problems)
-    if choice is not None:
+    if choice is not None and (name in values or type(None) not in get_args(get_args(hint)[0])):
         table = values.get(name, {"name": DEFAULTS[choice.family]} if choice.family in DEFAULTS else {})
         if isinstance(table, Mapping) and choice.family in NAMELESS:
             table = {"name": DEFAULTS[choice.family], **table}

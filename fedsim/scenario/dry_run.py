@@ -22,6 +22,7 @@ from fedsim.preaggregators.contract import Mixed, preaggregators
 from fedsim.randomness import Stream
 from fedsim.registry import BYZANTINE, Registry
 from fedsim.scenario.adversary_checks import WIDTH, refused, wrong_adversary, wrong_together
+from fedsim.scenario.asynchronous import wrong_buffer
 from fedsim.scenario.automatic import settled_by
 from fedsim.scenario.compatibility import told_of_data, too_many_parts, unfit
 from fedsim.scenario.holder_checks import wrong_holders
@@ -49,14 +50,14 @@ def dry_run(scenario: Scenario, wrong: Sequence[Path] = ()) -> list[Problem]:
         own = {need[:length] for need in needed for length in range(len(need) + 1)}
         return not (places & own or above & set(needed))
 
-    population, rows = ("clients", "population"), (("clients", "sampled"), ("clients", "quorum"))
+    population, rows = ("clients", "population"), tuple(("clients", key) for key in ("sampled", "quorum", "buffer"))
     too_many = too_many_parts(scenario)
     found = [*too_many, *unfit(scenario, sound)]
     if too_many:
         return found
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         if sound(population, *rows):
-            found += _clients(scenario)
+            found += [*_clients(scenario), *wrong_buffer(scenario)]
         known = told_of_data(scenario) if sound(("data",)) else {}
         for place, plan in enumerate(scenario.attacks):
             if sound(("attacks", place), population):
@@ -71,8 +72,9 @@ def dry_run(scenario: Scenario, wrong: Sequence[Path] = ()) -> list[Problem]:
             found += no_numbers(scenario)
         if sound(("output",)):
             found += _output(scenario)
-        if sound(("clients", "latency")):
-            found += _latency(scenario)
+        laws: list[tuple[Path, Choice | None]] = [(("clients", "latency"), scenario.clients.latency)]
+        laws += [(("attacks", place, "latency"), each.latency) for place, each in enumerate(scenario.attacks)]
+        found += [problem for path, law in laws if law and sound(path) for problem in _latency(path, law)]
         if sound(("evaluation", "metrics")):
             found += _metrics(scenario)
         if sound(("tracking",)):
@@ -138,7 +140,7 @@ def rows_seen(scenario: Scenario) -> list[int]:
 def _full(scenario: Scenario) -> int:
     """Rows of a round in which nobody is missing."""
     clients = scenario.clients
-    return min(clients.quorum or clients.sampled, clients.sampled)
+    return clients.buffer or min(clients.quorum or clients.sampled, clients.sampled)
 
 
 def _server(scenario: Scenario) -> list[Problem]:
@@ -219,8 +221,7 @@ def _metrics(scenario: Scenario) -> list[Problem]:
     return found
 
 
-def _latency(scenario: Scenario) -> list[Problem]:
-    choice = scenario.clients.latency
+def _latency(path: Path, choice: Choice) -> list[Problem]:
     stand_ins: dict[str, Any] = {"clients": np.arange(2), "round": 1, "stream": Stream.root(0)}
     message = refused(latencies[choice.name], stand_ins, choice)
-    return [Problem(("clients", "latency"), message, choice.name)] if message else []
+    return [Problem(path, message, choice.name)] if message else []

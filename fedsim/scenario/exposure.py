@@ -63,7 +63,12 @@ def least_bearable(scenario: Scenario, population: int, risk: float) -> int:
 
 def tolerated(scenario: Scenario) -> int:
     """Byzantine rows a round that the scenario is set up for."""
-    return borne(scenario, scenario.clients.sampled)
+    return borne(scenario, rows_of_a_step(scenario))
+
+
+def rows_of_a_step(scenario: Scenario) -> int:
+    """Rows that the server takes where everybody answers: a cohort's, or what an asynchronous server waits for."""
+    return scenario.clients.buffer or scenario.clients.sampled
 
 
 def borne(scenario: Scenario, rows: int, nonfinite: int = 0) -> int:
@@ -112,7 +117,7 @@ class _Held:
 
     def __init__(self, scenario: Scenario, population: int) -> None:
         plans, clients = scenario.attacks, scenario.clients
-        self.population, self.sampled = population, min(clients.sampled, population)
+        self.population, self.sampled = population, min(rows_of_a_step(scenario), population)
         self.whole = [attackers_wanted(plan, population) for plan in plans]
         self.anew = [plan.per_round or 0 for plan in plans]
         absent = set(clients.absent or ())

@@ -17,23 +17,9 @@ from fedsim.scenario.learning import Server, Training
 from fedsim.scenario.validation import PLAIN_PATH, PLAIN_WORD
 
 __all__ = [
-    "Attack",
-    "Choice",
-    "Clients",
-    "Evaluation",
-    "Execution",
-    "In",
-    "Output",
-    "Partition",
-    "Root",
-    "Scenario",
-    "Server",
-    "Tracking",
-    "Training",
-    "attackers",
-    "attackers_wanted",
-    "section",
-]
+    "Attack", "Choice", "Clients", "Evaluation", "Execution", "In", "Output", "Partition", "Root", "Scenario", "Server",
+    "Tracking", "Training", "attackers", "attackers_wanted", "section",
+]  # fmt: skip
 
 Count = Annotated[int, Ge(1), Le(10**9)]
 Seconds = Annotated[float, Gt(0), Le(1e12)]
@@ -62,6 +48,8 @@ class Clients:
     """Simulated seconds after which a round closes whoever is missing; when not given it waits for everyone."""
     quorum: Count | None = None
     """Updates after which a round closes early; when not given it waits for everyone or the deadline."""
+    buffer: Count | None = None
+    """Updates after which an asynchronous server steps; `sampled` clients are at work at a time, at their own pace."""
     late: Literal["discard", "keep"] = "discard"
     """What becomes of an update that misses its round: thrown away, or used in the round in which it arrives."""
 
@@ -112,6 +100,8 @@ class Attack:
     """Last round in which it acts; when not given it never stops."""
     every: Annotated[int, Ge(1)] = 1
     """It acts in every so many rounds from the first; between, its clients are honest."""
+    latency: Annotated[Choice | None, In("latencies")] = None
+    """Law of the seconds that its clients take; when not given they take what everybody takes."""
     knowledge: Literal["all", "colluders", "own"] = "all"
     """Honest updates it sees: all of them, those its own clients would have sent, or each client only its own."""
 

@@ -1,6 +1,7 @@
 """When a round closes, on the simulation's own clock."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
 
@@ -40,3 +41,27 @@ def close_round(
     else:
         time = arrived[-1].time if arrived else now
     return Closing(max(time, now), tuple(arrived), tuple(queue[len(arrived) :]))
+
+
+def fill_buffer(
+    now: float, at_work: Iterable[Arrival], vacant: int, wanted: int, begin: Callable[[float], Arrival | None]
+) -> Closing:
+    """When so many updates are in, of clients each of whom is followed by another as soon as it has answered.
+
+    `begin` lets one more client begin at a time and tells when it will answer, or None where nobody is left; as many
+    as are `vacant` begin now. Whoever comes last is followed only after the server's step, by a client with its result.
+    """
+    queue, arrived = list(at_work), list[Arrival]()
+    heapify(queue)
+
+    def follow(time: float) -> None:
+        if (arrival := begin(time)) is not None:
+            heappush(queue, arrival)
+
+    for _ in range(vacant):
+        follow(now)
+    while queue and len(arrived) < wanted:
+        arrived.append(heappop(queue))
+        if len(arrived) < wanted:
+            follow(arrived[-1].time)
+    return Closing(arrived[-1].time if arrived else now, tuple(arrived), tuple(sorted(queue)))

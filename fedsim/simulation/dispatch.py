@@ -45,7 +45,8 @@ class Dispatcher:
 
     def __init__(self, federation: Federation, pool: Pool, arena: Arena) -> None:
         self._federation, self._pool = federation, pool
-        size, capacity = len(federation.parameters), federation.scenario.clients.sampled + 1
+        size, clients = len(federation.parameters), federation.scenario.clients
+        capacity = clients.sampled + (clients.buffer or 1)  # all that may begin in a round, and the server itself
         parameters, self._parameters = arena.empty((size,))
         rows, self.rows = arena.empty((capacity, size))  # one for each sampled client and one for the server itself
         inputs, targets = arena.of(federation.train.inputs), arena.of(federation.train.targets)

@@ -11,7 +11,6 @@ from fedsim.array_types import Array, Integers
 from fedsim.checked_calls import blamed
 from fedsim.kernels.rules.finite_rows import screen
 from fedsim.preaggregators.contract import Mixed, preaggregators
-from fedsim.randomness import Stream
 from fedsim.scenario.sections import Choice
 from fedsim.simulation.federation import Federation
 from fedsim.simulation.state import Memory, State
@@ -55,7 +54,13 @@ def judge(federation: Federation, state: State, round: int, inputs: Inputs, extr
     shares, memories, factors = np.eye(len(rows)), {}, None
     for index, choice in enumerate(federation.scenario.preaggregators):
         path = f"preaggregators[{index}]"
-        mixed = _mixed(choice, rows, state.memories.get(path), stream.at("preaggregator", index), inputs, round)
+        supplied = {
+            "updates": rows,
+            "staleness": shares @ inputs.staleness,
+            "memory": state.memories.get(path),
+            "stream": stream.at("preaggregator", index),
+        }
+        mixed = _mixed(choice, supplied, inputs, round)
         factors = _multiplied(factors, mixed.factors, shares)
         rows, shares, memories[path] = mixed.updates, mixed.shares @ shares, mixed.memory
     choice = federation.scenario.aggregator
@@ -91,9 +96,8 @@ def _multiplied(before: Array | None, factors: Array | None, shares: Array) -> A
     return own if before is None else before * own
 
 
-def _mixed(choice: Choice, rows: Array, memory: Memory | None, stream: Stream, inputs: Inputs, round: int) -> Mixed:
+def _mixed(choice: Choice, given: Mapping[str, Any], inputs: Inputs, round: int) -> Mixed:
     entry = preaggregators[choice.name]
-    given = {"updates": rows, "memory": memory, "stream": stream}
     with blamed("pre-aggregator", entry.name, entry.function, round):
         mixed: Mixed = entry.call(given, entry.lowered(choice.settings, inputs.nonfinite))
     return mixed

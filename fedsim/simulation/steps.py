@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fedsim.array_types import Array, Integers
-from fedsim.checked_calls import blamed, floats
-from fedsim.latencies.contract import latencies
+from fedsim.array_types import Integers
 from fedsim.randomness import Stream
 from fedsim.simulation.adversaries import Held
-from fedsim.simulation.clock import Arrival, Closing, close_round
+from fedsim.simulation.clock import Arrival, Closing, close_round, fill_buffer
 from fedsim.simulation.federation import Federation
 from fedsim.simulation.sampling import holders, sample
+from fedsim.simulation.starts import Starts, delays_of, drops
 from fedsim.simulation.state import State
 
 
@@ -25,6 +24,7 @@ class Cohort:
     dropped: tuple[int, ...]  # never answer
     closing: Closing  # updates of earlier rounds that arrive now are among the arrived
     answering: tuple[int, ...]  # whose update of this round will be used, now or later; ascending
+    rounds: bool = True  # false: nobody is late, since the server waits for no cohort
 
     def byzantine(self, client: int) -> bool:
         """Whether some attack acts through this client in this round."""
@@ -32,17 +32,21 @@ class Cohort:
 
     def late(self, round: int) -> tuple[int, ...]:
         """This round's clients whose update missed it."""
+        if not self.rounds:
+            return ()
         return tuple(sorted(arrival.client for arrival in self.closing.late if arrival.round == round))
 
 
 def gather(federation: Federation, state: State, round: int) -> Cohort:
     """Sample the clients, find out who attacks, who answers and when the round closes."""
     stream, settings = federation.stream.at("round", round), federation.scenario.clients
+    if settings.buffer is not None:
+        return _buffered(federation, state, round)
     sampled = sample(federation, stream.at("cohort"))
     held = holders(federation, sampled, round)
     dropped = _dropped(sampled, stream, settings.dropout, settings.absent or ())
     answers = sampled[~np.isin(sampled, dropped)] if dropped else sampled
-    delays = _delays(federation, answers, round)
+    delays = delays_of(federation, answers, round, held)
     arrivals = [Arrival(state.time + float(s), int(c), round) for s, c in zip(delays, answers, strict=True)]
     in_flight = [update.arrival for update in state.in_flight]
     closing = close_round(
@@ -57,25 +61,22 @@ def gather(federation: Federation, state: State, round: int) -> Cohort:
     return Cohort(sampled, held, dropped, closing, answering)
 
 
+def _buffered(federation: Federation, state: State, round: int) -> Cohort:
+    """The clients that begin before the server's next step, and whose updates it will take."""
+    settings, at_work = federation.scenario.clients, [update.arrival for update in state.in_flight]
+    starts = Starts(federation, round, {arrival.client for arrival in at_work})
+    vacant = max(settings.sampled - len(at_work), 0)
+    closing = fill_buffer(state.time, at_work, vacant, settings.buffer or 1, starts.begin)
+    answering = tuple(sorted(a.client for a in (*closing.arrived, *closing.late) if a.round == round))
+    began = np.array(sorted(starts.began), np.int64)
+    return Cohort(began, holders(federation, began, round), tuple(starts.dropped), closing, answering, rounds=False)
+
+
 def _dropped(sampled: Integers, stream: Stream, chance: float, absent: Sequence[int]) -> tuple[int, ...]:
     """The clients that never answer: those that are absent, and of the others each drawn at its own address."""
     gone = set(absent)
-    return tuple(
-        client
-        for client in (sampled.tolist() if chance or gone else ())
-        if client in gone or (chance and stream.at("dropout", client).numpy().random() < chance)
-    )
-
-
-def _delays(federation: Federation, clients: Integers, round: int) -> Array:
-    choice = federation.scenario.clients.latency
-    entry = latencies[choice.name]
-    given = {"clients": clients, "round": round, "stream": federation.stream.at("latency")}
-    with blamed("latency law", entry.name, entry.function, round):
-        delays = floats(f"latency law `{entry.name}`: seconds", entry.call(given, choice.settings), (len(clients),))
-        if not (np.isfinite(delays).all() and (delays >= 0).all()):
-            raise ValueError(f"seconds must be finite and not negative: got {delays.min():.6g} to {delays.max():.6g}")
-    return delays
+    clients = sampled.tolist() if chance or gone else ()
+    return tuple(client for client in clients if client in gone or drops(stream, client, chance))
 
 
 def mean_loss(losses: Sequence[tuple[float, int]]) -> float | None:

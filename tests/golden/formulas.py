@@ -39,6 +39,11 @@ def first(formula):
     return lambda *given, **fixed: formula(*given, **fixed)[0]
 
 
+def ages(case):
+    """Steps of the server that rows were on their way: 0, 1, 2, 3, 0, 1, …"""
+    return np.arange(case.n) % 4
+
+
 def loss(case, row):
     return float(((row - case.target) ** 2).sum())
 
@@ -184,6 +189,10 @@ PREAGGREGATORS = {
     ),
     "clip": of(plain.clip, norm=2.0),
     "nnm": of(plain.nnm, "f"),
+    "staleness_scaling": Golden(
+        lambda case: [row / (1 + age) ** 0.5 for row, age in zip(case.rows, ages(case), strict=True)],
+        lambda case: {"staleness": ages(case)},
+    ),
 }
 
 

@@ -1,0 +1,89 @@
+"""When clients answer, and who begins next where clients go on each for itself."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from fedsim.array_types import Array, Integers
+from fedsim.checked_calls import blamed, floats
+from fedsim.latencies.contract import latencies
+from fedsim.randomness import Stream
+from fedsim.scenario.sections import Choice, attackers
+from fedsim.simulation.adversaries import Held
+from fedsim.simulation.clock import Arrival
+from fedsim.simulation.federation import Federation
+
+FEW = 10_000
+"""Clients up to which all are put in order; of more, one is drawn at a time until it is free."""
+
+
+class Starts:
+    """The clients that begin in one round of an asynchronous server, drawn from whoever is free.
+
+    Whoever is at work is not free, nor is whoever has begun or answered since the last step of the server.
+    """
+
+    def __init__(self, federation: Federation, round: int, busy: set[int]) -> None:
+        self.began: list[int] = []
+        self.dropped: list[int] = []
+        self._federation, self._round, self._busy = federation, round, set(busy)
+        self._stream, self._absent = federation.stream.at("round", round), set(federation.scenario.clients.absent or ())
+        self._candidates = self._order()
+
+    def begin(self, time: float) -> Arrival | None:
+        """The next client and when it answers; those that never will are passed over. None where nobody is free."""
+        chance = self._federation.scenario.clients.dropout
+        for client in self._candidates:
+            if client in self._busy:
+                continue
+            self._busy.add(client)
+            self.began.append(client)
+            if client in self._absent or drops(self._stream, client, chance):
+                self.dropped.append(client)
+                continue
+            return Arrival(time + self._seconds(client), client, self._round)
+        return None
+
+    def _order(self) -> Iterator[int]:
+        """All clients in a random order, or numbers of clients until all are busy."""
+        generator, population = self._stream.at("cohort").numpy(), self._federation.population
+        if population <= FEW:
+            yield from generator.permutation(population).tolist()
+        while len(self._busy) < population:
+            yield int(generator.integers(population))
+
+    def _seconds(self, client: int) -> float:
+        alone = np.array([client], np.int64)
+        federation, held = self._federation, dict[int, Held]()
+        for index, adversary in attackers(federation.scenario, self._round):
+            if adversary.latency is not None and federation.controlled[index].among(alone).any():
+                held[client] = Held(index, 0, 1)
+        return float(delays_of(federation, alone, self._round, held)[0])
+
+
+def drops(stream: Stream, client: int, chance: float) -> bool:
+    """Whether a client of this round never answers."""
+    return bool(chance and stream.at("dropout", client).numpy().random() < chance)
+
+
+def delays_of(federation: Federation, clients: Integers, round: int, held: Mapping[int, Held]) -> Array:
+    """(k,) seconds that each of these clients takes: of an adversary's those of its own law, where it has one."""
+    scenario = federation.scenario
+    seconds = _by_law(scenario.clients.latency, federation.stream.at("latency"), clients, round)
+    for index, adversary in attackers(scenario, round):
+        mine = np.array([client in held and held[client].adversary == index for client in clients.tolist()], bool)
+        if adversary.latency is not None and mine.any():
+            stream = federation.stream.at("attack", index, "latency")
+            seconds = seconds.copy()
+            seconds[mine] = _by_law(adversary.latency, stream, clients[mine], round)
+    return seconds
+
+
+def _by_law(choice: Choice, stream: Stream, clients: Integers, round: int) -> Array:
+    entry = latencies[choice.name]
+    given = {"clients": clients, "round": round, "stream": stream}
+    with blamed("latency law", entry.name, entry.function, round):
+        delays = floats(f"latency law `{entry.name}`: seconds", entry.call(given, choice.settings), (len(clients),))
+        if not (np.isfinite(delays).all() and (delays >= 0).all()):
+            raise ValueError(f"seconds must be finite and not negative: got {delays.min():.6g} to {delays.max():.6g}")
+    return delays
