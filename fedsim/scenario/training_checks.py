@@ -93,6 +93,9 @@ def _not_plain(scenario: Scenario) -> list[Problem]:
     if traits["variates"] and scenario.clients.late == "keep":
         message = f"{name} has no use for rows of rounds with other control variates: discard them"
         found.append(Problem(("clients", "late"), message, "keep"))
+    if traits["variates"] and scenario.clients.buffer is not None:
+        message = f"{name} has no use for rows that began at other control variates: wait for the clients"
+        found.append(Problem(("clients", "buffer"), message, scenario.clients.buffer))
     return found
 
 

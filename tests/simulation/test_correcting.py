@@ -184,6 +184,7 @@ def test_a_fork_keeps_the_variates_where_they_mean_the_same(after):
         ("scaffold", "clip_norm = 1.0", "training.clip_norm"),
         ("scaffold", "worker_momentum = 0.5", "training.worker_momentum"),
         ("scaffold", '[clients]\nlate = "keep"', "clients.late"),
+        ("scaffold", "[clients]\nbuffer = 3", "clients.buffer"),
         ("fednova", 'optimizer = { name = "sgd", weight_decay = 0.1 }', "training.optimizer.weight_decay"),
     ],
 )
