@@ -9,7 +9,7 @@ from cli.display.formatting import kind
 from cli.keys import Node, target
 from fedsim.errors import ResultsConflict
 from fedsim.paths import path_settings
-from fedsim.scenario.build import families
+from fedsim.scenario.build import DEFAULTS, families
 from fedsim.scenario.json_schema import scenario_schema, setting_schemas
 from fedsim.scenario.toml_values import toml
 
@@ -124,7 +124,8 @@ def _key(path: str, name: str, node: Node) -> Iterator[str]:
     if value is not None:
         yield f"{name} = {value}"
     else:
-        yield f"# {name} = {sample(dict(node))}"
+        usual = DEFAULTS.get(target(node))  # a name that may stand there as it is
+        yield f"# {name} = {sample(dict(node)) if usual is None or _lists_choices(node) else toml(usual)}"
 
 
 def _comment(text: str) -> list[str]:

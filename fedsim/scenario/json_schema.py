@@ -151,6 +151,9 @@ def _attack(section: Node) -> Node:
     """An attack's settings stand beside the section's own keys: one table for each attack, and one for chains."""
     flat = next(name for name, annotation in Attack.__annotations__.items() if _mark(annotation))
     own = {name: node for name, node in section["properties"].items() if name not in (flat, *CHAIN)}
+    for name, (family, _) in _choices(Attack).items():
+        if name in own:
+            own[name] = {"description": own[name]["description"], "$ref": f"#/$defs/{family}"}
     chain = {
         kind: section["properties"][kind] | {"items": {"$ref": f"#/$defs/{_chained(kind)}"}, "minItems": 1}
         for kind in CHAIN

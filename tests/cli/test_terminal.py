@@ -52,7 +52,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize(("columns", "rows", "colour"), [(80, 24, {}), (160, 50, {}), (60, 12, {"NO_COLOR": "1"})])
+@pytest.mark.parametrize(("columns", "rows", "colour"), [(80, 24, {}), (160, 50, {}), (60, 16, {"NO_COLOR": "1"})])
 def test_the_screen_at_the_end(folder, columns, rows, colour):
     lines, written, code = seen(columns, rows, ["run", "small.toml"], folder, **colour)
     shown = "\n".join(lines)

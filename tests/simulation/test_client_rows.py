@@ -1,7 +1,6 @@
 """Rows that clients keep: a mapping like any other, in a file that does not grow with the rounds."""
 
 import errno
-import gc
 import os
 
 import numpy as np
@@ -74,7 +73,6 @@ def test_the_file_has_room_for_two_rounds_however_many_there_are():
         for client in range(8):
             following[client] = row_of(round)
         state = following
-        gc.collect()
     assert state._index.file.slots <= 16
     same_as(state, dict.fromkeys(range(8), 49))
 
