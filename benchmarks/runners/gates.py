@@ -19,13 +19,17 @@ MARK = "@round "
 class Gate:
     """Called when a round is over; comes back when the next may begin."""
 
-    def __init__(self, told: TextIO, heard: TextIO, kept: Path | None) -> None:
-        self._told, self._heard, self._kept = told, heard, kept
+    def __init__(self, told: TextIO, heard: TextIO, kept: Path | None, every: int = 1) -> None:
+        self._told, self._heard, self._kept, self._every = told, heard, kept, every
+        self._done = 0  # rounds since the last stop
         self._begin = perf_counter()
 
     def __call__(self, parameters: Array, accuracy: float | None = None) -> None:
-        """Say what the round took and wait; with nothing more to do the process ends here."""
-        seconds = perf_counter() - self._begin
+        """Say what a round took and wait, after every so many; with nothing more to do the process ends here."""
+        self._done += 1
+        if self._done < self._every:
+            return
+        seconds, self._done = (perf_counter() - self._begin) / self._every, 0
         if self._kept is not None:
             np.save(self._kept, parameters)
         line = json.dumps({"seconds": seconds, "accuracy": accuracy, "memory": peak_memory()})
