@@ -9,7 +9,6 @@ from fedsim.checked_calls import blamed, floats
 from fedsim.latencies.contract import latencies
 from fedsim.randomness import Stream
 from fedsim.scenario.sections import Choice, attackers
-from fedsim.simulation.adversaries import Held
 from fedsim.simulation.clock import Arrival
 from fedsim.simulation.federation import Federation
 
@@ -54,10 +53,10 @@ class Starts:
 
     def _seconds(self, client: int) -> float:
         alone = np.array([client], np.int64)
-        federation, held = self._federation, dict[int, Held]()
+        federation, held = self._federation, dict[int, int]()
         for index, adversary in attackers(federation.scenario, self._round):
             if adversary.latency is not None and federation.controlled[index].among(alone).any():
-                held[client] = Held(index, 0, 1)
+                held[client] = index
         return float(delays_of(federation, alone, self._round, held)[0])
 
 
@@ -66,13 +65,15 @@ def drops(stream: Stream, client: int, chance: float) -> bool:
     return bool(chance and stream.at("dropout", client).numpy().random() < chance)
 
 
-def delays_of(federation: Federation, clients: Integers, round: int, held: Mapping[int, Held]) -> Array:
-    """(k,) seconds that each of these clients takes: of an adversary's those of its own law, where it has one."""
+def delays_of(federation: Federation, clients: Integers, round: int, held: Mapping[int, int]) -> Array:
+    """(k,) seconds that each client takes: those of the law of the adversary that holds it, where that has one."""
     scenario = federation.scenario
     seconds = _by_law(scenario.clients.latency, federation.stream.at("latency"), clients, round)
     for index, adversary in attackers(scenario, round):
-        mine = np.array([client in held and held[client].adversary == index for client in clients.tolist()], bool)
-        if adversary.latency is not None and mine.any():
+        if adversary.latency is None:
+            continue
+        mine = np.array([held.get(client) == index for client in clients.tolist()], bool)
+        if mine.any():
             stream = federation.stream.at("attack", index, "latency")
             seconds = seconds.copy()
             seconds[mine] = _by_law(adversary.latency, stream, clients[mine], round)

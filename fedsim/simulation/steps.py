@@ -46,7 +46,7 @@ def gather(federation: Federation, state: State, round: int) -> Cohort:
     held = holders(federation, sampled, round)
     dropped = _dropped(sampled, stream, settings.dropout, settings.absent or ())
     answers = sampled[~np.isin(sampled, dropped)] if dropped else sampled
-    delays = delays_of(federation, answers, round, held)
+    delays = delays_of(federation, answers, round, {client: each.adversary for client, each in held.items()})
     arrivals = [Arrival(state.time + float(s), int(c), round) for s, c in zip(delays, answers, strict=True)]
     in_flight = [update.arrival for update in state.in_flight]
     closing = close_round(
