@@ -31,6 +31,11 @@ class Drawing(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.generator = generator
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: else torch imports its compiler at the first operation, for a second and 150 MB; nothing here is compiled."""
+        return False
+
     def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs, way = kwargs or {}, _way(operation)
         if way is None or kwargs.get("generator") is not None:
