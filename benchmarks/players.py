@@ -13,7 +13,7 @@ from typing import IO, NamedTuple, cast
 
 from benchmarks.runners.gates import MARK
 from cli.bench.effort import BenchFailed
-from cli.bench.processes import ALONE
+from cli.bench.processes import ONE_THREAD
 from cli.bench.tables import Row
 from fedsim.execution.cleanup import is_undone, undo_when_left
 
@@ -46,7 +46,7 @@ class Player:
         self._errors: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed in close
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
-            env=os.environ | ALONE, start_new_session=True,
+            env=os.environ | ONE_THREAD, start_new_session=True,
         )  # fmt: skip
         undo_when_left(self, self._kill)
         self._told, self._said = cast(IO[str], self._process.stdin), cast(IO[str], self._process.stdout)

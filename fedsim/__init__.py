@@ -88,7 +88,7 @@ __all__ = [
     "verify_archive",
 ]
 
-_ROOMS = {
+_MODULES = {
     "functional": ("aggregate", "attack", "preaggregate"),
     "engine": ("simulate",),
     "errors": (
@@ -135,9 +135,9 @@ def __getattr__(name: str) -> Any:
         return import_module("importlib.metadata").version("fedsim-byzantine")
     if name == "events":
         return import_module("fedsim.events")
-    for room, names in _ROOMS.items():
+    for module, names in _MODULES.items():
         if name in names:
-            return getattr(import_module(f"fedsim.{room}"), name)
+            return getattr(import_module(f"fedsim.{module}"), name)
     raise AttributeError(f"module 'fedsim' has no attribute {name!r}")
 
 

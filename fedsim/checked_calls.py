@@ -22,7 +22,7 @@ from fedsim.signatures import HOUSE, is_of_the_house, supplied_items
 
 SUM_OF_WEIGHTS = 1e-3
 """How far from 1 the weights of a rule in single precision may sum."""
-EXTREME = 1e9
+EXTREME_MAGNITUDE = 1e9
 """Rows with numbers beyond this may overflow in an algorithm's own arithmetic: that is no slip of it."""
 
 
@@ -51,7 +51,7 @@ def require_item(registry: Registry, name: str, function: Any, item: str) -> Non
 
 def finite_answer(what: str, answer: Array, rows: Array) -> None:
     """ValueError where finite rows of no extreme size became something that is not finite."""
-    if np.isfinite(answer).all() or max(abs(rows.max(initial=0)), abs(rows.min(initial=0))) > EXTREME:
+    if np.isfinite(answer).all() or max(abs(rows.max(initial=0)), abs(rows.min(initial=0))) > EXTREME_MAGNITUDE:
         return
     wrong = int((~np.isfinite(answer)).sum())
     raise ValueError(f"{what} must be finite: got NaN or infinity in {wrong:,} of {answer.size:,} numbers")

@@ -70,7 +70,7 @@ def _value(cls: type) -> Any:
 
 @_value
 class RunStarted:
-    """The world is built; nothing has been learnt yet."""
+    """The federation is built; nothing has been learnt yet."""
 
     time: float
     name: str  # of the scenario

@@ -17,7 +17,7 @@ WARM_UP = 2
 def section(effort: Effort) -> Iterator[Table]:
     """Overhead, listeners, workers and populations."""
     effort.progress("the round around the work", 0, 4)
-    rows = [overhead(name, effort.repeats(7 if name == "mlp" else 3, 41 if name == "mlp" else 7)) for name in AROUND]
+    rows = [overhead(name, effort.repeats(7 if name == "mlp" else 3, 41 if name == "mlp" else 7)) for name in MODELS]
     yield Table("around", "What a round costs beside the work in it, one process", OVERHEAD, rows, (OVERHEAD_NOTE,))
     effort.progress("events, files and the live table", 1, 4)
     yield listening(3.0 if effort.full else 2.0)
@@ -28,7 +28,7 @@ def section(effort: Effort) -> Iterator[Table]:
     yield populations(effort.repeats(1, 3))
 
 
-AROUND = ("mlp", "femnist_cnn")
+MODELS = ("mlp", "femnist_cnn")
 OVERHEAD = (
     Column("model", "model"),
     Column("whole", "round, ms", milliseconds),

@@ -12,7 +12,7 @@ from typing import Any
 
 from cli.bench.effort import BenchFailed
 
-ALONE = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """One thread of arithmetic, for whichever library."""
 
 
@@ -27,7 +27,7 @@ def peak_memory() -> int:
 
 def answered(code: str, *words: str) -> Mapping[str, Any]:
     """The JSON that a fresh Python of one arithmetic thread prints last after running the code."""
-    answer: Mapping[str, Any] = json.loads(_run(code, words, os.environ | ALONE).splitlines()[-1])
+    answer: Mapping[str, Any] = json.loads(_run(code, words, os.environ | ONE_THREAD).splitlines()[-1])
     return answer
 
 

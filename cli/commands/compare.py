@@ -25,7 +25,7 @@ from cli.signals import INTERRUPTED, Interrupted, Stopping, is_end
 from fedsim.array_types import Progress
 from fedsim.atomic_files import storing, write_whole
 from fedsim.events import Event
-from fedsim.metrics.contract import ALWAYS
+from fedsim.metrics.contract import STANDARD_SCORES
 from fedsim.runs.comparison import differences, shared
 from fedsim.runs.event_json import event_record
 from fedsim.scenario.labels import labels
@@ -210,7 +210,7 @@ def _record(run: ComparedRun, first: ComparedRun) -> dict[str, object]:
         "delta_95": difference[1] if difference else "",
         "seconds": round(sum(row.seconds for row in run.history.rows), 3),
     }
-    scores = {name: number for name, number in ended.scores.items() if name not in ALWAYS} if ended else {}
+    scores = {name: number for name, number in ended.scores.items() if name not in STANDARD_SCORES} if ended else {}
     return own | {key: getattr(ended, key) for key in ENDED} | scores
 
 

@@ -11,7 +11,7 @@ from cli.display.layout import body, labelled, section
 from cli.keys import key_page, key_pages
 from fedsim.aggregators.contract import Condition
 from fedsim.errors import UnknownName
-from fedsim.metrics.contract import ALWAYS
+from fedsim.metrics.contract import STANDARD_SCORES
 from fedsim.plugins.named import is_address, named_anywhere
 from fedsim.registry import BYZANTINE, Entry, Registry, registries
 from fedsim.scenario.compatibility import suiting
@@ -20,8 +20,8 @@ from fedsim.scenario.scores import SUCCESS
 from fedsim.scenario.sections import Clients, Scenario
 from fedsim.scenario.toml_values import toml
 
-BEFORE = ("Formula", "Assumes", "Breakdown", "Cost")
-AFTER = ("Differs", "Source", "Example")
+FIRST_SECTIONS = ("Formula", "Assumes", "Breakdown", "Cost")
+LAST_SECTIONS = ("Differs", "Source", "Example")
 TITLES = {"Differs": "How others define it"}
 PLACES = {
     "aggregators": "[aggregator]",
@@ -72,14 +72,14 @@ def page(entry: Entry, width: int) -> Iterator[Text]:
     own = f" · {shown_file(entry)}" if entry.file else ""
     yield Text.assemble((entry.name, "bold"), f" · {registry.noun}{also}{own}")
     yield from body(f"{entry.summary}." if entry.summary else "", width=width)
-    for title in BEFORE:
+    for title in FIRST_SECTIONS:
         yield from section(title, entry.sections.get(title, ""), width=width)
     yield from section("Needs", condition(entry), width=width)
     yield from section("Is read", how_read(entry), width=width)
     yield from _settings(entry, width)
     yield from section("Is given", _supplied(entry, registry), width=width)
     yield from section("Does not keep", "\n".join(f"{law}: {why}" for law, why in entry.breaks.items()), width=width)
-    for title in AFTER:
+    for title in LAST_SECTIONS:
         yield from section(TITLES.get(title, title), entry.sections.get(title, ""), width=width)
     yield from section("In a scenario", example(entry), width=width)
 
@@ -89,7 +89,7 @@ def example(entry: Entry) -> str:
     if entry.family == "metrics" and entry.name == SUCCESS:  # nobody names it: it is scored where there is a backdoor
         return f'{PLACES["attacks"]}\nname = "backdoor_pixel"\nfraction = 0.2'
     if entry.family == "metrics":
-        return "" if entry.name in ALWAYS else f"{PLACES[entry.family]}\nmetrics = [{toml(entry.name)}]"
+        return "" if entry.name in STANDARD_SCORES else f"{PLACES[entry.family]}\nmetrics = [{toml(entry.name)}]"
     if entry.family == "trackers":
         return f"{PLACES[entry.family]}\nto = [{toml(entry.name)}]"
     schemas = setting_schemas(entry)

@@ -14,7 +14,7 @@ from fedsim.scenario.json_schema import scenario_schema, setting_schemas
 from fedsim.scenario.toml_values import toml
 
 QUESTION = "Does the trimmed mean survive Gaussian noise from a fifth of the clients?"
-ACTIVE: dict[str, dict[str, str]] = {
+ACTIVE_KEYS: dict[str, dict[str, str]] = {
     "": {"seed": "1", "rounds": "20"},
     "data": {"name": '"digits"'},
     "partition": {"name": '"iid"'},
@@ -27,7 +27,7 @@ ACTIVE: dict[str, dict[str, str]] = {
 }
 """What the starter says aloud; every other key stands there as a comment with its default."""
 WIDTH = 100
-HIDDEN = {"name", "question", "preaggregators"}
+HIDDEN_KEYS = {"name", "question", "preaggregators"}
 
 
 def starter() -> str:
@@ -60,10 +60,10 @@ def _keys(path: str, node: Node, sections: Node) -> Iterator[str]:
     for name, inner in node["properties"].items():
         (tables if target(inner) and not _lists_choices(inner) else plain).append((name, inner))
     for name, inner in plain:
-        if name not in HIDDEN:
+        if name not in HIDDEN_KEYS:
             yield from _key(path, name, inner)
     for name, inner in tables:
-        if name not in HIDDEN:
+        if name not in HIDDEN_KEYS:
             yield from _table(f"{path}.{name}" if path else name, inner, sections.get(target(inner), {}), sections)
 
 
@@ -88,7 +88,7 @@ def _table(path: str, field: Node, section: Node, sections: Node) -> Iterator[st
 def _choice(path: str, field: Node, section: Node) -> Iterator[str]:
     """A chosen algorithm with all its settings."""
     family = field["$ref"].rsplit("/", 1)[1]
-    name = ACTIVE.get(path, {}).get("name", toml(field["default"]))
+    name = ACTIVE_KEYS.get(path, {}).get("name", toml(field["default"]))
     yield from _comment(f"One of {', '.join(entry.name for entry in families()[family])}.")
     yield f"name = {name}"
     yield from _settings(path, family, name)
@@ -97,7 +97,7 @@ def _choice(path: str, field: Node, section: Node) -> Iterator[str]:
 
 
 def _attack(section: Node) -> Iterator[str]:
-    name = ACTIVE["attacks"]["name"]
+    name = ACTIVE_KEYS["attacks"]["name"]
     settings = set(families()["attacks"][name.strip('"')].settings)
     table = next(each for each in section["anyOf"] if each["properties"]["name"].get("const") == name.strip('"'))
     yield f"name = {name}"
@@ -116,7 +116,7 @@ def _settings(path: str, family: str, name: str) -> Iterator[str]:
 
 def _key(path: str, name: str, node: Node) -> Iterator[str]:
     """A key with its sentence; one that the starter does not need is commented out."""
-    value = ACTIVE.get(path, {}).get(name)
+    value = ACTIVE_KEYS.get(path, {}).get(name)
     sentence = node.get("description", "").rstrip(".")
     yield from _comment(f"{sentence} ({kind(node)})." if sentence else f"{kind(node)}.")
     if _lists_choices(node):

@@ -13,7 +13,7 @@ from fedsim.registry import Entry, registries
 
 SIGNS = {"kept": "✓", "broken": "✗", "confessed": "~", "not tried": "–"}
 STYLES = {"kept": "green", "broken": "bold red", "confessed": "yellow", "not tried": "dim"}
-ABREAST = 3
+COLUMNS = 3
 """Algorithms side by side."""
 LAW, NAME = 18, 14
 
@@ -30,8 +30,8 @@ def lines(found: Sequence[tuple[Entry, list[Verdict]]], width: int) -> Iterator[
     for entry, verdicts in found:
         groups.setdefault((entry.family, *laws_of(entry)), []).append((entry, verdicts))
     for (family, *laws), members in groups.items():
-        for start in range(0, len(members), ABREAST):
-            yield from _matrix(registries()[family].noun, laws, members[start : start + ABREAST], width)
+        for start in range(0, len(members), COLUMNS):
+            yield from _matrix(registries()[family].noun, laws, members[start : start + COLUMNS], width)
     told = [verdict for _, verdicts in found for verdict in verdicts if verdict.outcome != "kept"]
     for verdict in told:
         yield from _told(verdict, width)

@@ -21,7 +21,7 @@ from fedsim.errors import UnknownName
 from fedsim.metrics.contract import reading_of
 from fedsim.proof.leaderboard import Leaderboard, Place, leaderboard
 from fedsim.proof.leaderboard_page import leaderboard_page
-from fedsim.study.questions import CHOSEN
+from fedsim.study.questions import SCORE_KINDS
 from fedsim.study.tables import Table
 
 PAGE = "leaderboard.html"
@@ -62,10 +62,10 @@ def ranked(folder: Path, asked: Asked) -> bool:
 
 def _check_score(score: str) -> None:
     try:
-        if score not in CHOSEN:
+        if score not in SCORE_KINDS:
             reading_of(score)
     except UnknownName as error:
-        known = f"{', '.join(CHOSEN)} or a metric's name"
+        known = f"{', '.join(SCORE_KINDS)} or a metric's name"
         raise typer.BadParameter(f"{error}; it is {known}", param_hint="--score") from error
 
 

@@ -25,7 +25,7 @@ from fedsim.scenario.toml_values import NOTHING
 
 COLUMN = 17
 MOST_SHOWN = 12
-FEW = 5
+FEW_SHOWN = 5
 """Clients and classes that are shown where nothing stands out."""
 SPARKS = 20
 NOTE = (
@@ -34,7 +34,7 @@ NOTE = (
 )
 UNLIKE = 0.1
 """Where the voices of classes differ by less they are alike."""
-HOLDS = 0.05
+CLASS_SHARE = 0.05
 """A client's part of a class that is worth telling."""
 
 
@@ -161,10 +161,10 @@ def _silenced(totals: Totals, holdings: Holdings | None, width: int) -> Iterator
 
 
 def _holds(client: ClientRecord, holdings: Holdings | None) -> str:
-    found = main_classes(client.client, holdings, FEW)
+    found = main_classes(client.client, holdings, FEW_SHOWN)
     if not found:
         return "not on record" if holdings is None else "no examples"
-    told = [(label, share) for label, _, share in found if share >= HOLDS] or [(found[0][0], found[0][2])]
+    told = [(label, share) for label, _, share in found if share >= CLASS_SHARE] or [(found[0][0], found[0][2])]
     return ", ".join(f"class {label} ({share:.0%})" for label, share in told)
 
 
@@ -175,7 +175,7 @@ def _classes(book: Book, width: int) -> Iterator[Text]:
     found = book.totals.classes(book.holdings)
     if not found:
         return
-    least = ", ".join(map(_class, found[: min(FEW, len(found) - 1)]))
+    least = ", ".join(map(_class, found[: min(FEW_SHOWN, len(found) - 1)]))
     told = f"{least}; most: {_class(found[-1])}"
     if found[-1].voice - found[0].voice < UNLIKE:
         told = f"all classes alike: voice {found[0].voice:.2f} to {found[-1].voice:.2f}"

@@ -41,7 +41,7 @@ KINDS = {
     "tracker": Kind("tracker", "trackers", 'tracking.to=["NAME"]'),
     "local-algorithm": Kind("local_algorithm", "local_algorithms", 'training.algorithm="NAME"'),
 }
-SMALL = ("clients.population = 10", "clients.sampled = 5", "execution.workers = 1", "evaluation.limit = 100")
+SMALL_SETTINGS = ("clients.population = 10", "clients.sampled = 5", "execution.workers = 1", "evaluation.limit = 100")
 """Of the scenario that a starter's test plays."""
 
 
@@ -80,7 +80,7 @@ def _name(path: Path, kind: Kind) -> str:
 
 def _defaults(kind: Kind) -> list[str]:
     data = [] if kind.family == "datasets" else ['data = "digits"']
-    small = [line for line in SMALL if kind.family != "latencies" or not line.startswith("clients.latency")]
+    small = [line for line in SMALL_SETTINGS if kind.family != "latencies" or not line.startswith("clients.latency")]
     return [*data, *small]
 
 

@@ -20,7 +20,7 @@ from fedsim.scenario.toml_values import NOTHING
 
 OF_ALL = 3000
 """Calls of each rule where all of them are asked."""
-EVERY = 20
+CALLS_A_STEP = 20
 """Calls between two moves of the bar."""
 NAME, COEFFICIENT, BOUND = 34, 12, 12
 
@@ -81,7 +81,7 @@ def _silent(_: int) -> None:
 
 
 def _tell(waiting: Waiting, text: str, calls: int, done: int) -> None:
-    if done % EVERY == 0:
+    if done % CALLS_A_STEP == 0:
         waiting(text, min(done, calls), calls)
 
 

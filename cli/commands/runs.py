@@ -20,7 +20,7 @@ from fedsim.scenario.toml_values import NOTHING, toml
 
 SHOWN = ("folder", *WHAT, "seed", "final", "selected", "best", "status")
 GAP = 2
-FIRST_TO_GO = ("best", "selected")
+DROPPED_COLUMNS = ("best", "selected")
 NARROWEST = 8
 """Columns that a column of words keeps at least."""
 
@@ -109,7 +109,7 @@ def _is_numeric(column: Sequence[str]) -> bool:
 
 def _fitted(columns: list[list[str]], width: int, asked: Sequence[str]) -> list[list[str]]:
     """What fits on a line: fewer scores, then words cut short, of folders the beginning and of others the end."""
-    for name in FIRST_TO_GO:
+    for name in DROPPED_COLUMNS:
         if _width(columns) > width and name not in asked:
             columns = [column for column in columns if column[0] != name]
     wide = [max(map(cell_len, column)) for column in columns]

@@ -9,10 +9,10 @@ from rich.text import Text
 from cli.commands.compared_runs import ComparedRun
 from cli.display.formatting import magnitude, reading, score, sparkline, weight
 from cli.display.lines import Line
-from cli.display.live import AROUND, REFRESH, height_for
+from cli.display.live import OTHER_LINES, REFRESH, height_for
 from cli.display.progress import Pace, progress_line
 from fedsim.events import Event, RoundEnded
-from fedsim.metrics.contract import ALWAYS, VALIDATION, reading_of
+from fedsim.metrics.contract import STANDARD_SCORES, VALIDATION, reading_of
 from fedsim.runs.comparison import interval
 from fedsim.scenario.toml_values import NOTHING
 
@@ -27,7 +27,7 @@ class CompareTable:
     def __init__(self, console: Console, runs: Sequence[ComparedRun], above: int) -> None:
         self.console, self.runs = console, runs
         self._above = above
-        self._around = AROUND + len(runs) - 1  # a sparkline for each run
+        self._around = OTHER_LINES + len(runs) - 1  # a sparkline for each run
         self._pace = Pace()
         self._activity = ""
         self._shown = 0
@@ -134,7 +134,7 @@ def score_tables(runs: Sequence[ComparedRun], width: int) -> list[list[str]]:
 
 def _chosen(run: ComparedRun) -> list[str]:
     names = run.history.started.scores if run.history.started else ()
-    return [name for name in names if name not in ALWAYS and not name.startswith(VALIDATION)]
+    return [name for name in names if name not in STANDARD_SCORES and not name.startswith(VALIDATION)]
 
 
 def _score_column(name: str, runs: Sequence[ComparedRun]) -> list[str]:

@@ -16,7 +16,7 @@ from fedsim.scenario.overrides import read_path
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """What typer raises when it does not understand a command line; it has no public name there."""
-MISUSED = 2
+MISUSE_CODE = 2
 """The exit code for it."""
 
 MARGIN = 3
@@ -24,7 +24,7 @@ MARGIN = 3
 
 OPTION = "--set "
 
-MOST = 100
+MOST_PROBLEMS = 100
 """Problems that are shown: whoever has more begins with these."""
 
 
@@ -32,7 +32,7 @@ def failed(error: Exception, *, debug: bool) -> int:
     """Say what went wrong; the exit code. With `debug` it is raised, and Python shows where it comes from."""
     if isinstance(error, UsageError):
         show_misuse(messages(), error)
-        return MISUSED
+        return MISUSE_CODE
     if debug:
         raise error
     if isinstance(error, FedsimError):
@@ -76,14 +76,14 @@ def scenario_failure(error: ScenarioError) -> Iterator[Text]:
     yield Text("")
     lines = error.text.replace("\r\n", "\n").split("\n")
     margin = max(MARGIN, *(len(str(problem.line or 0)) for problem in error.problems))
-    for problem in error.problems[:MOST]:
+    for problem in error.problems[:MOST_PROBLEMS]:
         known = problem.line is not None and problem.line <= len(lines)
         if problem.origin:
             yield from _at_override(problem, margin)
         else:
             yield from _at_line(problem, lines, margin) if known else _at_path(problem, margin)
-    if count > MOST:
-        yield Text(f"{'':>{margin}} │ and {count - MOST:,} more", style="bold")
+    if count > MOST_PROBLEMS:
+        yield Text(f"{'':>{margin}} │ and {count - MOST_PROBLEMS:,} more", style="bold")
 
 
 def _at_line(problem: Problem, lines: list[str], margin: int) -> Iterator[Text]:

@@ -18,7 +18,7 @@ from fedsim.study.results import score_of
 from fedsim.study.state import State
 
 REFRESH = 5
-AROUND = 6
+OTHER_LINES = 6
 """Lines of the screen that are not cells."""
 SIGNS = {
     "finished": ("●", "green"), "started": ("▶", "bold cyan"), "failed": ("✗", "bold red"),
@@ -86,12 +86,12 @@ class Grid:
 
     def _rows(self) -> list[Text]:
         rows = self._labelled_rows()
-        if len(rows) <= self.console.height - AROUND and all(row.cell_len <= self.console.width for row in rows):
+        if len(rows) <= self.console.height - OTHER_LINES and all(row.cell_len <= self.console.width for row in rows):
             return rows
         signs = [self._sign(cell) for cell in self.cells]
         room = max(10, self.console.width - 2)
         lines = [Text.assemble(" ", *signs[start : start + room]) for start in range(0, len(signs), room)]
-        return lines[: max(1, self.console.height - AROUND)]
+        return lines[: max(1, self.console.height - OTHER_LINES)]
 
     def _labelled_rows(self) -> list[Text]:
         """A line for all axes but the last, whose levels stand beside each other with their seeds."""

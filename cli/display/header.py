@@ -17,7 +17,7 @@ from fedsim.scenario.sections import Attack, Choice, Scenario, Server, Training,
 from fedsim.scenario.toml_values import toml
 
 LABEL = 10
-LEFT = 35
+LEFT_WIDTH = 35
 """Width of a fact that leaves room for another beside it."""
 
 Fact = tuple[str, str]
@@ -188,11 +188,13 @@ def _defaults(name: str, family: str) -> dict[str, object]:
 
 def _lines(facts: list[Fact], width: int) -> list[Text]:
     """Two facts on a line where both fit, or each on its own."""
-    room = 2 + LABEL + LEFT + LABEL
-    if len(facts) > 1 and len(facts[0][1]) < LEFT and room + len(facts[1][1]) <= width:
+    room = 2 + LABEL + LEFT_WIDTH + LABEL
+    if len(facts) > 1 and len(facts[0][1]) < LEFT_WIDTH and room + len(facts[1][1]) <= width:
         (first, left), (second, right) = facts
         return [
-            Text.assemble("  ", (f"{first:<{LABEL}}", "dim"), f"{left:<{LEFT}}", (f"{second:<{LABEL}}", "dim"), right)
+            Text.assemble(
+                "  ", (f"{first:<{LABEL}}", "dim"), f"{left:<{LEFT_WIDTH}}", (f"{second:<{LABEL}}", "dim"), right
+            )
         ]
     return [line for label, text in facts for line in _fact(label, text, width)]
 

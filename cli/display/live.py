@@ -14,7 +14,7 @@ from fedsim.events import Event, RoundEnded, RunStarted
 from fedsim.runs.history import History
 from fedsim.runs.rows import Row
 
-AROUND = 4
+OTHER_LINES = 4
 """Lines of the live part that are not rounds: heading, sparkline, progress, and the cursor's own."""
 LEAST_ROWS = 3
 REFRESH = 5
@@ -69,7 +69,7 @@ class LiveTable:
         if self._table is None or self.history.started is None:
             return Group()
         total = self.history.started.rounds
-        height = height_for(total, self.console.height, self._above, AROUND)
+        height = height_for(total, self.console.height, self._above, OTHER_LINES)
         done = len(self.history.rows)
         self._lines += [_line(self._table, row) for row in self.history.rows[len(self._lines) : done]]
         lines = [Line(self._table.heading(), "bold"), *self._lines[-height:]]

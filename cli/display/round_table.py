@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from cli.display.formatting import magnitude, reading, score, weight
 from fedsim.events import RunStarted
-from fedsim.metrics.contract import ALWAYS, VALIDATION, reading_of
+from fedsim.metrics.contract import STANDARD_SCORES, VALIDATION, reading_of
 from fedsim.runs.rows import Row
 
 GAP = "   "
-LOST = "▲"
+LOST_MARK = "▲"
 ROUND = 5
 """Least width of the column of round numbers."""
 
@@ -81,7 +81,7 @@ _SECONDS = Column.of("s", 6, lambda row: f"{row.seconds:.1f}" if row.seconds >= 
 
 def _chosen(started: RunStarted) -> list[Column]:
     """The scores on test examples that were asked for."""
-    return [_scored(name) for name in started.scores if name not in ALWAYS and not name.startswith(VALIDATION)]
+    return [_scored(name) for name in started.scores if name not in STANDARD_SCORES and not name.startswith(VALIDATION)]
 
 
 def _scored(name: str, heading: str = "") -> Column:
@@ -101,7 +101,7 @@ def _wide(started: RunStarted) -> list[Column]:
 
 
 def _weight(row: Row) -> str:
-    return f"{weight(row.weight)} {LOST if row.lost else ' '}    "
+    return f"{weight(row.weight)} {LOST_MARK if row.lost else ' '}    "
 
 
 def absent(missing: tuple[int, int, int]) -> str:

@@ -7,9 +7,9 @@ from shlex import quote
 from rich.text import Text
 
 from cli.display.formatting import plural, reading, score, seconds, weight
-from cli.display.round_table import LOST, absent
+from cli.display.round_table import LOST_MARK, absent
 from fedsim.events import RunEnded, Scores
-from fedsim.metrics.contract import ALWAYS, VALIDATION, reading_of
+from fedsim.metrics.contract import STANDARD_SCORES, VALIDATION, reading_of
 from fedsim.runs.backdoor_success import backdoor_success
 from fedsim.runs.history import History
 from fedsim.runs.ledger_totals import Totals
@@ -74,7 +74,7 @@ def _final_scores(ended: RunEnded) -> list[str]:
 def _chosen(history: History) -> list[Text]:
     """The last of the scores on test examples besides accuracy and loss."""
     last = next((row.scores for row in reversed(history.rows) if row.scores), Scores())
-    asked = [name for name in last if name not in ALWAYS and not name.startswith(VALIDATION)]
+    asked = [name for name in last if name not in STANDARD_SCORES and not name.startswith(VALIDATION)]
     told = [(found := reading_of(name)).words + " " + reading(last[name], found.form) for name in asked]
     return [Text(f"  {' · '.join(told)}")] if told else []
 
@@ -110,7 +110,7 @@ def _troubles(rows: Sequence[Row]) -> list[str]:
     total = tuple(sum(row.missing[place] for row in rows) for place in range(3))
     facts = []
     if lost:
-        facts.append(f"{LOST} attackers outweighed their share in {plural(len(lost), 'round')}: {_some(lost)}")
+        facts.append(f"{LOST_MARK} attackers outweighed their share in {plural(len(lost), 'round')}: {_some(lost)}")
     if broken:
         facts.append(f"guarantee broken by too many attackers in {plural(len(broken), 'round')}: {_some(broken)}")
     if skipped:

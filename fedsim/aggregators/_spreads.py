@@ -12,7 +12,7 @@ Rows = NDArray[np.intp]
 
 DIRECTIONS = 3
 """Principal directions along which a set's least spread is bounded."""
-SAME = 1 - 1e-12
+BEST_SPREAD_SHARE = 1 - 1e-12
 """A bound this near to the best spread, as a share, promises nothing better."""
 
 
@@ -49,7 +49,7 @@ class Search:
 
     def _offer(self, rows: Rows) -> None:
         spread = float(self._principal(rows)[0][-1])
-        if spread < self.spread * SAME or not len(self.rows):
+        if spread < self.spread * BEST_SPREAD_SHARE or not len(self.rows):
             self.spread, self.rows = spread, rows
 
     def _explore(self, rows: Rows, fixed: NDArray[np.bool_]) -> None:
@@ -65,7 +65,7 @@ class Search:
             self._offer(rows)
             return
         values, sides = self._principal(rows)
-        if self._bound(rows, values, sides, leaving) >= self.spread * SAME:
+        if self._bound(rows, values, sides, leaving) >= self.spread * BEST_SPREAD_SHARE:
             return
         free = np.flatnonzero(~fixed[rows])
         if len(free) < leaving:
@@ -79,10 +79,10 @@ class Search:
     def _without_rivals(self, rows: Rows, fixed: NDArray[np.bool_]) -> Rows:
         """The rows that may stay with all that are fixed: a pair alone spreads half its squared distance."""
         nearest = self._distances[np.ix_(rows, np.flatnonzero(fixed))].max(axis=1, initial=0)
-        return np.asarray(rows[fixed[rows] | (nearest / 2 < self.spread * SAME)])
+        return np.asarray(rows[fixed[rows] | (nearest / 2 < self.spread * BEST_SPREAD_SHARE)])
 
     def _hopeless(self, fixed: Rows) -> bool:
-        return len(fixed) > 1 and bool(self._principal(fixed)[0][-1] >= self.spread * SAME)
+        return len(fixed) > 1 and bool(self._principal(fixed)[0][-1] >= self.spread * BEST_SPREAD_SHARE)
 
     def _bound(self, rows: Rows, values: NDArray[np.float64], sides: Matrix, leaving: int) -> float:
         along = max(self._least_along(sides[:, -1 - k]) for k in range(min(DIRECTIONS, len(rows))))

@@ -13,7 +13,7 @@ Matrix = NDArray[np.float64]
 
 LIMIT = 20_000
 """Steps after which the median is taken to be reached; only a median that all but touches a row comes near it."""
-CLEARLY = 1 - 1e-6
+PULL_SHARE = 1 - 1e-6
 """A row counts as the minimiser only when the others' pull on it is clearly weaker than its own."""
 SHARPER = 1e-3
 """The movement at which steps stop, as a share of the tolerance: they close in by a factor, so more remains to go."""
@@ -66,7 +66,7 @@ def _optimal_row(products: Matrix, pulls: Vector) -> Vector | None:
     own = pulls[here].sum()
     directions = np.where(here, 0, pulls / np.where(here, 1, distances[best]))
     about = products - products[best] - products[:, best, None] + products[best, best]
-    if directions @ about @ directions >= (CLEARLY * own) ** 2:
+    if directions @ about @ directions >= (PULL_SHARE * own) ** 2:
         return None
     return np.asarray(np.where(here, pulls, 0) / own)
 

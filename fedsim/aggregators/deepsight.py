@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.int64]
-EXCEEDS = 0.01
+LEAST_NEUP_SHARE = 0.01
 """Least share of the greatest NEUP that a class must exceed to count, where there are more than a hundred classes."""
-GREATEST = 300.0
+MOST_LOG_RATIO = 300.0
 """Logarithm beyond which a ratio of two probabilities is cut."""
 INPUTS_AT_ONCE = 500
 
@@ -73,7 +73,7 @@ def deepsight(
     """
     weight, bias = output_layer("deepsight", layers)
     energy = _energy(updates, weight, bias)
-    exceeding = (energy > max(EXCEEDS, 1 / energy.shape[1]) * energy.max(axis=1, keepdims=True)).sum(axis=1)
+    exceeding = (energy > max(LEAST_NEUP_SHARE, 1 / energy.shape[1]) * energy.max(axis=1, keepdims=True)).sum(axis=1)
     suspicious = (exceeding <= np.median(exceeding) / 2) & (energy.shape[1] > 1)
 
     def apart(distances: Matrix) -> Matrix:
@@ -110,7 +110,9 @@ def _ratios(updates: Array, outputs: Any, draw: "np.random.Generator", count: in
     def mean(row: Array) -> NDArray[np.float64]:
         run, total = outputs(row), np.zeros(own[0].shape[1])
         for part, before in zip(parts, own, strict=True):
-            total += np.exp(np.clip(_log_probabilities(run, part) - before, -GREATEST, GREATEST)).sum(axis=0)
+            total += np.exp(np.clip(_log_probabilities(run, part) - before, -MOST_LOG_RATIO, MOST_LOG_RATIO)).sum(
+                axis=0
+            )
         return np.asarray(total / sum(map(len, own)))
 
     return np.array([mean(row) for row in updates])
@@ -118,7 +120,7 @@ def _ratios(updates: Array, outputs: Any, draw: "np.random.Generator", count: in
 
 def _log_probabilities(run: Any, inputs: Array) -> Matrix:
     logits = np.nan_to_num(np.asarray(run(inputs), np.float64))
-    logits = np.clip(logits - logits.max(axis=1, keepdims=True), -2 * GREATEST, 0)
+    logits = np.clip(logits - logits.max(axis=1, keepdims=True), -2 * MOST_LOG_RATIO, 0)
     return np.asarray(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
 
 

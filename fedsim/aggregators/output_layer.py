@@ -17,7 +17,7 @@ from fedsim.layers import Layer, output_layer
 
 Matrix = NDArray[np.float64]
 
-FEW = 2
+MOST_CLASSES_SHOWN = 2
 """Classes up to which all are looked at."""
 DIGITS = 9
 """Decimals in which the weights of clusters differ if they do."""
@@ -56,7 +56,11 @@ def lfighter(updates: Array, layers: Sequence[Layer]) -> Aggregate:
     changes = np.linalg.norm(weights / size, axis=2)
     if bias is not None:
         changes += np.abs(updates[:, bias.stretch].astype(np.float64) / size)
-    most = np.sort(np.argsort(-changes.sum(axis=0), kind="stable")[:FEW]) if classes > FEW else np.arange(classes)
+    most = (
+        np.sort(np.argsort(-changes.sum(axis=0), kind="stable")[:MOST_CLASSES_SHOWN])
+        if classes > MOST_CLASSES_SHOWN
+        else np.arange(classes)
+    )
     points = (weights / size)[:, most].reshape(n, -1)
     labels = two_means(points)
     cosines = directions(points).cosines()

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 PLAIN = 1e-100, 1e100
 """Numbers between these are projected as they are."""
-GREATEST = 1e150
+MOST_MAGNITUDE = 1e150
 """What a number is cut to, in the unit of most rows: as far out as can be, and sums of it are still held."""
-SAME = 1e-6
+ANSWER_TOLERANCE = 1e-6
 """How far a rule's answer may be from its weighted mean, as a share of the greatest number."""
 
 
@@ -95,7 +95,7 @@ class _Sketch:
         """(n, d) -> (n, k) in float64, in this unit."""
         found = np.empty((len(rows), self.size))
         for row, values in enumerate(rows):
-            signed = np.clip(values.astype(np.float64) / unit, -GREATEST, GREATEST) * self.signs
+            signed = np.clip(values.astype(np.float64) / unit, -MOST_MAGNITUDE, MOST_MAGNITUDE) * self.signs
             found[row] = np.bincount(self.buckets, signed, self.size)
         return found
 
@@ -104,5 +104,5 @@ def _check_mean(rule: str, verdict: Aggregate, rows: Array) -> None:
     """ValueError unless the verdict is the mean of the rows by its weights."""
     size = float(np.abs(rows).max(initial=0)) or 1.0
     mean = verdict.weights @ (rows / size)
-    if np.abs(mean - verdict.update / size).max(initial=0) > SAME:
+    if np.abs(mean - verdict.update / size).max(initial=0) > ANSWER_TOLERANCE:
         raise ValueError(f"random_projection cannot apply {rule}: its answer is no weighted mean of whole rows")

@@ -17,11 +17,11 @@ from fedsim.kernels.rules.directions import Directions, directions
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
-ALIKE = 1e-6
+COSINE_TOLERANCE = 1e-6
 """Histories whose cosine is this near to 1 are the same up to rounding."""
 ROUNDING = 1e-7
 """Cosines whose standard deviation is less are all the same."""
-MOST = 0.99
+MOST_WEIGHT = 0.99
 """What a weight of 1 is set to before its logit is taken, which would be infinite."""
 
 
@@ -84,11 +84,11 @@ def _unalike(cosines: Matrix, confidence: float) -> Vector:
     most = likeness.max(axis=1)
     pardoned: Matrix = np.where(most > most[:, None], likeness * most[:, None] / np.where(most > 0, most, 1), likeness)
     alphas = np.clip(1 - pardoned.max(axis=1), 0, 1)
-    alphas[alphas < ALIKE] = 0
+    alphas[alphas < COSINE_TOLERANCE] = 0
     if not alphas.any():
         return np.asarray(alphas)
     alphas = np.minimum(alphas / alphas.max(), 1)
-    alphas[alphas == 1] = MOST
+    alphas[alphas == 1] = MOST_WEIGHT
     with np.errstate(divide="ignore"):
         return np.asarray(np.clip(confidence * (np.log(alphas / (1 - alphas)) + 0.5), 0, 1))
 

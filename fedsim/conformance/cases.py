@@ -10,7 +10,7 @@ from fedsim.randomness import Stream
 SHAPES = ((7, 1, 3), (9, 1, 1), (11, 2, 40), (12, 2, 25), (16, 3, 257), (17, 3, 100))
 """Rows, Byzantine ones, coordinates: odd and even n, one coordinate, more and fewer coordinates than rows."""
 KINDS = ("cloud", "outliers")
-FAR = 30.0
+OUTLIER_SCALE = 30.0
 """How many times longer the Byzantine rows are where they are outliers."""
 
 
@@ -35,7 +35,7 @@ class Case:
         """(n, d) about a common centre; without ties."""
         draw = self.stream.at("rows").numpy()
         rows = draw.standard_normal((self.n, self.d)) + draw.standard_normal(self.d)
-        rows[: self.f] *= FAR if self.kind == "outliers" else 1.0
+        rows[: self.f] *= OUTLIER_SCALE if self.kind == "outliers" else 1.0
         return rows
 
     @property

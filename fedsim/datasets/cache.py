@@ -33,7 +33,7 @@ Check = Callable[[Arrays], object]
 FORMAT = 2  # of an entry: to be raised whenever its files come to mean something else
 MANIFEST = "manifest.json"
 MOST_MANIFEST = 100_000  # bytes
-LARGEST = 2**36  # bytes of one array's file
+MOST_ARRAY_BYTES = 2**36  # bytes of one array's file
 CHUNK = 1 << 20
 
 
@@ -112,7 +112,7 @@ def save_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]], check: Check) 
 def checksum(path: Path) -> str:
     """CRC-32 and size: a guard against accidents, cheap enough to check at every start."""
     crc, size = 0, 0
-    with open_file(path, LARGEST) as file:
+    with open_file(path, MOST_ARRAY_BYTES) as file:
         while chunk := file.read(CHUNK):
             crc, size = zlib.crc32(chunk, crc), size + len(chunk)
     return f"{crc:08x}-{size}"

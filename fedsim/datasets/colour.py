@@ -21,8 +21,8 @@ from fedsim.errors import DataUnavailable
 CLASSES = 10
 SHAPE = (3, 32, 32)
 RECORD = 1 + 3 * 32 * 32  # bytes
-MOST = 10_000  # records of one file
-LARGEST = MOST * RECORD
+MOST_RECORDS = 10_000  # records of one file
+MOST_FILE_BYTES = MOST_RECORDS * RECORD
 MOST_BYTES = 200_000_000  # of the archive, packed or unpacked; the true one holds 0.18 · 10⁹
 MOST_ENDS = 16  # times that an archive may ask for more behind its end before it is called truncated
 EDITION = 1  # of the parsing: to be raised whenever the same files give something else
@@ -126,7 +126,7 @@ def _parse(source: Path, progress: Progress) -> Arrays:
 def _batches(source: Path) -> Iterator[tuple[str, bytes]]:
     """Each batch's name and bytes, in the order of BATCHES."""
     if source.is_dir():
-        yield from ((name, read_file(source / name, LARGEST)) for name in BATCHES)
+        yield from ((name, read_file(source / name, MOST_FILE_BYTES)) for name in BATCHES)
         return
     with open_file(source, MOST_BYTES) as packed, gzip.GzipFile(fileobj=packed) as unpacked:
         held = dict(_members(_Bounded(unpacked, MOST_BYTES, str(source))))
@@ -142,7 +142,7 @@ def _members(stream: "_Bounded") -> Iterator[tuple[str, bytes]]:
         for member in archive:
             file = archive.extractfile(member) if member.isfile() and Path(member.name).name in BATCHES else None
             if file is not None:
-                yield Path(member.name).name, file.read(LARGEST + 1)
+                yield Path(member.name).name, file.read(MOST_FILE_BYTES + 1)
 
 
 class _Bounded:
@@ -166,8 +166,8 @@ class _Bounded:
 
 def _records(data: bytes, name: str) -> NDArray[np.uint8]:
     """(m, 3073) records: a label, then the red, the green and the blue plane."""
-    if not data or len(data) % RECORD or len(data) > LARGEST:
-        raise DataUnavailable(f"{name}: not 1 to {MOST} whole records of {RECORD} bytes; fetch it again")
+    if not data or len(data) % RECORD or len(data) > MOST_FILE_BYTES:
+        raise DataUnavailable(f"{name}: not 1 to {MOST_RECORDS} whole records of {RECORD} bytes; fetch it again")
     records = np.frombuffer(data, np.uint8).reshape(-1, RECORD)
     if records[:, 0].max() >= CLASSES:
         raise DataUnavailable(f"{name}: label {records[:, 0].max()}; 0 to {CLASSES - 1} are possible")

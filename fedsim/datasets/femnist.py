@@ -12,7 +12,7 @@ from fedsim.array_types import Integers, Progress
 from fedsim.datasets.bounded_files import digest_of
 from fedsim.datasets.cache import Arrays, cache_root, fingerprint, remember
 from fedsim.datasets.contract import Dataset, Examples, check_examples, dataset
-from fedsim.datasets.leaf import LARGEST, Writing, json_files, read_writings
+from fedsim.datasets.leaf import MOST_FILE_BYTES, Writing, json_files, read_writings
 from fedsim.datasets.overlap import refuse_overlap
 from fedsim.errors import DataUnavailable
 from fedsim.exact_fractions import portion
@@ -50,7 +50,7 @@ def femnist(
     """
     root = Path(folder).expanduser().absolute()
     train_files, test_files = _files(root)
-    marks = [(path.parent.name, path.name, digest_of(path, LARGEST)) for path in train_files + test_files]
+    marks = [(path.parent.name, path.name, digest_of(path, MOST_FILE_BYTES)) for path in train_files + test_files]
     entry = cache_root() / "femnist" / fingerprint(edition=EDITION, border=len(train_files), files=marks)
     kept = remember(entry, lambda: _parse(train_files, test_files, progress), _check)
     everything = Examples(kept["images"], kept["labels"], kept["writers"])

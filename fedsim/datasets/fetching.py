@@ -15,7 +15,7 @@ from fedsim.errors import DataUnavailable
 
 CHUNK = 1 << 18
 PATIENCE = 20.0  # seconds without an answer
-LARGEST = 2**30  # bytes of the largest file fetched; the largest known holds 0.56 · 10⁹
+MOST_BYTES = 2**30  # bytes of the largest file fetched; the largest known holds 0.56 · 10⁹
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ def _copy(response: Any, file: BinaryIO, what: str, progress: Progress) -> str:
         digest.update(chunk)
         file.write(chunk)
         done += len(chunk)
-        if done > LARGEST:
-            raise ValueError(f"it sends more than {LARGEST} bytes")
+        if done > MOST_BYTES:
+            raise ValueError(f"it sends more than {MOST_BYTES} bytes")
         progress(what, done, max(total, done))
     file.flush()
     return digest.hexdigest()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fedsim.datasets.bounded_files import digest_of, open_file
 from fedsim.datasets.cache import cache_root
-from fedsim.datasets.idx import LARGEST, parse_idx, read_idx
+from fedsim.datasets.idx import MOST_BYTES, parse_idx, read_idx
 from fedsim.errors import DataUnavailable
 
 END = 22 + 65_535 + 20  # bytes at the end of a zip archive in which its last records lie
@@ -35,7 +35,7 @@ class Found:
     @property
     def digest(self) -> str:
         """Changes when what is in the file does."""
-        return digest_of(self.path, LARGEST) + self.member
+        return digest_of(self.path, MOST_BYTES) + self.member
 
     def read(self, sides: tuple[int, ...], count: int | None = None) -> NDArray[np.uint8]:
         """The (m, *sides) array in it, m being `count` where that is known."""
@@ -62,7 +62,7 @@ class Found:
 @contextmanager
 def opened_archive(path: Path) -> Iterator[zipfile.ZipFile]:
     """A zip archive with a list of members of ordinary length."""
-    with open_file(path, LARGEST) as file:
+    with open_file(path, MOST_BYTES) as file:
         file.seek(max(0, path.stat().st_size - END))
         tail = file.read(END)
         at = tail.rfind(b"PK\5\6")

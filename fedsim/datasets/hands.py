@@ -24,8 +24,8 @@ Floats = NDArray[np.float32]
 
 CHARACTERS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 SIDE = 28  # pixels of a sample
-FINE = 4  # shapes are drawn this much finer, so that bending them does not fray them
-KEPT = 2  # ... and kept this much finer
+DRAWN_SCALE = 4  # shapes are drawn this much finer, so that bending them does not fray them
+KEPT_SCALE = 2  # ... and kept this much finer
 BASELINE = 20  # pixels from the top: small letters stay small and hang where they should
 EM = 23.0  # pixels of the mean em square: capitals about 17 pixels high
 KNOTS = 5  # a bend is a smooth surface through KNOTS × KNOTS random heights
@@ -116,7 +116,7 @@ def _basis() -> Floats:
 def _look_up(shapes: Floats, labels: NDArray[np.int64], places: Floats) -> Floats:
     """Bilinear interpolation of each sample's shape at its places."""
     last = shapes.shape[-1] - 1
-    where = np.clip((places + np.float32(0.5)) * KEPT - np.float32(0.5), 0, np.float32(last - 1e-3))
+    where = np.clip((places + np.float32(0.5)) * KEPT_SCALE - np.float32(0.5), 0, np.float32(last - 1e-3))
     corner = where.astype(np.int32)
     right, below = np.moveaxis(where - corner, 1, 0)
     index = (labels[:, None, None] * (last + 1) + corner[:, 1]) * (last + 1) + corner[:, 0]
@@ -130,19 +130,19 @@ def _shapes(hand: Hand) -> Floats:
     """(characters, 56, 56) printed shapes in [0, 1], before any bending."""
     from PIL import Image, ImageDraw
 
-    font = _font(hand.face, round(hand.size * FINE))
-    shapes = np.empty((len(CHARACTERS), SIDE * KEPT, SIDE * KEPT), np.float32)
+    font = _font(hand.face, round(hand.size * DRAWN_SCALE))
+    shapes = np.empty((len(CHARACTERS), SIDE * KEPT_SCALE, SIDE * KEPT_SCALE), np.float32)
     for shape, character in zip(shapes, CHARACTERS, strict=True):
-        sheet = Image.new("L", (SIDE * FINE, SIDE * FINE))
+        sheet = Image.new("L", (SIDE * DRAWN_SCALE, SIDE * DRAWN_SCALE))
         ImageDraw.Draw(sheet).text(
-            (SIDE * FINE / 2, BASELINE * FINE),
+            (SIDE * DRAWN_SCALE / 2, BASELINE * DRAWN_SCALE),
             character,
             fill=255,
             font=font,
             anchor="ms",
             stroke_width=hand.stroke,
         )
-        shape[:] = np.asarray(sheet.reduce(FINE // KEPT), np.float32) / 255
+        shape[:] = np.asarray(sheet.reduce(DRAWN_SCALE // KEPT_SCALE), np.float32) / 255
     return shapes
 
 

@@ -15,8 +15,8 @@ from fedsim.errors import DataUnavailable
 UNSIGNED_BYTE = 0x08
 GZIP_MAGIC = b"\x1f\x8b"
 DEFLATE_LIMIT = 1032  # deflate cannot shrink anything further than by this factor
-LARGEST = 2**30  # bytes of one file, and of the array in it; the largest known array holds 0.55 · 10⁹
-MOST = 10**6  # of the things in one file; the largest known holds 0.7 · 10⁶
+MOST_BYTES = 2**30  # bytes of one file, and of the array in it; the largest known array holds 0.55 · 10⁹
+MOST_ITEMS = 10**6  # of the things in one file; the largest known holds 0.7 · 10⁶
 
 
 def read_idx(path: Path, sides: tuple[int, ...], count: int | None = None) -> NDArray[np.uint8]:
@@ -24,7 +24,7 @@ def read_idx(path: Path, sides: tuple[int, ...], count: int | None = None) -> ND
 
     `count` is the m that is wanted, where it is known.
     """
-    with open_file(path, LARGEST) as file:
+    with open_file(path, MOST_BYTES) as file:
         try:
             return parse_idx(file, path.stat().st_size, str(path), sides, count)
         except OSError as error:
@@ -50,13 +50,15 @@ def _parse(
     file: BinaryIO | gzip.GzipFile, ceiling: int, name: str, sides: tuple[int, ...], count: int | None
 ) -> NDArray[np.uint8]:
     shape = _shape(file, name, 1 + len(sides))
-    if shape[1:] != sides or not 0 < shape[0] <= MOST:
+    if shape[1:] != sides or not 0 < shape[0] <= MOST_ITEMS:
         wanted = ", ".join(map(str, sides))
-        raise DataUnavailable(f"{name}: holds an array of shape {shape}, not (m, {wanted}) with m from 1 to {MOST:,}")
+        raise DataUnavailable(
+            f"{name}: holds an array of shape {shape}, not (m, {wanted}) with m from 1 to {MOST_ITEMS:,}"
+        )
     if count is not None and shape[0] != count:
         raise DataUnavailable(f"{name}: {shape[0]} images for {count} labels")
     total = math.prod(shape)
-    if total > min(ceiling, LARGEST):
+    if total > min(ceiling, MOST_BYTES):
         raise DataUnavailable(f"{name}: its header promises {total} bytes, more than the file can hold")
     array = np.empty(total, np.uint8)
     filled = 0

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from fedsim.datasets.bounded_files import read_file
 from fedsim.errors import DataUnavailable
 
-LARGEST = 2**28  # bytes of one file
+MOST_BYTES = 2**28  # bytes of one file
 MOST_PIXELS = 2**26  # of one image
 GREY = "grey"
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-DEEP = ("I", "F")
+DEEP_MODES = ("I", "F")
 """How the names of Pillow's modes begin that hold more than eight bits in a channel."""
 
 
@@ -36,7 +36,7 @@ def read_picture(path: Path, size: int | None, colour: str | None) -> Picture:
     """The image in a file; DataUnavailable where there is none that can be read."""
     from PIL import Image, ImageOps
 
-    data = read_file(path, LARGEST)
+    data = read_file(path, MOST_BYTES)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is odd but can be read is read; too many pixels are refused here
@@ -56,7 +56,7 @@ def read_picture(path: Path, size: int | None, colour: str | None) -> Picture:
 
 def _sorted(image: Any, colour: str | None, path: Path) -> Any:
     """The image as grey or as red, green and blue: as asked for, or as it is."""
-    if image.mode.startswith(DEEP):
+    if image.mode.startswith(DEEP_MODES):
         raise DataUnavailable(f"{path}: holds more than eight bits a pixel (mode {image.mode}); save it with eight")
     grey = colour == GREY or (colour is None and image.mode in ("L", "LA", "1"))
     return image.convert("L" if grey else "RGB")

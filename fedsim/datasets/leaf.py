@@ -17,7 +17,7 @@ from fedsim.array_types import Progress
 from fedsim.datasets.bounded_files import read_file
 from fedsim.errors import DataUnavailable
 
-LARGEST = 2**29  # bytes of one file; LEAF's hold about 0.3 · 10⁹
+MOST_FILE_BYTES = 2**29  # bytes of one file; LEAF's hold about 0.3 · 10⁹
 MOST_FILES = 100_000
 MOST_SHOWN = 60  # characters of a writer's name in a message
 SPACE = re.compile(r"[ \t\r\n]*")
@@ -57,7 +57,7 @@ def _by_writer(path: Path) -> Iterator[tuple[str, Any]]:
     facts: dict[str, Any] = {}
     counts: dict[str, int] | None = None
     try:
-        walk = _Walk(read_file(path, LARGEST).decode("utf-8-sig"))
+        walk = _Walk(read_file(path, MOST_FILE_BYTES).decode("utf-8-sig"))
         if not walk.begins("{"):
             raise DataUnavailable(f"{path}: holds no JSON object")
         for key in walk.members():

@@ -18,7 +18,7 @@ from fedsim.errors import DataUnavailable, WrongSetting
 from fedsim.paths import BESIDE
 from fedsim.randomness import Stream
 
-LARGEST = 2**31  # bytes of a file
+MOST_BYTES = 2**31  # bytes of a file
 PACKED = {b"\x1f\x8b": "gunzip", b"BZ": "bunzip2", b"\xfd7": "unxz"}
 
 
@@ -65,7 +65,7 @@ def _read(path: Path) -> tuple[Any, NDArray[Any]]:
     """Sparse rows, column 0 being that which is named so, and their classes."""
     from sklearn.datasets import load_svmlight_file
 
-    data = read_file(path, LARGEST)
+    data = read_file(path, MOST_BYTES)
     packer = PACKED.get(data[:2])
     if packer:
         raise DataUnavailable(f"{path}: is packed; unpack it first ({packer} {path.name})")

@@ -14,19 +14,19 @@ from fedsim.datasets.bounded_files import read_file
 from fedsim.datasets.tables import Roles, Table
 from fedsim.errors import DataUnavailable
 
-LARGEST = 2**31  # bytes of a file
-AT_ONCE = 20_000
+MOST_BYTES = 2**31  # bytes of a file
+CHUNK_LINES = 20_000
 """Lines that are turned into numbers at once."""
-MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
+MISSING_WORDS = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
 """What stands where nothing is known, in small letters."""
 MOST_COLUMNS = 100_000
-LONGEST = 1_000
+MOST_LETTERS = 1_000
 """Letters of a word that is a class, an owner or one of a column that is spread out."""
 
 
 def read_lines(path: Path, roles: Roles, separator: str, missing: str, progress: Progress) -> Table:
     """The table in a file whose first line names the columns."""
-    data = read_file(path, LARGEST)
+    data = read_file(path, MOST_BYTES)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -79,7 +79,7 @@ class _Reading:
         numbers: list[NDArray[np.float64]] = []
         words: dict[str, list[str]] = {name: [] for name in self.words}
         line, done = 2, 0
-        while rows := list(islice(lines, AT_ONCE)):
+        while rows := list(islice(lines, CHUNK_LINES)):
             kept, at = self._kept(rows, line)
             numbers.append(self._numbers(kept, at))
             for name in self.words:
@@ -103,7 +103,7 @@ class _Reading:
                 cells = f"{len(row)} cell{'s' * (len(row) != 1)}"
                 named = f"its first line names {len(self.names)} columns"
                 raise DataUnavailable(f"{self.path}: line {place:,} has {cells}, and {named}")
-            lacks = next((name for column, name in self.used if row[column].strip().lower() in MISSING), None)
+            lacks = next((name for column, name in self.used if row[column].strip().lower() in MISSING_WORDS), None)
             if lacks is None:
                 kept.append(row)
                 at.append(place)
@@ -120,7 +120,7 @@ class _Reading:
         column = self.names.index(name)
         found = [row[column].strip() for row in rows]
         for place, word in zip(at, found, strict=True):
-            if len(word) > LONGEST:
+            if len(word) > MOST_LETTERS:
                 raise DataUnavailable(f"{self.path}: line {place:,}, column `{name}` holds {len(word):,} letters")
         return found
 

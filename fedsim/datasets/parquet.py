@@ -16,7 +16,7 @@ from fedsim.errors import DataUnavailable
 from fedsim.paths import BESIDE
 from fedsim.randomness import Stream
 
-LARGEST = 2**33  # bytes of a file
+MOST_BYTES = 2**33  # bytes of a file
 
 
 @dataset("parquet", kind="features")
@@ -56,7 +56,7 @@ def _read(path: Path, roles: Roles) -> Table:
         raise DataUnavailable(
             f"{path}: Parquet files are read by pyarrow, which is not installed: pip install pyarrow, or save as CSV"
         ) from error
-    with open_file(path, LARGEST) as file:
+    with open_file(path, MOST_BYTES) as file:
         try:
             opened = ParquetFile(file)
             names, count = list(opened.schema_arrow.names), opened.metadata.num_rows

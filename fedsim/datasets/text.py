@@ -17,7 +17,7 @@ from fedsim.errors import DataUnavailable
 from fedsim.paths import BESIDE
 from fedsim.randomness import Stream
 
-LARGEST = 2**28  # bytes of one file
+MOST_FILE_BYTES = 2**28  # bytes of one file
 MOST_BYTES = 2**30  # of all files together
 MOST_FILES = 100_000
 
@@ -57,7 +57,7 @@ def text(
     found = _files(folder_named(folder, "text files"), files)
     texts, size = [], 0
     for done, path in enumerate(found, start=1):
-        data = read_file(path, LARGEST)
+        data = read_file(path, MOST_FILE_BYTES)
         size += len(data)
         if size > MOST_BYTES:
             raise DataUnavailable(f"{folder}: its files hold more than {MOST_BYTES:,} bytes in all")

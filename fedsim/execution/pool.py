@@ -24,9 +24,9 @@ FIRST_NEEDED = ("fedsim.training.batch", "fedsim.training.evaluation")
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-PAYS_AFTER = 1.0
+WORKERS_AFTER_SECONDS = 1.0
 """Seconds of work done in this process after which `auto` starts workers; a worker costs about three to start."""
-WORTH_SENDING = 0.004
+SEND_FROM_SECONDS = 0.004
 """Seconds that a whole call of `map` must take before `auto` sends it away."""
 MOST_DEATHS = 3
 """Times that the workers may die under one call of `map` before the run is given up."""
@@ -109,14 +109,14 @@ class Pool:
         if not self._auto:
             return True
         if self._executor is None:
-            if self._spent < PAYS_AFTER:
+            if self._spent < WORKERS_AFTER_SECONDS:
                 return False
             try:
                 self._start()
             except NoWorkers as error:
                 self.workers, self.note = 1, str(error)
                 return False
-        return self._recent.get(function, 0.0) >= WORTH_SENDING and all(future.done() for future in self._warm)
+        return self._recent.get(function, 0.0) >= SEND_FROM_SECONDS and all(future.done() for future in self._warm)
 
     def _map_here(self, function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
         spent = 0.0

@@ -26,7 +26,7 @@ from fedsim.execution.cleanup import is_alive, is_undone, undo_when_left
 
 ANONYMOUS = hasattr(os, "memfd_create") and Path("/proc/self/fd").is_dir()
 """Whether this system has memory without a name that other processes can open."""
-REFUSED = (errno.ENOSYS, errno.EPERM, errno.EACCES)
+REFUSALS = (errno.ENOSYS, errno.EPERM, errno.EACCES)
 """How a system answers that has it and does not give it."""
 PREFIX = "fedsim-shared-"
 
@@ -112,7 +112,7 @@ def _anonymous() -> tuple[int, str] | None:
     try:
         descriptor = os.memfd_create("fedsim")
     except OSError as error:
-        if error.errno in REFUSED:
+        if error.errno in REFUSALS:
             return None
         raise
     return descriptor, f"/proc/{os.getpid()}/fd/{descriptor}"

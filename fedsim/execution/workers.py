@@ -27,7 +27,7 @@ ENDINGS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 """Signals that ask for the end. The first process answers them; its workers leave that to it."""
 SYSTEM_TELLS = sys.platform == "linux"
 """Whether the system itself ends a worker whose parent is gone; elsewhere the worker looks."""
-LOOKS_EVERY = 0.5
+WATCH_SECONDS = 0.5
 """Seconds between two looks."""
 SEMAPHORES = Path("/dev/shm")  # noqa: S108 - where Linux keeps the named semaphores of everybody
 
@@ -147,7 +147,7 @@ def _begin_worker(parent: int, system_tells: bool, begin: Callable[[], None]) ->
 
 def _end_with(parent: int) -> None:
     while os.getppid() == parent:
-        time.sleep(LOOKS_EVERY)
+        time.sleep(WATCH_SECONDS)
     os._exit(0)
 
 

@@ -4,7 +4,7 @@ What is trained on, and when a model is scored, is not decided here.
 """
 
 from fedsim.metrics.contract import (
-    ALWAYS,
+    STANDARD_SCORES,
     VALIDATION,
     Reading,
     metric,
@@ -14,7 +14,7 @@ from fedsim.metrics.contract import (
 )
 
 __all__ = [
-    "ALWAYS",
+    "STANDARD_SCORES",
     "VALIDATION",
     "Reading",
     "metric",

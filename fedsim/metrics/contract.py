@@ -26,7 +26,7 @@ Metric = TypeVar("Metric", bound=Callable[..., Any])
 Better = Literal["up", "down"]
 Form = Literal["share", "magnitude", "count"]
 
-ALWAYS = ("accuracy", "loss")
+STANDARD_SCORES = ("accuracy", "loss")
 """What every evaluation scores."""
 VALIDATION = "validation_"
 """Before the name of a score on validation examples."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fedsim.registry import Registry
 
 PLAIN = (bool, int, float, str, NoneType)
-ANYTHING = bool | int | float | str
+ANY_SETTING = bool | int | float | str
 Give = Callable[[Mapping[str, Any]], Any]
 
 
@@ -124,7 +124,7 @@ def _setting(registry: "Registry", what: str, parameter: inspect.Parameter) -> i
 def _kind_of(default: Any) -> Any:
     if isinstance(default, bool | str):
         return type(default)
-    return int | float if isinstance(default, int | float) else ANYTHING | None if default is None else ANYTHING
+    return int | float if isinstance(default, int | float) else ANY_SETTING | None if default is None else ANY_SETTING
 
 
 def _is_plain(annotation: Any) -> bool:

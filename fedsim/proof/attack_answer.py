@@ -13,7 +13,7 @@ from fedsim.scenario.sections import Scenario
 from fedsim.scenario.toml_values import toml
 
 WORST, TRIED = "worst.toml", "tried.csv"
-LONGEST = 300
+MOST_QUESTION_LETTERS = 300
 """Characters of a scenario's question."""
 
 
@@ -68,7 +68,9 @@ def write_answer(answer: WorstCase, scenario: Scenario | None, folder: Path) -> 
     if scenario is not None and answer.worst is not None:
         told = "not finite" if answer.worst.number is None else f"{answer.worst.number:.6g}"
         question = f"The worst of {len(answer.tried)} attacks on {answer.scenario}: {answer.key} {told} at the end"
-        write_whole(folder / WORST, dump_scenario(replace(scenario, question=question[:LONGEST])).encode())
+        write_whole(
+            folder / WORST, dump_scenario(replace(scenario, question=question[:MOST_QUESTION_LETTERS])).encode()
+        )
 
 
 def _lines(answer: WorstCase) -> str:

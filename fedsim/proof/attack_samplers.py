@@ -16,7 +16,7 @@ from fedsim.proof.severity import Table
 from fedsim.randomness import Stream
 
 SAMPLERS = ("local", "tpe")
-ANEW = 0.3
+REDRAWN_SHARE = 0.3
 """Share of the candidates that are drawn anew, and of a neighbour's choices that are."""
 STEP = 0.7
 """Deviation of a neighbour's numbers, in powers of e."""
@@ -92,7 +92,7 @@ class Drawn:
         return int(self.choices.setdefault(name, int(self.draw.integers(ends[0], ends[1] + 1))))
 
     def _kept(self, name: str) -> Any:
-        return None if self.draw.random() < ANEW else self.near.get(name)
+        return None if self.draw.random() < REDRAWN_SHARE else self.near.get(name)
 
 
 class Local:
@@ -107,7 +107,7 @@ class Local:
         if number < len(self.space.attacks):
             return _asked(self.space, number, Usual(self.space.attacks[number]))
         draw = self.stream.at("candidate", number).numpy()
-        near = {} if draw.random() < ANEW else self.worst[1]
+        near = {} if draw.random() < REDRAWN_SHARE else self.worst[1]
         return _asked(self.space, number, Drawn(draw, near))
 
     def tell(self, candidate: Candidate, harm: float | None) -> None:

@@ -13,14 +13,14 @@ from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origi
 from annotated_types import Ge, Gt, Le, Lt
 
 from fedsim.attacks.contract import attacks
-from fedsim.proof.severity import AROUND, HELD_BY, Table
+from fedsim.proof.severity import CLIENT_KEYS, STRENGTH_RANGE, Table
 from fedsim.registry import Setting
 
 NO_OTHER = "nothing"
 ALWAYS, LATER, EARLY, AT_TIMES = "always", "from a round on", "up to a round", "at times"
 CALLS = "calls"
 """An attack with this setting searches itself: how hard is its own affair."""
-KEPT = (*HELD_BY, "knowledge")
+KEPT = (*CLIENT_KEYS, "knowledge")
 """Of an adversary: who it is and what it knows is not searched."""
 
 
@@ -88,7 +88,7 @@ def _value(setting: Setting, name: str, choose: Choosing) -> Any:
     if setting.default is None and choose.one_of(f"{name} is given", [False, True]) is False:
         return None  # found by the attack itself
     usual_number = float(setting.default) if _is_positive(setting.default) else 1.0
-    low, high = usual_number / AROUND, usual_number * AROUND
+    low, high = usual_number / STRENGTH_RANGE, usual_number * STRENGTH_RANGE
     low, high = _within(low, high, bounds)
     return choose.number(name, low, high, usual_number) if low < high else None
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from fedsim.errors import ResultsConflict, RunFailed, ScenarioError
 from fedsim.proof.severity import Axis, Table, axis_of, with_attack
 from fedsim.runs.summary_file import read_summary
-from fedsim.scenario.goals import ALSO, Goal, read_goal
+from fedsim.scenario.goals import OTHER_GOALS, Goal, read_goal
 from fedsim.scenario.load import examine, load_scenario, read_table, scenario_digest
 from fedsim.scenario.overrides import Overrides, read_overrides, write_overrides
 from fedsim.scenario.sections import Scenario
@@ -214,7 +214,7 @@ def checked_bar(text: str, scenario: Scenario) -> Goal:
     """The condition under which a defence counts as broken; ValueError where the scenario cannot tell."""
     bar = read_goal(text)
     bar.check(scenario)
-    if bar.key in ALSO:
+    if bar.key in OTHER_GOALS:
         raise ValueError(f"{bar.key} is no score: the bar is on a score after the last round, such as accuracy<0.5")
     if "=" in text and "<" not in text and ">" not in text:
         raise ValueError(f"say when the defence is broken, {bar.key}<{bar.value:g} or {bar.key}>{bar.value:g}")

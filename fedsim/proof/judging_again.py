@@ -22,7 +22,7 @@ from fedsim.simulation.judging import Inputs, Judgement, judge
 from fedsim.simulation.state import Memory, State
 
 _measured = OVERFLOWING(repeatable()(outcome_of))
-NOTHING = "no usable update arrived"
+NO_UPDATE = "no usable update arrived"
 
 
 class Bench:
@@ -78,7 +78,7 @@ class Bench:
         state = State(round - 1, 0.0, record.parameters, record.previous, memories)
         inputs = Inputs(received.matrix, received.counts, received.clients, len(received.nonfinite), received.staleness)
         if not len(inputs.matrix):
-            return None, NOTHING
+            return None, NO_UPDATE
         with repeatable():
             self._dispatcher.broadcast(record.parameters, record.previous)
             try:

@@ -5,7 +5,7 @@ from html import escape
 from importlib.metadata import version
 
 from fedsim.proof.leaderboard import Checked, Leaderboard, Place, Refused
-from fedsim.study.questions import CHOSEN
+from fedsim.study.questions import SCORE_KINDS
 
 STYLE = """
 :root { color-scheme: light dark }
@@ -54,12 +54,12 @@ def _task(words: str, places: Sequence[Place], board: Leaderboard) -> str:
 
 
 def _kind(name: str) -> str:
-    return ' class="number"' if name in ("", "seeds", "played again", "chance", *CHOSEN) else ""
+    return ' class="number"' if name in ("", "seeds", "played again", "chance", *SCORE_KINDS) else ""
 
 
 def _line(rank: int, place: Place, board: Leaderboard) -> str:
     found, archives = place.estimate, place.archives
-    digits = ".3f" if board.questions.score in CHOSEN else ".4g"
+    digits = ".3f" if board.questions.score in SCORE_KINDS else ".4g"
     half = "" if found.low is None or found.high is None else f" ±{(found.high - found.low) / 2:{digits}}"
     numbers = [
         str(rank), escape(place.rule), f"{found.mean:{digits}}{half}", ", ".join(map(str, place.seeds)),

@@ -20,11 +20,11 @@ from fedsim.scenario.overrides import Override, read_path, write_overrides
 from fedsim.scenario.sections import Scenario
 
 NAMES = ("byzantine", "strength", "heterogeneity")
-HELD_BY = ("count", "fraction", "ids", "per_round")
+CLIENT_KEYS = ("count", "fraction", "ids", "per_round")
 CHAIN = ("updates", "training", "data")
 STRENGTHS = ("scale", "factor", "greatest", "deviation", "z", "spread", "boost", "share")
 """Settings of attacks that say how hard they strike, the first that an attack has."""
-AROUND = 64.0
+STRENGTH_RANGE = 64.0
 """A strength is tried from this part of its value to as many times it."""
 STEPS = 48
 """Of an axis without a grid of its own."""
@@ -63,7 +63,7 @@ def with_attack(table: Table, attack: str) -> Table:
     """The scenario with this attack by the clients of its first adversary, or by a fifth where it has none."""
     given = table.get("attacks")
     first = given[0] if isinstance(given, list) and given and isinstance(given[0], dict) else {"fraction": 0.2}
-    kept = {key: first[key] for key in (*HELD_BY, "start", "stop", "every", "knowledge") if key in first}
+    kept = {key: first[key] for key in (*CLIENT_KEYS, "start", "stop", "every", "knowledge") if key in first}
     return copy.deepcopy(table) | {"attacks": [{"name": attack, **kept}]}
 
 
@@ -90,7 +90,7 @@ def _with_count(table: Table, count: float) -> Table:
     given = [{"name": each} if isinstance(each, str) else dict(each) for each in table["attacks"]]
     shares = [int(count) // len(given) + (place < int(count) % len(given)) for place in range(len(given))]
     held = [
-        {**{key: value for key, value in each.items() if key not in HELD_BY}, "count": share}
+        {**{key: value for key, value in each.items() if key not in CLIENT_KEYS}, "count": share}
         for each, share in zip(given, shares, strict=True)
         if share
     ]
@@ -101,7 +101,7 @@ def _strength(scenario: Scenario, ends: Ends) -> Axis:
     if not scenario.attacks:
         raise wrong("there is none: name one with --attack", ("attacks",))
     key, value = strength_of(scenario)
-    low, high = _ends(ends, None if value is None else (value / AROUND, value * AROUND), key)
+    low, high = _ends(ends, None if value is None else (value / STRENGTH_RANGE, value * STRENGTH_RANGE), key)
     return _grid("strength", key, low, high, logarithmic=low > 0)
 
 

@@ -16,7 +16,7 @@ from fedsim.errors import ResultsConflict
 
 NAMESPACE = "fedsim"
 """What a signature is for: one of a mail or a commit by the same key is none of an archive."""
-GOOD = re.compile(rb'Good "fedsim" signature.* with (\S+) key (\S+)')
+GOOD_SIGNATURE = re.compile(rb'Good "fedsim" signature.* with (\S+) key (\S+)')
 NOT_THERE = "ssh-keygen is not installed: signatures need OpenSSH 8.9 or newer"
 
 
@@ -45,7 +45,7 @@ def check_signature(data: bytes, signature: bytes, allowed: Path | None) -> Sign
         file = Path(folder, "signature")
         file.write_bytes(signature)
         found = _ssh_keygen(["check-novalidate", "-n", NAMESPACE, "-s", str(file)], data)
-        good = GOOD.search(found.stdout)
+        good = GOOD_SIGNATURE.search(found.stdout)
         if found.returncode or not good:
             raise ResultsConflict(f"the signature does not fit: {_last(found.stderr) or _last(found.stdout)}")
         key = b" ".join(good.groups()).decode(errors="replace")

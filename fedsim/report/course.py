@@ -3,11 +3,11 @@
 import math
 from collections.abc import Callable, Sequence
 
-from fedsim.metrics.contract import ALWAYS, VALIDATION, reading_of
-from fedsim.report.document import FEWER_ROWS, Column, Form, Key, Part, Picture, Table, evenly, shown, thinned
+from fedsim.metrics.contract import STANDARD_SCORES, VALIDATION, reading_of
+from fedsim.report.document import LONG_TABLE_ROWS, Column, Form, Key, Part, Picture, Table, evenly, shown, thinned
 from fedsim.report.drawing import Line, draw_lines
 from fedsim.report.run_read import RunRead
-from fedsim.runs.metrics_file import AFTER, BEFORE
+from fedsim.runs.metrics_file import FIRST_COLUMNS, LAST_COLUMNS
 from fedsim.runs.rows import Row
 
 MOST_POINTS = 400
@@ -29,13 +29,15 @@ def course(run: RunRead) -> list[Part]:
 
 def rounds_table(run: RunRead) -> Table:
     """metrics.csv as a table."""
-    before, after = ([(name, *part[name]) for name in part if name not in NOT_SHOWN] for part in (BEFORE, AFTER))
+    before, after = (
+        [(name, *part[name]) for name in part if name not in NOT_SHOWN] for part in (FIRST_COLUMNS, LAST_COLUMNS)
+    )
     names = run.history.started.scores if run.history.started else ()
     own = [(name, reading_of(name).words, _scores(name)) for name in names]
     columns = [(name, meaning, cell) for name, meaning, cell in (*before, *own, *after)]
     rows = tuple(tuple(cell(row) for *_, cell in columns) for row in run.history.rows)
     heads = tuple(Column(name, _form(name), meaning) for name, meaning, _ in columns)
-    return thinned(Table("rounds", "Every round", heads, rows, folded=True), FEWER_ROWS)
+    return thinned(Table("rounds", "Every round", heads, rows, folded=True), LONG_TABLE_ROWS)
 
 
 def line_of(name: str, rows: Sequence[Row], cell: Callable[[Row], float | None], place: int) -> Line:
@@ -60,7 +62,7 @@ def picture_of_lines(
     known = [dict(zip(line.x, line.y, strict=True)) for line in lines]
     rows = tuple((int(x), *(table.get(x) for table in known)) for x in rounds)
     columns = (Column("round", "count"), *(Column(line.name, form) for line in lines))
-    table = thinned(Table(name, title, columns, rows), FEWER_ROWS)
+    table = thinned(Table(name, title, columns, rows), LONG_TABLE_ROWS)
     words = " ".join(_told(line, form) for line in lines)
     return Picture(
         name, title, f"{title} over the rounds. {words}", lambda: draw_lines(lines, y_label, span=span, marks=marks),
@@ -188,7 +190,7 @@ def _words(name: str) -> str:
     """A score with the examples that it is of."""
     plain = name.removeprefix(VALIDATION)
     where = "validation" if name != plain else "test"
-    return f"{where} {plain if plain in ALWAYS else reading_of(plain).words}"
+    return f"{where} {plain if plain in STANDARD_SCORES else reading_of(plain).words}"
 
 
 def _form(name: str) -> Form:
@@ -196,7 +198,7 @@ def _form(name: str) -> Form:
         return "count"
     if name == "byzantine_weight":
         return "share"
-    if name in (*BEFORE, *AFTER):
+    if name in (*FIRST_COLUMNS, *LAST_COLUMNS):
         return "word" if name == "skipped" else "number"
     found = reading_of(name).form
     return "share" if found == "share" else "count" if found == "count" else "number"

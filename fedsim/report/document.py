@@ -19,7 +19,7 @@ LARGEST_PLAIN = 1000
 """Numbers from here on are written with an exponent."""
 MOST_ROWS = 200
 """Rows of a table on the page; a longer one is thinned out evenly, and says so."""
-FEWER_ROWS = 80
+LONG_TABLE_ROWS = 80
 """Those of a table that few will read to its end: every round, or what lies behind a figure."""
 
 

@@ -20,11 +20,11 @@ WIDTH, HEIGHT = 4.0, 2.6
 """Inches: at this size text is read on a phone, and two of them stand side by side on a page."""
 INK, GRID = "#1a1a1a", "#dddddd"
 SIZE = 8.5
-LONGEST = 34
+MOST_NAME_LETTERS = 34
 """Letters of a name."""
 ROW = 0.27
 """Inches that a bar or a level takes."""
-WHOLE = ("round", "class")
+WHOLE_NUMBER_AXES = ("round", "class")
 """What has only whole numbers."""
 MARK = 5
 """A triangle that points to the right."""
@@ -94,7 +94,7 @@ def draw_bars(names: Sequence[str], values: Sequence[float], x_label: str, words
     figure, axes = panel("", x_label, ROW * len(names) + 0.6)
     places = range(len(names))
     axes.barh(places, values, color=COLOURS[0], height=0.62)
-    axes.set_yticks(places, [fitted(name, LONGEST) for name in names])
+    axes.set_yticks(places, [fitted(name, MOST_NAME_LETTERS) for name in names])
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     axes.set_xlim(0, 1.32 * (max(values, default=0.0) or 1.0))
@@ -117,7 +117,7 @@ def draw_matrix(
     axes.grid(visible=False)
     image = axes.imshow(values, cmap="cividis", aspect="auto", interpolation="none", vmin=0)
     if rows:
-        axes.set_yticks(range(len(rows)), [fitted(name, LONGEST) for name in rows])
+        axes.set_yticks(range(len(rows)), [fitted(name, MOST_NAME_LETTERS) for name in rows])
         axes.tick_params(axis="y", labelsize=min(SIZE, 130 / len(rows)))
     axes.plot(
         [-0.012] * len(marked), marked, transform=axes.get_yaxis_transform(), clip_on=False, linestyle="none",
@@ -139,9 +139,9 @@ def panel(y_label: str, x_label: str, height: float = HEIGHT) -> "tuple[Figure, 
     axes.grid(color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_xlabel(fitted(x_label, LONGEST))
-    axes.set_ylabel(fitted(y_label, LONGEST))
-    if x_label in WHOLE:
+    axes.set_xlabel(fitted(x_label, MOST_NAME_LETTERS))
+    axes.set_ylabel(fitted(y_label, MOST_NAME_LETTERS))
+    if x_label in WHOLE_NUMBER_AXES:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     return figure, axes
 
@@ -152,7 +152,7 @@ def _draw_line(axes: "Axes", line: Line, number: int) -> None:
     marker = "o" if line.dots or len(line.x) == 1 else ""
     drawstyle: Literal["steps-mid", "default"] = "steps-mid" if line.steps else "default"
     (made,) = axes.plot(
-        line.x, line.y, color=colour, linestyle=style, linewidth=width, label=fitted(line.name, LONGEST),
+        line.x, line.y, color=colour, linestyle=style, linewidth=width, label=fitted(line.name, MOST_NAME_LETTERS),
         drawstyle=drawstyle, marker=marker, markersize=3.5,
         clip_on=False,
     )  # fmt: skip
@@ -167,7 +167,7 @@ def _set_ticks(axes: "Axes", ticks: Sequence[tuple[float, str]]) -> None:
     places = [place for place, _ in ticks]
     if min(places) > 0 and max(places) > BLOWN_UP * min(places):
         axes.set_xscale("log")
-    axes.set_xticks(places, [fitted(name, LONGEST // 2) for _, name in ticks])
+    axes.set_xticks(places, [fitted(name, MOST_NAME_LETTERS // 2) for _, name in ticks])
     axes.minorticks_off()
     if len(places) > 1:
         axes.margins(x=0.08)

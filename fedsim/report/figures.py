@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from fedsim.atomic_files import write_whole
 from fedsim.clean_text import one_line
-from fedsim.metrics.contract import ALWAYS, VALIDATION, reading_of
+from fedsim.metrics.contract import STANDARD_SCORES, VALIDATION, reading_of
 from fedsim.report.labels import GREY, End, Label, label_ends, label_points
 from fedsim.runs.rows import Row
 
@@ -146,7 +146,7 @@ def _draw_shares(figure: "Figure", upper: "Axes", scored: Sequence[Row]) -> None
 
 
 def _is_drawn(name: str) -> bool:
-    return name not in ALWAYS and not name.startswith(VALIDATION) and reading_of(name).form == "share"
+    return name not in STANDARD_SCORES and not name.startswith(VALIDATION) and reading_of(name).form == "share"
 
 
 def _mark(figure: "Figure", axes: "Axes", scored: Sequence[Row], marks: Sequence[tuple[int, str]]) -> None:

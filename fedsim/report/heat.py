@@ -6,7 +6,7 @@ The scale is cividis, which people with any kind of colour vision, and printers 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fedsim.report.drawing import GRID, LONGEST, SIZE
+from fedsim.report.drawing import GRID, MOST_NAME_LETTERS, SIZE
 from fedsim.report.figures import fitted
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ def draw_squares(
     axes = figure.add_subplot()
     axes.set_facecolor(GRID)
     axes.imshow(values, cmap="cividis", vmin=span[0], vmax=span[1], aspect="auto", interpolation="none")
-    axes.set_xticks(range(len(across)), [fitted(name, LONGEST // 2) for name in across])
-    axes.set_yticks(range(len(down)), [fitted(name, LONGEST // 2) for name in down])
-    axes.set_ylabel(fitted(labels[0], LONGEST))
-    axes.set_xlabel(fitted(labels[1], LONGEST))
+    axes.set_xticks(range(len(across)), [fitted(name, MOST_NAME_LETTERS // 2) for name in across])
+    axes.set_yticks(range(len(down)), [fitted(name, MOST_NAME_LETTERS // 2) for name in down])
+    axes.set_ylabel(fitted(labels[0], MOST_NAME_LETTERS))
+    axes.set_xlabel(fitted(labels[1], MOST_NAME_LETTERS))
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     for y, line in enumerate(values):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SQUARE = (1.15, 0.5)
 """Inches of a square."""
-DARK = 0.55
+WHITE_TEXT_BELOW = 0.55
 """Squares below this part of the scale carry white numbers."""
 MOST_LETTERS = 22
 EMPTY = "#eeeeee"
@@ -74,4 +74,12 @@ def _number(axes: "Axes", x: int, y: int, value: float, bounds: tuple[float, flo
         axes.text(x, y, "–", ha="center", va="center", fontsize=8)
         return
     part = (value - bounds[0]) / ((bounds[1] - bounds[0]) or 1.0)
-    axes.text(x, y, f"{value:.3f}", ha="center", va="center", fontsize=9, color="white" if part < DARK else "black")
+    axes.text(
+        x,
+        y,
+        f"{value:.3f}",
+        ha="center",
+        va="center",
+        fontsize=9,
+        color="white" if part < WHITE_TEXT_BELOW else "black",
+    )

@@ -20,16 +20,16 @@ POINTS = 72
 """In an inch."""
 LINE = 1.35
 """Height of a line of text, in sizes of its font."""
-AWAY = 4
+LABEL_GAP_POINTS = 4
 """Points from the middle of a mark to the nearest edge of its label."""
 STEP = 12
 """Points from one place that is tried to the next."""
 TIERS = 12
-ASIDE = (0.0, 0.4, -0.4, 0.9, -0.9)
+SHIFTS_WIDTHS = (0.0, 0.4, -0.4, 0.9, -0.9)
 """Sideways, in widths of the label."""
-FAR = 24
+LEADER_FROM_POINTS = 24
 """A label that is farther away than this has a thin line to its point."""
-MARK = 4
+MARK_POINTS = 4
 """Points about a mark that stay clear."""
 
 
@@ -57,7 +57,7 @@ def label_points(figure: "Figure", axes: "Axes", labels: Sequence[Label], others
     paths = [line.get_path().transformed(line.get_transform()) for line in lines]
     scale = figure.dpi / POINTS
     points = axes.transData.transform([(label.x, label.y) for label in labels]).tolist()
-    taken = [_about(x, y, MARK * scale) for x, y in points]
+    taken = [_about(x, y, MARK_POINTS * scale) for x, y in points]
     for label in labels:
         places = list(_places(axes, label, scale))
         free = [place for place in places if _is_free(axes, place.box, taken)]
@@ -105,16 +105,16 @@ def _places(axes: "Axes", label: Label, scale: float) -> Iterator[_Place]:
     box = note.get_window_extent()
     note.remove()
     wide, high = box.width / scale, box.height / scale
-    for tier, aside, side in product(range(TIERS), ASIDE, (1, -1)):
-        offset = (aside * wide, side * (AWAY + high / 2 + tier * STEP))
+    for tier, aside, side in product(range(TIERS), SHIFTS_WIDTHS, (1, -1)):
+        offset = (aside * wide, side * (LABEL_GAP_POINTS + high / 2 + tier * STEP))
         yield _Place(offset, box.translated(offset[0] * scale, offset[1] * scale).padded(scale))
 
 
 def _write(axes: "Axes", label: Label, offset: tuple[float, float]) -> "Annotation":
-    line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.5, "shrinkA": 0, "shrinkB": MARK}
+    line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.5, "shrinkA": 0, "shrinkB": MARK_POINTS}
     return axes.annotate(
         label.text, (label.x, label.y), xytext=offset, textcoords="offset points", ha="center", va="center",
-        fontsize=SIZE, color=GREY, arrowprops=line if max(map(abs, offset)) > FAR else None,
+        fontsize=SIZE, color=GREY, arrowprops=line if max(map(abs, offset)) > LEADER_FROM_POINTS else None,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from fedsim.report.whom import partition_of
 from fedsim.report.worst_figures import worst_by
 from fedsim.study.results import Study, load_study
 
-LONGEST = 60
+MOST_HEAD_LETTERS = 60
 """Letters of the levels that are named at the head."""
 MOST_TOLD = 6
 """Cells in which something is wrong that are told one by one."""
@@ -66,7 +66,7 @@ def _facts(study: Study) -> Iterator[Fact]:
     yield Fact("cells", f"{len(study.records):,}", f"finished of {len(study.places):,}")
     for name, levels in study.axes.items():
         told = ", ".join(levels)
-        yield Fact(name, f"{len(levels)}", told if len(told) <= LONGEST else "levels")
+        yield Fact(name, f"{len(levels)}", told if len(told) <= MOST_HEAD_LETTERS else "levels")
 
 
 def _scores(read: StudyRead) -> list[Part]:

@@ -16,7 +16,7 @@ TEMPLATES = "fedsim.report"
 NUMERIC = ("count", "share", "number", "seconds")
 FILTERED = 25
 """Rows from which a table can be searched."""
-WIDE = 12
+SMALL_TYPE_COLUMNS = 12
 """Columns from which a table is set in small type on paper."""
 ON_PAPER = 30
 """Rows of a table that are printed, and about as many as are seen before it scrolls."""
@@ -33,7 +33,7 @@ def page_of(report: Report) -> str:
 
     style, script = (Markup(_text(name)) for name in ("report.css", "report.js"))  # noqa: S704 - files of the house
     template = _environment().get_template("report.html.j2")
-    limits = {"FILTERED": FILTERED, "ON_PAPER": ON_PAPER, "WIDE": WIDE}
+    limits = {"FILTERED": FILTERED, "ON_PAPER": ON_PAPER, "WIDE": SMALL_TYPE_COLUMNS}
     return template.render(report=report, svg=drawn_once, style=style, script=script, **limits) + "\n"
 
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 SIZE = (9.6, 4.9)
-EVERY = 5
+ARROW_STEP = 5
 """Places from one arrow to the next."""
-LONGEST = 1.8
+MOST_ARROW_LENGTH = 1.8
 """Of an arrow, in distances from one to the next."""
 SHORTEST = 0.05
 """In deviations; shorter ones are dots and are left out."""
@@ -34,7 +34,7 @@ def draw_plane(path: Path, name: str, own: Plane, mean: Plane) -> None:
     FigureCanvasAgg(figure)
     n, f = len(own.honest) + own.outsiders, own.outsiders
     most = max(float(np.nanmax(own.lengths)), float(np.nanmax(mean.lengths)), LEAST_SCALE)
-    shorter = ceil(most / (LONGEST * EVERY * (own.places[1] - own.places[0])))
+    shorter = ceil(most / (MOST_ARROW_LENGTH * ARROW_STEP * (own.places[1] - own.places[0])))
     words = f"{f} of {n} rows stand together at any place of the plane; arrows: where the answer goes"
     figure.suptitle(fitted(words + (f", drawn {shorter} times shorter" if shorter > 1 else ""), 130), fontsize=10)
     left, right = figure.subplots(1, 2, sharey=True)
@@ -66,7 +66,7 @@ def _draw(axes: "Axes", plane: Plane, title: str, most: float, shorter: int) -> 
 
 def _arrows(axes: "Axes", plane: Plane, shorter: int) -> None:
     """Of the answer, from the honest mean, drawn at the place of the outsiders."""
-    chosen = slice(EVERY, -1, EVERY)
+    chosen = slice(ARROW_STEP, -1, ARROW_STEP)
     places = plane.places[chosen]
     arrows: Array = plane.answers[chosen, chosen]
     shown = np.linalg.norm(arrows, axis=2) > SHORTEST * shorter

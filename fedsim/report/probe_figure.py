@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SIZE = (9.6, 4.2)
-LIGHT = "#8fbbe0"
+LIGHT_BLUE = "#8fbbe0"
 HEADROOM = 1.25
 LEAST_TOP = 0.5
 
@@ -42,7 +42,7 @@ def _draw_places(figure: "Figure", axes: "Axes", n: int, f: int, own: Curves, me
     axes.plot(own.places, outsiders / n * own.places, color=RED, linewidth=0.9, linestyle=":", label="the mean")
     axes.plot(median.places, median.several, color=GREY, linewidth=0.9, linestyle="--", label="the median")
     if f > 1:
-        axes.plot(own.places, own.one, color=LIGHT, linewidth=1.4, label="this rule, one outsider")
+        axes.plot(own.places, own.one, color=LIGHT_BLUE, linewidth=1.4, label="this rule, one outsider")
     words = f"{outsiders} outsiders together" if outsiders > 1 else "one outsider"
     axes.plot(own.places, own.several, color=BLUE, linewidth=2.0, label=f"this rule, {words}")
     top = max(HEADROOM * float(np.nanmax(np.abs([own.several, own.one, median.several]))), LEAST_TOP)

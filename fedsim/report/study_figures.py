@@ -6,12 +6,24 @@ from functools import partial
 
 from fedsim.metrics.contract import reading_of
 from fedsim.report.course import MOST_POINTS
-from fedsim.report.document import FEWER_ROWS, Cell, Column, Form, Key, Picture, Table, Told, evenly, shown, thinned
+from fedsim.report.document import (
+    LONG_TABLE_ROWS,
+    Cell,
+    Column,
+    Form,
+    Key,
+    Picture,
+    Table,
+    Told,
+    evenly,
+    shown,
+    thinned,
+)
 from fedsim.report.drawing import Line, draw_lines
 from fedsim.report.heat import draw_squares, shade
 from fedsim.report.study_read import StudyRead, seeds_of
 from fedsim.scenario.toml_values import NOTHING
-from fedsim.study.questions import CHOSEN
+from fedsim.study.questions import SCORE_KINDS
 from fedsim.study.statistics import Estimate
 
 MOST_PANELS = 24
@@ -126,7 +138,7 @@ def span_of(read: StudyRead) -> tuple[float, float]:
 def form_of(read: StudyRead) -> Form:
     """How the score is written."""
     score = read.study.questions.score
-    return "share" if score in CHOSEN or reading_of(score).form == "share" else "number"
+    return "share" if score in SCORE_KINDS or reading_of(score).form == "share" else "number"
 
 
 def _behind(name: str, title: str, lines: Sequence[Line], form: Form) -> Table:
@@ -142,7 +154,7 @@ def _behind(name: str, title: str, lines: Sequence[Line], form: Form) -> Table:
             parts = (line.y, line.low, line.high) if line.low else (line.y,)
             row += [None if at is None else part[at] for part in parts]
         rows.append(tuple(row))
-    return thinned(Table(name, title, tuple(columns), tuple(rows)), FEWER_ROWS)
+    return thinned(Table(name, title, tuple(columns), tuple(rows)), LONG_TABLE_ROWS)
 
 
 def told_of(found: Estimate | None, form: Form, interval: str) -> Cell:

@@ -15,7 +15,7 @@ from fedsim.runs.summary_file import read_summary
 from fedsim.scenario.capabilities import capabilities
 from fedsim.study.analysis import Analysis
 from fedsim.study.plan import SEED
-from fedsim.study.questions import CHOSEN
+from fedsim.study.questions import SCORE_KINDS
 from fedsim.study.results import Study
 
 
@@ -90,7 +90,7 @@ def read_study(study: Study, progress: Progress, *, kept_code: bool = False) -> 
 
 def course_score(study: Study) -> str:
     """Final, selected and best are accuracies; any other score is a metric with a course of its own."""
-    return "accuracy" if study.questions.score in CHOSEN else study.questions.score
+    return "accuracy" if study.questions.score in SCORE_KINDS else study.questions.score
 
 
 def seeds_of(cells: Sequence[CellRead], labels: Mapping[str, str]) -> list[CellRead]:

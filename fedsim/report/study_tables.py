@@ -5,7 +5,7 @@ from typing import Any
 
 from fedsim.report.document import Cell, Column, Form, Part, Table, Told, thinned
 from fedsim.report.study_read import StudyRead
-from fedsim.runs.metrics_file import BEFORE
+from fedsim.runs.metrics_file import FIRST_COLUMNS
 from fedsim.scenario.toml_values import NOTHING, toml
 from fedsim.study.results import NUMBERS, TOLD_APART, Study
 from fedsim.study.tables import Table as StudyTable
@@ -27,7 +27,7 @@ WORDS = {
     "recall": "of the attackers' rows, those cut",
     "false_positives": "of the honest rows, those cut",
     "precision": "of the rows cut, those of attackers",
-    "byzantine_weight": BEFORE["byzantine_weight"][0],
+    "byzantine_weight": FIRST_COLUMNS["byzantine_weight"][0],
     "silenced": "honest clients that are cut more often than chance explains",
 }
 

@@ -16,7 +16,7 @@ from fedsim.runs.partition_file import Holdings, read_partition
 
 MOST_CLIENTS = 400
 """Rows of the matrix of who holds what; of more clients so many, evenly chosen."""
-FEW = 4
+MOST_CLASSES_NAMED = 4
 """Classes that are named of a client."""
 CUT = "cut: less than half of a fair share of the weight; voice: weight over fair share, 1 is heard as any other"
 TESTED = (
@@ -157,4 +157,4 @@ def _spread(held: Holdings) -> str:
 
 
 def _holds(client: int, held: Holdings | None) -> str:
-    return ", ".join(f"{label} ({share:.0%})" for label, _, share in main_classes(client, held, FEW))
+    return ", ".join(f"{label} ({share:.0%})" for label, _, share in main_classes(client, held, MOST_CLASSES_NAMED))

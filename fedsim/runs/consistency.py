@@ -24,7 +24,7 @@ from fedsim.runs.ledger_totals import Totals
 from fedsim.runs.partition_file import Holdings, read_partition
 from fedsim.runs.reading import MOST_SCENARIO, events_of
 from fedsim.runs.summary_file import (
-    ADDED,
+    ADDED_FIELDS,
     MACHINE,
     MOST_BYTES,
     UNFINISHED,
@@ -172,7 +172,7 @@ def _in_summary(folder: Path, scenario: Scenario, kept: Outline) -> Iterator[Dif
         return
     wanted = asked(scenario) | _ending(folder, scenario, summary, kept)
     for key in dict.fromkeys([*wanted, *summary]):
-        if (key in MACHINE and isinstance(summary.get(key), dict)) or (key in ADDED and key not in summary):
+        if (key in MACHINE and isinstance(summary.get(key), dict)) or (key in ADDED_FIELDS and key not in summary):
             continue
         found, expected = (json.dumps(table.get(key, ABSENT)) for table in (summary, wanted))
         if found != expected:

@@ -23,7 +23,7 @@ WORDS = ("nan", "inf", "-inf")
 MOST_LINE = 2**25
 """Bytes of a line at most: a round with a million sampled clients has lines of this length."""
 MOST_SHOWN = 200
-FOLLOWS = {
+GRAMMAR = {
     "": ("RunStarted",),
     "RunStarted": ("RoundStarted", "RunEnded"),
     "RoundStarted": ("BatchTrained", "UpdatesForged", "Aggregated"),
@@ -106,7 +106,7 @@ class _Grammar:
         """Whether the event may come next; then it has."""
         kind = type(event).__name__
         in_turn = isinstance(event, RunStarted | RunEnded) or event.round == self._done + 1
-        if kind not in FOLLOWS[self._last] or not in_turn or not self._scored(event):
+        if kind not in GRAMMAR[self._last] or not in_turn or not self._scored(event):
             return False
         self._last, self._done = kind, self._done + (kind == "RoundEnded")
         return True

@@ -15,7 +15,7 @@ from fedsim.scenario.load import scenario_digest
 from fedsim.scenario.sections import Scenario
 from fedsim.scenario.validation import shown
 
-FEW = 2
+MOST_SETTINGS_TOLD = 2
 """Settings that the first event tells, where the summary is lost."""
 MOST_KEYS = 4
 """Differing settings that a message names."""
@@ -25,7 +25,9 @@ def check_record(path: Path, scenario: Scenario) -> None:
     """ResultsConflict where the folder's record is of another scenario than this one, as after its file was edited."""
     before, kept = _on_record(path)
     settings = recorded_settings(scenario)
-    different = apart(kept, {key: value for key, value in settings.items() if key in kept or len(kept) > FEW})
+    different = apart(
+        kept, {key: value for key, value in settings.items() if key in kept or len(kept) > MOST_SETTINGS_TOLD}
+    )
     if not different and before in ("", scenario_digest(scenario)):
         return
     if words := other_code(path, scenario):

@@ -25,7 +25,7 @@ from fedsim.scenario.sections import Choice, Scenario
 
 Mask = NDArray[np.bool_]
 Vector = NDArray[np.float64]
-HEARD = 0.5
+HEARD_SHARE = 0.5
 """A row with less than this part of its fair share is cut."""
 
 COLUMNS = {
@@ -63,7 +63,7 @@ class Page:
     @property
     def kept(self) -> Mask:
         """(n,) rows that kept at least half of their fair share."""
-        return self.voices >= HEARD
+        return self.voices >= HEARD_SHARE
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """The page as columns of a table; see COLUMNS."""

@@ -13,7 +13,7 @@ from fedsim.runs.partition_file import Holdings
 
 CHANCE = 0.05
 """A client is silenced where being cut so often by chance is less likely than this, over all clients together."""
-MOSTLY = 0.5
+SILENCED_SHARE = 0.5
 """And where more than this part of its rows is cut."""
 MOST_LISTED = 20
 """Clients and classes that a summary names."""
@@ -121,7 +121,7 @@ class Totals:
         sums = np.array([self.honest.clients[client] for client in numbers]).reshape(-1, 3)
         rows, cut, voices = sums[:, 0], sums[:, 1], sums[:, 2] / np.maximum(sums[:, 0], 1)
         chances = _by_chance(rows, cut)
-        silenced = (cut > MOSTLY * rows) & (chances * len(numbers) < CHANCE)
+        silenced = (cut > SILENCED_SHARE * rows) & (chances * len(numbers) < CHANCE)
         parts = zip(numbers, rows, cut, voices, chances, silenced, strict=True)
         found = [ClientRecord(c, int(r), int(k), float(v), float(p), bool(s)) for c, r, k, v, p, s in parts]
         return sorted(found, key=lambda each: (not each.silenced, each.voice, each.client))

@@ -15,7 +15,7 @@ from fedsim.runs.rows import Row, Rows
 Sink = Callable[[Event], None]
 Cell = Callable[[Row], Any]
 
-BEFORE: dict[str, tuple[str, Cell]] = {
+FIRST_COLUMNS: dict[str, tuple[str, Cell]] = {
     "round": ("the round, from 1", lambda row: row.number),
     "time": ("seconds on the simulation's own clock when the round ended", lambda row: row.time),
     "sampled": ("clients sampled", lambda row: row.cohort),
@@ -26,7 +26,7 @@ BEFORE: dict[str, tuple[str, Cell]] = {
     ),
 }
 """Columns of metrics.csv before those of the scores: what each means, and its cell in a row."""
-AFTER: dict[str, tuple[str, Cell]] = {
+LAST_COLUMNS: dict[str, tuple[str, Cell]] = {
     "train_loss": (
         "mean of the trained clients' losses over their local steps, weighted by their examples",
         lambda row: row.train_loss,
@@ -57,7 +57,7 @@ AFTER: dict[str, tuple[str, Cell]] = {
 
 def column_names(scores: Iterable[str]) -> tuple[str, ...]:
     """The heading of a table of rounds with these scores."""
-    return (*BEFORE, *scores, *AFTER)
+    return (*FIRST_COLUMNS, *scores, *LAST_COLUMNS)
 
 
 def consume(events: Iterable[Event], *sinks: Sink) -> Event | None:
@@ -85,7 +85,7 @@ class Table:
         return self._cells(row) if row else None
 
     def _cells(self, row: Row) -> tuple[Any, ...]:
-        before, after = ([cell(row) for _, cell in part.values()] for part in (BEFORE, AFTER))
+        before, after = ([cell(row) for _, cell in part.values()] for part in (FIRST_COLUMNS, LAST_COLUMNS))
         return (*before, *map(row.scores.get, self._scores), *after)
 
 

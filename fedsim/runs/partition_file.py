@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST_NUMBERS = 2_000_000
 """Clients times classes at most."""
 MOST_BYTES = 2**26
-BEFORE = ("client", "examples")
+FIRST_COLUMNS = ("client", "examples")
 CLASS = "class_"
 
 
@@ -49,7 +49,7 @@ def is_written(federation: "Federation") -> bool:
 def partition_lines(federation: "Federation") -> Iterator[bytes]:
     """The lines of the file."""
     classes, targets = federation.kind.classes, federation.train.targets
-    yield _line((*BEFORE, *(f"{CLASS}{name}" for name in range(classes))))
+    yield _line((*FIRST_COLUMNS, *(f"{CLASS}{name}" for name in range(classes))))
     for client in range(federation.population):
         own = federation.examples_of(client)
         held = np.asarray(targets[own]).ravel()
@@ -73,7 +73,7 @@ def read_partition(folder: Path) -> Holdings | None:
 def _holdings(text: str) -> Holdings:
     heading, *lines = text.splitlines() or [""]
     names = heading.split(",")
-    if tuple(names) != (*BEFORE, *(f"{CLASS}{name}" for name in range(len(names) - len(BEFORE)))):
+    if tuple(names) != (*FIRST_COLUMNS, *(f"{CLASS}{name}" for name in range(len(names) - len(FIRST_COLUMNS)))):
         raise ValueError(f"its heading is {heading[:60]!r}, not client,examples,class_0,…")
     rows = [[int(cell) for cell in line.split(",")] for line in lines]
     table = np.array(rows, np.int64).reshape(len(rows), -1)

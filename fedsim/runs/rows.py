@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from fedsim.events import Aggregated, Event, RoundEnded, RoundStarted, Scores
 
-CLEARLY = 0.1
+LOST_SHARE = 0.1
 """A rule has lost a round when it gave attackers this part of what was left for honest rows, beyond their share."""
 
 
@@ -22,7 +22,7 @@ class Row:
     train_loss: float | None
     norm: float
     distance: float
-    missing: tuple[int, int, int]  # clients that dropped out, were late, were caught with rows that are not finite
+    missing: tuple[int, int, int]  # clients that dropped out, were late, sent rows that are not finite
     skipped: str
     digest: str
     seconds: float
@@ -41,7 +41,7 @@ class Row:
     @property
     def lost(self) -> bool:
         """Whether attackers clearly got more weight than their share of the rows."""
-        return not self.skipped and self.weight - self.share > max(CLEARLY / 2, CLEARLY * (1 - self.share))
+        return not self.skipped and self.weight - self.share > max(LOST_SHARE / 2, LOST_SHARE * (1 - self.share))
 
 
 class Rows:

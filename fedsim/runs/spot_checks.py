@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from fedsim.randomness import Stream
 
-SMALL = 0.05
+SMALL_CHANCE = 0.05
 """A chance below which a wrong record is said to be found."""
 
 
@@ -31,7 +31,7 @@ class Spots(NamedTuple):
     @property
     def found(self) -> int:
         """The fewest wrong rounds that would be missed with a small chance only."""
-        return 1 + bisect_left(range(1, self.done + 1), True, key=lambda wrong: self.unseen(wrong) <= SMALL)
+        return 1 + bisect_left(range(1, self.done + 1), True, key=lambda wrong: self.unseen(wrong) <= SMALL_CHANCE)
 
 
 def reach(done: int, checkpoints: Sequence[int]) -> list[int]:

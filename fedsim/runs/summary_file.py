@@ -22,7 +22,7 @@ LEDGER = "ledger"
 """What the rule did with whom, of a finished run."""
 MACHINE = ("versions", "host", "wall")
 """What depends on where and when a run was made rather than on its scenario."""
-ADDED = ("guarantee_broken", LABELS, LEDGER)
+ADDED_FIELDS = ("guarantee_broken", LABELS, LEDGER)
 """What summaries of older runs do not hold."""
 UNFINISHED = ("running", "interrupted", "stopped", "failed")
 

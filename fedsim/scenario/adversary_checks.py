@@ -18,7 +18,7 @@ from fedsim.supply import DATA_ATTACKS, UPDATE_ATTACKS, samples
 
 Path = tuple[str | int, ...]
 
-HOLDING = ("count", "fraction", "ids", "per_round")
+CLIENT_KEYS = ("count", "fraction", "ids", "per_round")
 """Keys that say which clients an adversary holds, one of which is given."""
 WIDTH = 6
 """Coordinates of the tiny matrix that algorithms are tried on."""
@@ -48,7 +48,7 @@ def wrong_on_data(scenario: Scenario, told: Mapping[str, Any]) -> list[Problem]:
 
 def _held(plan: Attack, path: Path, scenario: Scenario) -> list[Problem]:
     problems = []
-    given = [key for key in HOLDING if getattr(plan, key) is not None]
+    given = [key for key in CLIENT_KEYS if getattr(plan, key) is not None]
     if len(given) != 1:
         wish = f"got {', '.join(given)}" if given else "none is given"
         problems.append(Problem((*path, "count"), f"give one of count, fraction, ids and per_round: {wish}"))

@@ -18,7 +18,7 @@ from fedsim.errors import PluginFailed, Problem, UnknownName
 from fedsim.plugins.named import is_address, named
 from fedsim.registry import registries
 from fedsim.scenario.automatic import settled
-from fedsim.scenario.moved_keys import MOVED
+from fedsim.scenario.moved_keys import MOVED_KEYS
 from fedsim.scenario.sections import Attack, Choice, In, Partition, Scenario
 from fedsim.scenario.validation import check_settings, freeze, problems_of, shown
 
@@ -47,14 +47,14 @@ def decompose(scenario: Any) -> dict[str, Any]:
     return table
 
 
-IRRELEVANT = ("name", "question", "plugins", "execution", "output", "tracking")
+RESULT_FREE_SECTIONS = ("name", "question", "plugins", "execution", "output", "tracking")
 """Sections that change no result; what plug-ins do is told by their text, not by where they lie."""
 
 
 def settings_of(scenario: Any) -> dict[str, Any]:
     """Every setting that a result depends on by its dotted path, defaults filled in."""
     found: dict[str, Any] = {}
-    _flatten("", {key: value for key, value in decompose(scenario).items() if key not in IRRELEVANT}, found)
+    _flatten("", {key: value for key, value in decompose(scenario).items() if key not in RESULT_FREE_SECTIONS}, found)
     return found
 
 
@@ -84,7 +84,7 @@ def _section(cls: Any, table: Any, path: Path, problems: list[Problem]) -> Any:
         what = "the name of one of the partitions or a table" if cls is Partition else "a table of settings"
         problems.append(Problem(path, f"must be {what}, got {shown(table)}", table))
         return None
-    values, moved = dict(table), MOVED.get(cls.__name__, {})
+    values, moved = dict(table), MOVED_KEYS.get(cls.__name__, {})
     problems += [Problem((*path, key), moved[key], values.pop(key)) for key in moved if key in values]
     for name, hint in _hints(cls).items():
         values |= _part(name, hint, values, path, problems)

@@ -11,14 +11,14 @@ from fedsim.registry import Entry
 from fedsim.scenario.exposure import server_steps
 from fedsim.scenario.sections import Attack, Choice, Scenario
 
-KNOWN = {
+KNOWLEDGE = {
     "all": "the updates of all honest clients",
     "colluders": "the updates that its clients would have sent",
     "own": "for each client its own update",
 }
 """The rows that an attack is given, by the `knowledge` of its adversary."""
-BLIND = "nobody's update"
-SEEN = {
+NO_KNOWLEDGE = "nobody's update"
+VISIBLE_ITEMS = {
     "honest_clients": "whose they are",
     "knowledge": "",
     "own": "what its clients would have sent",
@@ -38,7 +38,7 @@ SEEN = {
     "start": "the global model it began with",
 }
 """Other things that an attack may be given; some say nothing about anybody."""
-CALLED = {
+CALLABLE_ITEMS = {
     "defence": "the server's own {server} on rows it makes up, with this round's settings and memory",
     "descend": "its client's training, steering each step",
     "send": "what its client sends",
@@ -78,24 +78,24 @@ def capabilities(scenario: Scenario) -> list[Capability]:
 def _capability(scenario: Scenario, place: int, plan: Attack, step: Choice) -> Capability:
     entry = attacks[step.name]
     training = entry.traits["poisons"] == "training"
-    seen = (_seen(item, training) for item in entry.supplied if item in SEEN)
-    called = (_called(item, scenario, step) for item in entry.supplied if item in CALLED)
+    seen = (_seen(item, training) for item in entry.supplied if item in VISIBLE_ITEMS)
+    called = (_called(item, scenario, step) for item in entry.supplied if item in CALLABLE_ITEMS)
     return Capability(place, entry.name, _knows(entry, plan), tuple(filter(None, seen)), tuple(called))
 
 
 def _knows(entry: Entry, plan: Attack) -> str:
     if entry.traits["poisons"] != "updates":
         return ON_DATA
-    return KNOWN[plan.knowledge] if "honest" in entry.supplied else BLIND
+    return KNOWLEDGE[plan.knowledge] if "honest" in entry.supplied else NO_KNOWLEDGE
 
 
 def _seen(item: str, training: bool) -> str:
     """An attack on the training is given its client's own parameters, which its steps change."""
-    return "its client's model" if training and item == "parameters" else SEEN[item]
+    return "its client's model" if training and item == "parameters" else VISIBLE_ITEMS[item]
 
 
 def _called(item: str, scenario: Scenario, step: Choice) -> str:
-    words = CALLED[item].format(server=_names(choice.name for _, choice in server_steps(scenario)))
+    words = CALLABLE_ITEMS[item].format(server=_names(choice.name for _, choice in server_steps(scenario)))
     limit = step.settings.get("calls") if item == "defence" else None
     return words if limit is None else f"{words}, at most {limit} times"
 

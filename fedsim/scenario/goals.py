@@ -12,14 +12,14 @@ from fedsim.metrics.contract import VALIDATION, metrics, reading
 from fedsim.scenario.scores import score_names
 from fedsim.scenario.sections import Scenario
 
-COMPARED: dict[str, tuple[str, Callable[[float, float], bool]]] = {
+COMPARISONS: dict[str, tuple[str, Callable[[float, float], bool]]] = {
     ">=": ("≥", operator.ge),
     "<=": ("≤", operator.le),
     ">": (">", operator.gt),
     "<": ("<", operator.lt),
 }
 """How a number may lie to a goal: the sign as it is shown, and the comparison."""
-ALSO = {"train_loss": ("<=", 0.0, math.inf), "time": (">=", 0.0, math.inf), "round": (">=", 1.0, math.inf)}
+OTHER_GOALS = {"train_loss": ("<=", 0.0, math.inf), "time": (">=", 0.0, math.inf), "round": (">=", 1.0, math.inf)}
 """What may be waited for besides scores: what `=` means for it, and from where to where it can lie."""
 GOAL = re.compile(r"\s*([^<>=]*?)\s*(>=|<=|=|<|>)\s*(.*?)\s*")
 
@@ -29,31 +29,31 @@ class Goal:
     """A number that a round must reach."""
 
     key: str
-    sign: str  # of COMPARED
+    sign: str  # of COMPARISONS
     value: float
 
     def reached(self, event: Event) -> bool:
         """Whether this event ends a round that reaches it; a round that was not scored reaches nothing."""
         if not isinstance(event, RoundEnded):
             return False
-        found = getattr(event, self.key) if self.key in ALSO else event.scores.get(self.key)
+        found = getattr(event, self.key) if self.key in OTHER_GOALS else event.scores.get(self.key)
         return found is not None and self.holds(found)
 
     def holds(self, number: float) -> bool:
         """Whether it is true of this number."""
-        return COMPARED[self.sign][1](number, self.value)
+        return COMPARISONS[self.sign][1](number, self.value)
 
     def check(self, scenario: Scenario) -> None:
         """ValueError where the scenario scores no such thing: the goal would never be reached."""
         scored = score_names(scenario)
-        if self.key in ALSO or self.key in scored:
+        if self.key in OTHER_GOALS or self.key in scored:
             return
         name = self.key.removeprefix(VALIDATION)
         wish = f"name {name} in evaluation.metrics" if name not in scored else "give evaluation.validation examples"
         raise ValueError(f"{scenario.name} does not score {self.key}: {wish}, or wait for one of {', '.join(scored)}")
 
     def __str__(self) -> str:
-        return f"{self.key} {COMPARED[self.sign][0]} {self.value:g}"
+        return f"{self.key} {COMPARISONS[self.sign][0]} {self.value:g}"
 
 
 def read_goal(text: str) -> Goal:
@@ -82,4 +82,4 @@ def _known() -> dict[str, tuple[str, float, float]]:
         found = reading(entry)
         usual = (">=" if found.better == "up" else "<=", found.least, found.most)
         known |= {entry.name: usual, VALIDATION + entry.name: usual}
-    return known | ALSO
+    return known | OTHER_GOALS

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from fedsim.registry import Entry
-from fedsim.scenario.adversary_checks import HOLDING
+from fedsim.scenario.adversary_checks import CLIENT_KEYS
 from fedsim.scenario.build import CHAIN, DEFAULTS, NAMELESS, families
 from fedsim.scenario.sections import Attack, Clients, Evaluation, In, Scenario, Server, Tracking, Training
 from fedsim.scenario.validation import settings_adapter
@@ -161,7 +161,7 @@ def _attack(section: Node) -> Node:
     return {
         "description": section["description"],
         "anyOf": [*(_table(entry, own) for entry in families()["attacks"]), _addressed(own), _chain(chain | own)],
-        "oneOf": [{"required": [key]} for key in HOLDING],
+        "oneOf": [{"required": [key]} for key in CLIENT_KEYS],
     }
 
 

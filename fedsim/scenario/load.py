@@ -15,7 +15,7 @@ import tomli_w
 from fedsim.atomic_files import read_plain
 from fedsim.errors import Problem, ScenarioError
 from fedsim.plugins.places import beside, folder, is_file_name
-from fedsim.scenario.build import IRRELEVANT, compose, decompose
+from fedsim.scenario.build import RESULT_FREE_SECTIONS, compose, decompose
 from fedsim.scenario.dry_run import dry_run
 from fedsim.scenario.locations import located
 from fedsim.scenario.overrides import Override, Overrides, blamed, read_overrides, write_overrides
@@ -135,7 +135,7 @@ def without_trackers(text: bytes) -> bytes:
 def scenario_digest(scenario: Scenario) -> str:
     """16 hexadecimal digits that name everything a result depends on: not names, workers or folders."""
     table = decompose(scenario)
-    for key in IRRELEVANT:
+    for key in RESULT_FREE_SECTIONS:
         table.pop(key, None)
     if "weights" in table["model"]:  # what is in the file belongs to the code of the run, where it lies to nobody
         table["model"]["weights"] = Path(table["model"]["weights"]).name

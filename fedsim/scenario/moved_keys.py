@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-MOVED: Mapping[str, Mapping[str, str]] = {
+MOVED_KEYS: Mapping[str, Mapping[str, str]] = {
     "Training": {
         "proximal": 'is a setting of FedProx now: write training.algorithm = {name = "fedprox", mu = …} with its value'
     },

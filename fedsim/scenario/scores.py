@@ -2,7 +2,7 @@
 
 from fedsim.attacks.contract import attacks
 from fedsim.errors import Problem
-from fedsim.metrics.contract import ALWAYS, VALIDATION, metrics
+from fedsim.metrics.contract import STANDARD_SCORES, VALIDATION, metrics
 from fedsim.scenario.chains import poisoning
 from fedsim.scenario.sections import Choice, Scenario
 
@@ -19,7 +19,7 @@ def backdoored(scenario: Scenario) -> bool:
 
 def scored_always(scenario: Scenario) -> tuple[str, ...]:
     """The metrics that nobody has to name."""
-    return (*ALWAYS, *[SUCCESS] * backdoored(scenario))
+    return (*STANDARD_SCORES, *[SUCCESS] * backdoored(scenario))
 
 
 def chosen_metrics(scenario: Scenario) -> tuple[Choice, ...]:

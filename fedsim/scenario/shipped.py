@@ -9,8 +9,8 @@ from fedsim.errors import did_you_mean
 def shipped_folder(kind: str = "scenarios") -> Path:
     """Where the shipped scenarios or studies lie; a folder of that name in the working directory goes before."""
     here, package = Path(kind), Path(str(files("fedsim")))
-    rooms = (package / kind, package.parent / kind)  # inside an installed package, or beside it
-    return here if here.is_dir() else next((room for room in rooms if room.is_dir()), here)
+    folders = (package / kind, package.parent / kind)  # inside an installed package, or beside it
+    return here if here.is_dir() else next((folder for folder in folders if folder.is_dir()), here)
 
 
 def shipped_studies() -> list[Path]:

@@ -28,7 +28,7 @@ BOUNDS = {
     "less_than_equal": ("le", "≤"),
 }
 
-FINDING = ("aggregators", "preaggregators")
+FINDING_FAMILIES = ("aggregators", "preaggregators")
 """Families whose f a scenario may leave to be found."""
 
 _adapters: dict[object, TypeAdapter[Any]] = {}
@@ -58,7 +58,7 @@ def check_settings(
 
 def settings_adapter(entry: Entry, *, in_scenario: bool) -> TypeAdapter[Any]:
     """The pydantic type of an entry's settings table."""
-    key = entry.function, in_scenario and entry.family in FINDING
+    key = entry.function, in_scenario and entry.family in FINDING_FAMILIES
     if key not in _adapters:
         types = {s.name: _type(s, found=key[1]) for s in entry.settings.values()}
         fields = {

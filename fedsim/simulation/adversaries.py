@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fedsim.array_types import Integers
 from fedsim.randomness import Stream
 
-MANY = 10_000
+LISTED_CLIENTS = 10_000
 """Free clients above which nobody lists them."""
 PASSES = 8
 """Of the network that makes the order; four would do to look random."""
@@ -151,7 +151,7 @@ def draw_controlled(
     They are those it names, and for the rest a draw from whoever is left, attack after attack.
     """
     named = np.unique(np.array([client for given in ids for client in given or ()], np.int64))
-    few = population - len(named) <= MANY
+    few = population - len(named) <= LISTED_CLIENTS
     draw = _listed if few else _stretches
     counts = [0 if given is not None else count for given, count in zip(ids, wanted, strict=True)]
     *drawn, free = draw(counts, named, population, stream)

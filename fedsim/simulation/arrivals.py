@@ -36,7 +36,7 @@ class Received:
 def receive(cohort: Cohort, state: State, round: int, rows: Array, counts: Mapping[int, int]) -> Received:
     """Take in what has arrived and leave on its way what has not.
 
-    `rows` are those of this round's answering clients, in their order; the state's travelling updates are replaced.
+    `rows` are those of this round's answering clients, in their order; the state's updates in flight are replaced.
     """
     waiting = {update.arrival: update for update in state.in_flight}
     place = {client: row for row, client in enumerate(cohort.answering)}

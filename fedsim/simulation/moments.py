@@ -14,7 +14,7 @@ from fedsim.execution.arithmetic import repeatable
 from fedsim.simulation.arrivals import Received
 from fedsim.simulation.state import State
 
-AHEAD = 0.02
+AHEAD_SECONDS = 0.02
 """Seconds that the engine plays, at the least an event, before it hands out what has happened."""
 
 
@@ -55,7 +55,7 @@ class Moments(Iterator[Moment]):
         begin = time.perf_counter()
         with repeatable():
             self._ready.append(next(self._played))
-            while not self._ready[-1].last and time.perf_counter() - begin < AHEAD:
+            while not self._ready[-1].last and time.perf_counter() - begin < AHEAD_SECONDS:
                 try:
                     self._ready.append(next(self._played))
                 except Exception as failure:

@@ -12,7 +12,7 @@ from fedsim.scenario.sections import Choice, attackers
 from fedsim.simulation.clock import Arrival
 from fedsim.simulation.federation import Federation
 
-FEW = 10_000
+SORTED_CLIENTS = 10_000
 """Clients up to which all are put in order; of more, one is drawn at a time until it is free."""
 
 
@@ -46,7 +46,7 @@ class Starts:
     def _order(self) -> Iterator[int]:
         """All clients in a random order, or numbers of clients until all are busy."""
         generator, population = self._stream.at("cohort").numpy(), self._federation.population
-        if population <= FEW:
+        if population <= SORTED_CLIENTS:
             yield from generator.permutation(population).tolist()
         while len(self._busy) < population:
             yield int(generator.integers(population))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fedsim.errors import Problem, did_you_mean
-from fedsim.scenario.build import IRRELEVANT
+from fedsim.scenario.build import RESULT_FREE_SECTIONS
 from fedsim.scenario.overrides import read_path
 from fedsim.scenario.toml_values import toml
 from fedsim.scenario.validation import shown
@@ -39,7 +39,7 @@ RESERVED = (
 )
 """Columns of a study's files, so that no axis of variants may have these names."""
 NO_AXIS = {"seed": "give `seeds = [1, 2, 3]`, or a number of them, at the top of the study"} | dict.fromkeys(
-    IRRELEVANT, "it changes no result"
+    RESULT_FREE_SECTIONS, "it changes no result"
 )
 
 

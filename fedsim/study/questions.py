@@ -10,7 +10,7 @@ from fedsim.scenario.validation import shown
 from fedsim.study.axes import Axis
 
 KEYS = ("score", "interval", "compare", "reference", "worst_over")
-CHOSEN = ("final", "selected", "best")
+SCORE_KINDS = ("final", "selected", "best")
 MEANINGS = {
     "final": "test accuracy after the last round",
     "selected": "test accuracy in the round that was best on validation examples",
@@ -38,7 +38,7 @@ class Questions:
     @property
     def better(self) -> int:
         """1 where more is better, −1 where less is."""
-        return 1 if self.score in CHOSEN or reading_of(self.score).better == "up" else -1
+        return 1 if self.score in SCORE_KINDS or reading_of(self.score).better == "up" else -1
 
 
 def read_questions(table: Any, axes: Sequence[Axis], problems: list[Problem]) -> Questions:
@@ -68,11 +68,11 @@ def _word(value: Any, key: str, problems: list[Problem]) -> str:
 
 
 def _score(name: str, problems: list[Problem]) -> str:
-    if name not in CHOSEN:
+    if name not in SCORE_KINDS:
         try:
             reading_of(name)
         except UnknownName as error:
-            known = f"{', '.join(CHOSEN)} or a metric's name"
+            known = f"{', '.join(SCORE_KINDS)} or a metric's name"
             problems.append(Problem(("statistics", "score"), f"{error}; it is {known}", name))
             return "final"
     return name

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 from fedsim.atomic_files import read_plain, storing, write_whole
 from fedsim.errors import ResultsConflict
 from fedsim.html_tables import boxed, words
-from fedsim.metrics.contract import ALWAYS, VALIDATION, metrics
+from fedsim.metrics.contract import STANDARD_SCORES, VALIDATION, metrics
 from fedsim.runs.summary_file import LEDGER, read_summary
 from fedsim.study.cells import Cell, cells_of
 from fedsim.study.plan import SEED, Plan, read_plan
-from fedsim.study.questions import CHOSEN, Questions
+from fedsim.study.questions import SCORE_KINDS, Questions
 from fedsim.study.rounds import ROUNDS, Columns, tidy, write_parquet
 from fedsim.study.tables import Table, as_html, as_markdown, study_tables
 
@@ -174,7 +174,7 @@ def _check(axes: Mapping[str, Sequence[str]], questions: Questions, places: Sequ
         raise ValueError("its statistics name an axis that there is not")
     if questions.reference not in ("", *axes.get(questions.compare, ())):
         raise ValueError("its reference is no level of the axis that is compared")
-    if questions.score not in CHOSEN and questions.score.removeprefix(VALIDATION) not in metrics:
+    if questions.score not in SCORE_KINDS and questions.score.removeprefix(VALIDATION) not in metrics:
         raise ValueError("its score is none that is known here")
     if any(place.labels.get(name) not in levels for place in places for name, levels in axes.items()):
         raise ValueError("its cells have other labels than its axes have levels")
@@ -197,7 +197,7 @@ def _numbers(summary: Mapping[str, Any], place: Place, score: str) -> dict[str, 
     record["scenario_attacks"] = " + ".join(summary["attacks"])
     record |= {key: summary.get(key) for key in NUMBERS}
     scores = summary.get("scores", {})
-    record |= {key: scores[key] for key in scores if key not in ALWAYS or key == score}
+    record |= {key: scores[key] for key in scores if key not in STANDARD_SCORES or key == score}
     ledger = summary.get(LEDGER, {})
     record |= {key: ledger.get(key) for key in TOLD_APART}
     wall = summary.get("wall", {})
@@ -206,7 +206,7 @@ def _numbers(summary: Mapping[str, Any], place: Place, score: str) -> dict[str, 
 
 def score_of(summary: Mapping[str, Any], score: str) -> float | None:
     """The score that a study asks for, in a run's summary or in a record."""
-    found = summary.get(score) if score in CHOSEN or score in summary else summary.get("scores", {}).get(score)
+    found = summary.get(score) if score in SCORE_KINDS or score in summary else summary.get("scores", {}).get(score)
     return float(found) if isinstance(found, int | float) else None
 
 

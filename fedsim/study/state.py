@@ -14,7 +14,7 @@ from fedsim.runs.consistency import outline, whole_ending
 from fedsim.runs.inventory import SCENARIO, check_kinds
 from fedsim.runs.provenance import versions
 from fedsim.runs.reading import MOST_SCENARIO
-from fedsim.runs.summary_file import ADDED, read_summary, recorded_settings
+from fedsim.runs.summary_file import ADDED_FIELDS, read_summary, recorded_settings
 from fedsim.scenario.load import describes
 from fedsim.scenario.toml_values import NOTHING, toml
 from fedsim.study.cells import CELLS, Cell
@@ -99,7 +99,7 @@ def _finished(cell: Cell, summary: Mapping[str, Any]) -> State:
     if kept.started is None or kept.ended is None:
         return State("damaged", "its events do not reach the end that summary.json tells of")
     told = json.loads(json.dumps(whole_ending(cell.folder, cell.scenario, kept.started, kept.ended)))
-    wrong = [key for key, value in told.items() if summary.get(key, value if key in ADDED else None) != value]
+    wrong = [key for key, value in told.items() if summary.get(key, value if key in ADDED_FIELDS else None) != value]
     if wrong:
         return State("damaged", f"summary.json does not follow from its events: {', '.join(wrong)}")
     return State("finished", summary=summary)

@@ -9,7 +9,7 @@ from fedsim.metrics.contract import reading_of
 from fedsim.scenario.toml_values import NOTHING
 from fedsim.study.analysis import Analysis
 from fedsim.study.plan import SEED
-from fedsim.study.questions import CHOSEN, Questions
+from fedsim.study.questions import SCORE_KINDS, Questions
 from fedsim.study.statistics import Estimate
 
 ONE_SEED = "one seed: no interval, and no way to tell a difference from chance"
@@ -160,7 +160,7 @@ def _numbers(found: Estimate) -> dict[str, Any]:
 
 def _shown(found: Estimate, analysis: Analysis, sign: str = "") -> str:
     score = analysis.questions.score
-    form = "share" if score in CHOSEN else reading_of(score).form
+    form = "share" if score in SCORE_KINDS else reading_of(score).form
     digits = f"{sign}.3f" if form == "share" else f"{sign}.4g"
     if found.low is None or found.high is None:
         return f"{found.mean:{digits}}"

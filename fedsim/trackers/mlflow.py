@@ -11,7 +11,7 @@ from fedsim.trackers.contract import Listener, numbers, tracker
 
 MOST_AT_ONCE = 100
 """Parameters that a store takes in one call."""
-LONGEST = 500
+MOST_LETTERS = 500
 """Letters of a parameter's value that every store takes."""
 WHERE = "fedsim.folder"
 
@@ -65,7 +65,7 @@ class _Run:
 
         tags = {WHERE: self._where, "fedsim.scenario": self._scenario}
         run = self._client.create_run(experiment, run_name=self._name, tags=tags).info.run_id
-        known = [Param(_key(key), str(value)[:LONGEST]) for key, value in self._settings.items()]
+        known = [Param(_key(key), str(value)[:MOST_LETTERS]) for key, value in self._settings.items()]
         for start in range(0, len(known), MOST_AT_ONCE):
             self._client.log_batch(run, params=known[start : start + MOST_AT_ONCE])
         return str(run)

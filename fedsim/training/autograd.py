@@ -9,7 +9,7 @@ from fedsim.training.local_model import Work
 from fedsim.training.minibatches import Turn
 from fedsim.training.torch_models import ModelKind, flat_model, own_draws
 
-ALONE = (
+BATCH_OF_ONE = (
     "the model cannot learn from a batch of one example: leave short batches out with training.drop_last = true, or "
     "choose another training.batch_size or a partition whose clients hold more"
 )
@@ -76,7 +76,7 @@ def outputs_of(module: nn.Module, inputs: Tensor) -> Tensor:
         logits: Tensor = module(inputs)
     except ValueError as error:
         if len(inputs) == 1:
-            raise ValueError(f"{ALONE} ({error})") from error
+            raise ValueError(f"{BATCH_OF_ONE} ({error})") from error
         raise
     return logits
 

@@ -7,7 +7,7 @@ of workers, so that a client's bits are the same everywhere.
 from fedsim.scenario.sections import Training
 from fedsim.training.autograd import AutogradModel
 from fedsim.training.client import Site
-from fedsim.training.convnet import WIDEST, ConvolutionalModel
+from fedsim.training.convnet import MOST_IMAGES, ConvolutionalModel
 from fedsim.training.convnet_layout import plan_of
 from fedsim.training.local_model import LocalModel
 from fedsim.training.mlp import MOST_ROWS, LinearModel, network_of
@@ -24,7 +24,7 @@ def local_model(site: Site) -> LocalModel:
     net = network_of(site.kind) if _compiled(training) and training.batch_size <= MOST_ROWS else None
     if net is not None:
         return LinearModel(net)
-    plan = plan_of(site.kind) if _compiled(training) and training.batch_size <= WIDEST else None
+    plan = plan_of(site.kind) if _compiled(training) and training.batch_size <= MOST_IMAGES else None
     if plan is not None:
         return ConvolutionalModel(site.kind, plan)
     return AutogradModel(site.kind, channels_last=training.kernel == "auto", smoothing=training.label_smoothing)

@@ -18,18 +18,18 @@ from fedsim.array_types import Array, Integers
 from fedsim.inputs import as_floats
 from fedsim.kernels.networks.images import Kernel, aligned, close_gate, correlate, gather_gradient, open_gate
 from fedsim.kernels.networks.images_source import Field, Taps
-from fedsim.kernels.networks.linear import Room, stored
+from fedsim.kernels.networks.linear import LinearWorkspace, stored
 from fedsim.training.convnet_layout import Layer, Plan, plan_of
 from fedsim.training.local_model import Work
 from fedsim.training.minibatches import Turn
 from fedsim.training.mlp import must_be_labels
 from fedsim.training.torch_models import ModelKind, Workspaces, flat_model
 
-WIDEST = 256
+MOST_IMAGES = 256
 """Images in a batch above which arrays leave the cache."""
-AT_ONCE = 64
+SCORED_IMAGES = 64
 """Images that are scored at once."""
-WIDTHS = (8, 16, 32, 64, 128, WIDEST)
+WIDTHS = (8, 16, 32, 64, 128, MOST_IMAGES)
 """Widths that are compiled for: a client with few examples does not wait for the work of many."""
 
 
@@ -95,8 +95,8 @@ def run_convnet(kind: ModelKind, vector: Tensor) -> Callable[[Tensor], Tensor] |
     plan = plan_of(kind)
     if plan is None:
         return None
-    numbers, network = Numbers(plan, vector.numpy()), _network(plan, AT_ONCE)
-    return lambda images: torch.cat([network.outputs(part, numbers) for part in torch.split(images, AT_ONCE)])
+    numbers, network = Numbers(plan, vector.numpy()), _network(plan, SCORED_IMAGES)
+    return lambda images: torch.cat([network.outputs(part, numbers) for part in torch.split(images, SCORED_IMAGES)])
 
 
 def _pictures(batch: Work) -> tuple[Tensor, Integers]:
@@ -140,7 +140,7 @@ class Network:
         self.width, self.convolved = width, plan.convolved
         last = plan.convolutions[-1]
         self.features = aligned(last.out, *last.gate(width, 0).result, width)
-        self.head = Room(plan.head, width)
+        self.head = LinearWorkspace(plan.head, width)
         self.count, self.order = 0, np.arange(width)
         outs = [stage.input for stage in self.stages[1:]] + [self.features]
         margins = [layer.padding for layer in plan.convolutions[1:]] + [0]

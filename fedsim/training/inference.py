@@ -14,7 +14,7 @@ from fedsim.training.convnet import run_convnet
 from fedsim.training.mlp import run_linear
 from fedsim.training.torch_models import ModelKind, flat_model
 
-AT_ONCE = 100
+BATCH_EXAMPLES = 100
 """Examples in one forward pass: larger temporaries leave the cache."""
 
 
@@ -33,7 +33,7 @@ def module_outputs(kind: ModelKind, vector: Tensor) -> Callable[[NDArray[Any]], 
     flat = flat_model(kind, channels_last=True)
     flat.load(vector)
     module = flat.module.eval()
-    return _of_tensors(kind, lambda inputs: torch.cat([module(part) for part in torch.split(inputs, AT_ONCE)]))
+    return _of_tensors(kind, lambda inputs: torch.cat([module(part) for part in torch.split(inputs, BATCH_EXAMPLES)]))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from fedsim.partitions.contract import Shares, Split
 from fedsim.scenario.sections import Scenario
 from fedsim.signatures import is_of_the_house
 from fedsim.tasks import CLASSIFICATION
-from fedsim.training.autograd import ALONE
+from fedsim.training.autograd import BATCH_OF_ONE
 from fedsim.training.flat import Flat, Layout
 from fedsim.training.inference import module_outputs
 from fedsim.training.minibatches import Turn, batches, counted
@@ -49,7 +49,7 @@ def fitted(kind: ModelKind, scenario: Scenario, shares: Shares) -> Start:
         if wrong := _wrong_logits(answer, kind):
             raise _problem(scenario, "model", f"{kind.choice.name} gives {wrong}{_written(kind)}")
     if _refuses_one(module, kind) and _has_batch_of_one(scenario, shares):
-        raise _problem(scenario, "training", ALONE)
+        raise _problem(scenario, "training", BATCH_OF_ONE)
     return start
 
 

@@ -16,7 +16,7 @@ from fedsim.array_types import Array, Integers
 from fedsim.inputs import as_floats
 from fedsim.kernels import llvm
 from fedsim.kernels.networks.images import aligned
-from fedsim.kernels.networks.linear import ASKED, Room, stored
+from fedsim.kernels.networks.linear import SCORED_IMAGES, LinearWorkspace, stored
 from fedsim.kernels.networks.linear_sizes import Linear
 from fedsim.training.local_model import Work
 from fedsim.training.minibatches import Turn
@@ -30,7 +30,7 @@ from fedsim.training.torch_models import (
     sizes_of,
 )
 
-LARGE = 4_000_000
+CACHED_PARAMETERS = 4_000_000
 """Parameters above which weights leave the cache and general libraries are as fast."""
 ONE_STEP = 2
 """Bounds of a work of one batch."""
@@ -49,7 +49,7 @@ def _parsed(kind: ModelKind) -> Linear | None:
     flat = flat_model(kind, channels_last=True)
     layers = linear_layers(parts_in_line(flat.module))
     fits = layers and layers[0].in_features == kind.spec.size
-    if not fits or sum(parameter.numel() for parameter in flat.parameters) > LARGE:
+    if not fits or sum(parameter.numel() for parameter in flat.parameters) > CACHED_PARAMETERS:
         return None
     return Linear(sizes_of(layers))
 
@@ -82,16 +82,16 @@ class LinearModel:
         return [torch.from_numpy(stored(self._net, vector.numpy()))]
 
     def load(self, vector: Tensor, work: Work, turn: Turn) -> None:  # noqa: ARG002 - nothing here draws
-        """Take a room wide enough for the work and the parameters, which are turned about once for all clients."""
+        """Take a workspace wide enough for the work and the parameters, which are turned about once for all clients."""
         self._take(work)
         if self._start is None:
             self._start = stored(self._net, vector.numpy())
         self._fresh = True
 
     def _take(self, work: Work) -> None:
-        """A room wide enough for work that the kernels may see."""
+        """A workspace wide enough for work that the kernels may see."""
         must_be_labels(work, self._net.sizes[-1])
-        self._room = _room(self._net, work.most)
+        self._workspace = _workspace(self._net, work.most)
 
     def descend(self, work: Work, lr: float) -> float:
         """All plain steps in one call; a single one goes from the start to the parameters without a copy of it."""
@@ -111,7 +111,7 @@ class LinearModel:
         if decay and self._base is None:
             self._base = np.float32(times * decay) * start
         images, order, labels = _kernels_own(work)
-        return self._room.send(images, order, labels, work.bounds, self._start, self._base, times, rows, which)
+        return self._workspace.send(images, order, labels, work.bounds, self._start, self._base, times, rows, which)
 
     def gradients(self, batch: Work) -> tuple[float, list[Tensor | None]]:
         """Summed loss and gradient of a batch; the gradient lasts until the next one is asked for."""
@@ -121,15 +121,15 @@ class LinearModel:
     def difference(self, start: Tensor, out: Tensor) -> None:
         """Present minus given numbers."""
         (own,) = (tensor.numpy() for tensor in self.tensors)
-        self._room.subtract(own, start.numpy(), out.numpy())
+        self._workspace.subtract(own, start.numpy(), out.numpy())
 
     def write(self, tensors: Sequence[Tensor], out: Tensor) -> None:
         """A vector that lies as the parameters do, in the model's own order."""
-        self._room.subtract(tensors[0].numpy(), np.zeros(out.shape, np.float32), out.numpy())
+        self._workspace.subtract(tensors[0].numpy(), np.zeros(out.shape, np.float32), out.numpy())
 
     def _train(self, work: Work, own: Array, base: Array, target: Array, rate: float) -> float:
         images, rows, labels = _kernels_own(work)
-        return self._room.train(images, rows, labels, work.bounds, own, base, target, rate)
+        return self._workspace.train(images, rows, labels, work.bounds, own, base, target, rate)
 
 
 def must_be_labels(work: Work, classes: int) -> None:
@@ -157,17 +157,17 @@ def run_linear(kind: ModelKind, vector: Tensor) -> Callable[[NDArray[Any]], Tens
     net = network_of(kind)
     if net is None:
         return None
-    room, parameters = _room(net, ASKED), stored(net, vector.numpy())
+    workspace, parameters = _workspace(net, SCORED_IMAGES), stored(net, vector.numpy())
 
     def run(images: NDArray[Any]) -> Tensor:
         given = images if _readable(images) else as_floats(images).numpy()
-        return torch.from_numpy(room.ask(given, parameters))
+        return torch.from_numpy(workspace.ask(given, parameters))
 
     return run
 
 
-_rooms, _vectors = Workspaces(), Workspaces()
+_workspaces, _vectors = Workspaces(), Workspaces()
 
 
-def _room(net: Linear, rows: int) -> Room:
-    return _rooms.of(net, max(ASKED, 1 << (rows - 1).bit_length()), Room)
+def _workspace(net: Linear, rows: int) -> LinearWorkspace:
+    return _workspaces.of(net, max(SCORED_IMAGES, 1 << (rows - 1).bit_length()), LinearWorkspace)

@@ -312,7 +312,7 @@ def test_a_refused_section_costs_no_other(capsys, monkeypatch, tmp_path):
         raise BenchFailed("the two sides differ")
 
     kept = command._known()
-    monkeypatch.setattr(around, "AROUND", ("mlp",))
+    monkeypatch.setattr(around, "MODELS", ("mlp",))
     monkeypatch.setattr(around, "SPREAD", ("mlp",))
     monkeypatch.setattr(around, "listening", lambda seconds: listening(0.2))
     monkeypatch.setattr(command, "_known", lambda: kept | {"training": refuses})

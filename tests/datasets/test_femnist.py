@@ -290,6 +290,6 @@ def test_a_file_too_large_to_parse_is_refused(root, monkeypatch):
     from fedsim.datasets import leaf as reader
 
     write_leaf(root / "train" / "a.json", {"anna": ANNA})
-    monkeypatch.setattr(reader, "LARGEST", 100)
+    monkeypatch.setattr(reader, "MOST_FILE_BYTES", 100)
     with pytest.raises(DataUnavailable, match="at most 100 are read"):
         load(root)

@@ -83,7 +83,7 @@ def test_out_of_reach_is_one_message_that_names_folder_and_files(serve, tmp_path
 
 
 def test_an_endless_answer_is_cut_off(serve, tmp_path, monkeypatch):
-    monkeypatch.setattr(fetching, "LARGEST", 1000)
+    monkeypatch.setattr(fetching, "MOST_BYTES", 1000)
     serve(dict.fromkeys(REMOTE.urls, CONTENT))
     with pytest.raises(DataUnavailable, match="more than 1000 bytes"):
         fetch([REMOTE], tmp_path, silent)

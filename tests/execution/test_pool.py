@@ -147,7 +147,7 @@ def test_closing_leaves_no_process():
 def test_auto_begins_here_and_sends_work_away_once_it_pays(monkeypatch):
     from fedsim.execution import pool as module
 
-    monkeypatch.setattr(module, "PAYS_AFTER", 0.05)
+    monkeypatch.setattr(module, "WORKERS_AFTER_SECONDS", 0.05)
     with Pool("auto", "threading") as pool:
         pool.workers = 2
         started = []
@@ -197,7 +197,7 @@ def test_where_no_semaphores_are_to_be_had_auto_does_without_workers_and_says_so
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "PAYS_AFTER", 0.0)
+    monkeypatch.setattr(module, "WORKERS_AFTER_SECONDS", 0.0)
     monkeypatch.setattr(module, "cpu_count", lambda: 2)
     if when == "at once":
         monkeypatch.setattr("_multiprocessing.SemLock", fail)

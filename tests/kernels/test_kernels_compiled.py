@@ -163,7 +163,7 @@ def test_compiled_differences_have_the_bits_of_numpys(n, d, monkeypatch):
 @pytest.mark.parametrize(("n", "d"), [(7, 70_001), (13, 66_560), (33, 65_537)])
 def test_compiled_products_whatever_the_tile(n, d, tile, monkeypatch):
     rows = np.random.default_rng(n).standard_normal((n, d)).astype(np.float32) + 5
-    monkeypatch.setattr(measures, "MUCH", 0)
+    monkeypatch.setattr(measures, "COMPILE_FROM_NUMBERS", 0)
     usual = measures.products_about(rows, 2)
     function = llvm.compiled(products(*tile), [*[llvm.POINTER] * 3, *[llvm.INTEGER] * 3, *[llvm.POINTER] * 2])
     monkeypatch.setattr(measures, "_product_kernel", lambda: (function, tile[0] * tile[1]))
@@ -175,7 +175,7 @@ def test_compiled_products_whatever_the_tile(n, d, tile, monkeypatch):
 def test_compiled_products_of_some_rows_of_a_view(monkeypatch):
     wide = np.random.default_rng(0).standard_normal((9, 140_000)).astype(np.float32)
     rows, chosen = wide[::-1, 70_000:], np.array([1, 4, 8])
-    monkeypatch.setattr(measures, "MUCH", 0)
+    monkeypatch.setattr(measures, "COMPILE_FROM_NUMBERS", 0)
     gaps = (rows[chosen] - rows[4]).astype(float)
     np.testing.assert_allclose(measures.products_about(rows, 4, chosen), gaps @ gaps.T, rtol=1e-6, atol=1e-3)
 

@@ -10,9 +10,9 @@ from fedsim.kernels import llvm
 from fedsim.kernels.llvm import ATTRIBUTES
 from fedsim.kernels.networks import linear
 from fedsim.kernels.networks.images import aligned
-from fedsim.kernels.networks.linear import Room, stored
+from fedsim.kernels.networks.linear import LinearWorkspace, stored
 from fedsim.kernels.networks.linear_sizes import Linear
-from fedsim.kernels.networks.softmax_source import DECLARED, VECTOR, exponential
+from fedsim.kernels.networks.softmax_source import DECLARATIONS, VECTOR, exponential
 
 pytestmark = pytest.mark.skipif(not llvm.available(), reason="no compiler")
 
@@ -96,10 +96,10 @@ def gradient(layers, images, labels):
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 def test_a_pass_of_plain_descent_is_that_of_float64(processor, sizes, dtype):
     given = case(sizes, dtype)
-    room, start = Room(given.net, 32), stored(given.net, given.vector)
-    own, row = room.copy(start), np.full(len(given.vector) + 16, 7, np.float32)
-    loss = room.train(given.images, given.order, given.labels, given.bounds, own, own, own, 0.3)
-    room.subtract(own, given.vector, row)
+    workspace, start = LinearWorkspace(given.net, 32), stored(given.net, given.vector)
+    own, row = workspace.copy(start), np.full(len(given.vector) + 16, 7, np.float32)
+    loss = workspace.train(given.images, given.order, given.labels, given.bounds, own, own, own, 0.3)
+    workspace.subtract(own, given.vector, row)
     vector, wanted = given.vector.astype(float), 0.0
     for begin, end in pairwise(given.bounds):
         part = slice(begin, end)
@@ -115,10 +115,10 @@ def test_a_pass_of_plain_descent_is_that_of_float64(processor, sizes, dtype):
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 def test_what_many_send_at_once_is_that_of_float64(processor, sizes, dtype, decay):
     given = case(sizes, dtype)
-    room, start, d = Room(given.net, 32), stored(given.net, given.vector), len(given.vector)
+    workspace, start, d = LinearWorkspace(given.net, 32), stored(given.net, given.vector), len(given.vector)
     rows, which = np.full((6, d), 7, np.float32), np.array([4, 0, 2, 1])
     base = np.float32(-2 * decay) * given.vector if decay else None
-    losses = room.send(given.images, given.order, given.labels, given.bounds, start, base, -2.0, rows, which)
+    losses = workspace.send(given.images, given.order, given.labels, given.bounds, start, base, -2.0, rows, which)
     for row, loss, (begin, end) in zip(which, losses, pairwise(given.bounds), strict=True):
         part, layers = slice(begin, end), list(layers_of(given, given.vector))
         found, summed = gradient(layers, given.images[given.order[part]], given.labels[part])
@@ -131,8 +131,12 @@ def test_what_many_send_at_once_is_that_of_float64(processor, sizes, dtype, deca
 def test_the_gradient_by_what_comes_in_is_that_of_float64(processor, sizes):
     given = case(sizes, "float32", bounds=(0, 21))
     net = dataclasses.replace(given.net, below=True)
-    room, start, row = Room(net, 32), stored(net, given.vector), np.empty((1, len(given.vector)), np.float32)
-    room.send(given.images, given.order, given.labels, given.bounds, start, None, 1.0, row, np.array([0]))
+    workspace, start, row = (
+        LinearWorkspace(net, 32),
+        stored(net, given.vector),
+        np.empty((1, len(given.vector)), np.float32),
+    )
+    workspace.send(given.images, given.order, given.labels, given.bounds, start, None, 1.0, row, np.array([0]))
     layers, seen = list(layers_of(given, given.vector)), given.images[given.order].astype(float)
     eps, wanted = 1e-6, np.zeros(seen.shape)
     for place in list(np.ndindex(seen.shape))[::97]:  # by the definition of a derivative
@@ -142,19 +146,19 @@ def test_the_gradient_by_what_comes_in_is_that_of_float64(processor, sizes):
         above, below = (gradient(layers, each, given.labels)[1] / 21 for each in moved)
         wanted[place] = (above - below) / (2 * eps)
     places = tuple(np.array(list(np.ndindex(seen.shape))[::97]).T)
-    np.testing.assert_allclose(room.below(21)[places], wanted[places], atol=1e-5)
+    np.testing.assert_allclose(workspace.below(21)[places], wanted[places], atol=1e-5)
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 def test_a_gradient_is_written_beside_and_the_parameters_stay(processor, sizes):
     given = case(sizes, "uint8", bounds=(5, 38))
     given.order, given.labels = np.tile(given.order, 2), np.tile(given.labels, 2)
-    room, start = Room(given.net, 33), stored(given.net, given.vector)
-    own, target, nothing = room.copy(start), aligned(len(start)), aligned(len(start))
-    room.train(given.images, given.order, given.labels, given.bounds, own, nothing, target, -1.0)
+    workspace, start = LinearWorkspace(given.net, 33), stored(given.net, given.vector)
+    own, target, nothing = workspace.copy(start), aligned(len(start)), aligned(len(start))
+    workspace.train(given.images, given.order, given.labels, given.bounds, own, nothing, target, -1.0)
     np.testing.assert_array_equal(own, start)
     row = np.empty_like(given.vector)
-    room.subtract(target, np.zeros_like(row), row)
+    workspace.subtract(target, np.zeros_like(row), row)
     part = slice(5, 38)
     exact, _ = gradient(list(layers_of(given, given.vector)), given.images[given.order[part]], given.labels[part])
     np.testing.assert_allclose(row, exact, atol=1e-6)
@@ -164,7 +168,7 @@ def test_a_gradient_is_written_beside_and_the_parameters_stay(processor, sizes):
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 def test_answers_are_those_of_float64(processor, sizes, count):
     given = case(sizes, "uint8")
-    answers = Room(given.net, 32).ask(given.images[:count], stored(given.net, given.vector))
+    answers = LinearWorkspace(given.net, 32).ask(given.images[:count], stored(given.net, given.vector))
     exact = forward(list(layers_of(given, given.vector)), given.images[:count])[-1]
     np.testing.assert_allclose(answers, exact, atol=1e-5)
 
@@ -172,7 +176,7 @@ def test_answers_are_those_of_float64(processor, sizes, count):
 def test_stored_numbers_come_back_as_they_went():
     given = case((33, 65, 47, 19), "uint8")
     row = np.empty_like(given.vector)
-    Room(given.net, 16).subtract(stored(given.net, given.vector), np.zeros_like(row), row)
+    LinearWorkspace(given.net, 16).subtract(stored(given.net, given.vector), np.zeros_like(row), row)
     np.testing.assert_array_equal(row, given.vector)
 
 
@@ -180,7 +184,7 @@ def test_a_byte_becomes_the_number_that_torch_makes_of_it(processor):
     net = Linear((1, 1, 2))
     vector = np.array([1, 0, 1, 1, 0, 0], np.float32)
     images = np.arange(256, dtype=np.uint8).reshape(256, 1)
-    answers = Room(net, 64).ask(images, stored(net, vector))
+    answers = LinearWorkspace(net, 64).ask(images, stored(net, vector))
     np.testing.assert_array_equal(answers[:, 0], np.arange(256, dtype=np.float32) / np.float32(255))
 
 
@@ -189,15 +193,15 @@ def test_numbers_that_are_not_finite_are_passed_on(processor):
     for bad in (np.nan, np.inf):
         images = given.images.copy()
         images[given.order[0], 3] = bad
-        room = Room(given.net, 32)
-        own = room.copy(stored(given.net, given.vector))
-        loss = room.train(images, given.order, given.labels, given.bounds, own, own, own, 0.1)
+        workspace = LinearWorkspace(given.net, 32)
+        own = workspace.copy(stored(given.net, given.vector))
+        loss = workspace.train(images, given.order, given.labels, given.bounds, own, own, own, 0.1)
         assert np.isnan(loss)
         assert np.isnan(own).any()
 
 
 def test_an_exponential_is_right_to_its_last_places(processor):
-    source = f"""{DECLARED}
+    source = f"""{DECLARATIONS}
 define void @kernel(ptr %in, ptr %out) #0 {{
   %x = load {VECTOR}, ptr %in, align 4{exponential("y", "%x")}
   store {VECTOR} %y, ptr %out, align 4

@@ -10,7 +10,16 @@ from fedsim.errors import StorageFailed
 from fedsim.events import Aggregated, RoundEnded, RunStarted
 from fedsim.metrics.contract import RESERVED
 from fedsim.runs.event_json import event_line
-from fedsim.runs.metrics_file import AFTER, BEFORE, Metrics, Table, column_names, consume, csv_line, table_of
+from fedsim.runs.metrics_file import (
+    FIRST_COLUMNS,
+    LAST_COLUMNS,
+    Metrics,
+    Table,
+    column_names,
+    consume,
+    csv_line,
+    table_of,
+)
 from fedsim.runs.reading import read_events
 from tests.small_runs import DIGITS, ends, held, played, same, scenario, verdicts
 
@@ -77,10 +86,10 @@ def test_a_line_waits_for_its_round():
 def test_a_score_has_a_column_of_its_own_and_no_metric_the_name_of_another():
     events = played(scenario(DIGITS, 'evaluation.metrics=["worst_class_accuracy"]', "evaluation.validation=0"))
     heading, *rows = table_of(events)
-    assert heading == (*BEFORE, "accuracy", "loss", "worst_class_accuracy", *AFTER)
+    assert heading == (*FIRST_COLUMNS, "accuracy", "loss", "worst_class_accuracy", *LAST_COLUMNS)
     places = [heading.index(name) for name in ends(events)[0].scores]
     assert [tuple(row[place] for place in places) for row in rows] == [tuple(e.scores.values()) for e in ends(events)]
-    assert (*BEFORE, *AFTER) == RESERVED
+    assert (*FIRST_COLUMNS, *LAST_COLUMNS) == RESERVED
 
 
 @pytest.mark.parametrize("text", ["plain", 'with "quotes", commas', "two\nlines", "ünïcode ≥"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fedsim.scenario.capabilities import CALLED, SEEN, capabilities
+from fedsim.scenario.capabilities import CALLABLE_ITEMS, VISIBLE_ITEMS, capabilities
 from fedsim.scenario.load import parse_scenario
 from fedsim.supply import DATA_ATTACKS, TRAINING_ATTACKS, UPDATE_ATTACKS
 
@@ -15,7 +15,7 @@ def told(attack, rest=""):
 
 @pytest.mark.parametrize("item", sorted(UPDATE_ATTACKS | DATA_ATTACKS | TRAINING_ATTACKS))
 def test_everything_that_an_attack_may_ask_for_is_told(item):
-    assert (item in SEEN) + (item in CALLED) + (item == "honest") == 1
+    assert (item in VISIBLE_ITEMS) + (item in CALLABLE_ITEMS) + (item == "honest") == 1
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_places_are_evenly_spread():
 
 @pytest.mark.parametrize("many", [0, 10_000], ids=["never listed", "listed"])
 def test_exactly_as_many_as_wanted_and_nobody_twice(many, monkeypatch):
-    monkeypatch.setattr(controlled, "MANY", many)
+    monkeypatch.setattr(controlled, "LISTED_CLIENTS", many)
     found, free = draw_controlled([None, (4, 2), None, None], [10, 2, 0, 25], 60, STREAM)
     held = [np.flatnonzero(holder.among(np.arange(60))).tolist() for holder in found]
     assert [len(holder) for holder in found] == [len(clients) for clients in held] == [10, 2, 0, 25]
@@ -53,7 +53,7 @@ def test_exactly_as_many_as_wanted_and_nobody_twice(many, monkeypatch):
 
 
 def test_all_of_them(monkeypatch):
-    monkeypatch.setattr(controlled, "MANY", 0)
+    monkeypatch.setattr(controlled, "LISTED_CLIENTS", 0)
     (everyone,), nobody = draw_controlled([None], [50], 50, STREAM)
     assert everyone.among(np.arange(50)).all()
     assert len(nobody) == 0
@@ -72,7 +72,7 @@ def test_a_billion():
 
 @pytest.mark.parametrize("many", [0, 10_000], ids=["never listed", "listed"])
 def test_each_client_of_a_stratum_is_drawn_as_often(many, monkeypatch):
-    monkeypatch.setattr(controlled, "MANY", many)
+    monkeypatch.setattr(controlled, "LISTED_CLIENTS", many)
     (_, fixed, other), free = draw_controlled([None, (4, 2), None], [10, 2, 5], 40, STREAM)
     for stratum, size in ((fixed, 2), (other, 5), (free, 23)):
         drawn = np.concatenate([stratum.draw(2, STREAM.at("often", k).numpy()) for k in range(3_000)])

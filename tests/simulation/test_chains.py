@@ -109,7 +109,7 @@ def test_exactly_so_many_in_each_round_and_others_each_time():
 
 @pytest.mark.parametrize("many", [0, 10_000], ids=["never listed", "listed"])
 def test_a_stratified_cohort_has_the_same_number_of_each_adversary(many, monkeypatch):
-    monkeypatch.setattr(adversaries, "MANY", many)
+    monkeypatch.setattr(adversaries, "LISTED_CLIENTS", many)
     rest = '\n[[attacks]]\nname = "nan"\nfraction = 0.25\n\n[[attacks]]\nname = "zero"\nids = [3, 5]\nstart = 3\n'
     text = ["clients.population=40", "clients.sampled=20", 'clients.sampling="stratified"', "rounds=4"]
     events = played(scenario(DIGITS, *text, "evaluation.every=9", rest=rest))

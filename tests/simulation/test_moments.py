@@ -37,7 +37,7 @@ def test_an_end_is_an_end():
 
 @pytest.mark.parametrize("ahead", [0.0, 60.0])
 def test_the_state_is_that_of_the_last_whole_round_however_far_ahead_it_is_played(ahead, monkeypatch):
-    monkeypatch.setattr(moments, "AHEAD", ahead)
+    monkeypatch.setattr(moments, "AHEAD_SECONDS", ahead)
     given = scenario(DIGITS, "rounds=3", "clients.sampled=3")
     with simulate(given, Pool(1, "serial")) as run:
         for event in run:

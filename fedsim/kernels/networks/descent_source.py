@@ -11,7 +11,7 @@ from fedsim.kernels.networks.images_source import Registers, fma, spread
 from fedsim.kernels.networks.linear_sizes import Linear, spaced
 from fedsim.kernels.networks.linear_source import Pass, numbers, rectified
 from fedsim.kernels.networks.products_source import Product, Strides, declared
-from fedsim.kernels.networks.softmax_source import DECLARED, LANES, softmax_gradient
+from fedsim.kernels.networks.softmax_source import DECLARATIONS, LANES, softmax_gradient
 from fedsim.kernels.networks.transpose_source import turned
 
 VECTOR = LANES.vector
@@ -27,7 +27,7 @@ def training(net: Linear, image: str, registers: Registers) -> str:
     there, back = Pass(net, registers), Back(net, registers, _Steps(net, registers))
     body = there.begun(image) + there.forward() + back.softmax() + back.backward()
     return f"""{declared(registers)}
-{DECLARED}
+{DECLARATIONS}
 define void @kernel(ptr noalias %images, ptr noalias %order, ptr noalias %labels, ptr noalias %bounds, i64 %steps,
                     ptr %parameters, ptr %base, ptr %target, float %rate,
                     ptr noalias %scratch, i64 %rows, ptr noalias %sums, ptr noalias %chosen) #0 {{

@@ -24,9 +24,9 @@ ALIGNED = 64
 def aligned(*shape: int) -> Array:
     """Zeros that begin at a cache line."""
     size = int(np.prod(shape))
-    room = np.zeros(size + ALIGNED // 4, np.float32)
-    start = -room.ctypes.data % ALIGNED // 4
-    return room[start : start + size].reshape(shape)
+    workspace = np.zeros(size + ALIGNED // 4, np.float32)
+    start = -workspace.ctypes.data % ALIGNED // 4
+    return workspace[start : start + size].reshape(shape)
 
 
 def correlate(field: Field, taps: Taps) -> Kernel:

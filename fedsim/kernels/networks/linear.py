@@ -20,23 +20,23 @@ from fedsim.kernels.networks.sending_source import sending
 from fedsim.kernels.networks.unpooling_source import differences
 
 POINTER, INTEGER, NUMBER = llvm.POINTER, llvm.INTEGER, llvm.NUMBER
-ASKED = 64
+SCORED_IMAGES = 64
 """Images that are asked at once."""
 
 
 def stored(net: Linear, vector: Array) -> Array:
     """A model's flat vector as the kernels have it: weights turned about, padding zero."""
-    room, start = aligned(net.numbers), 0
+    workspace, start = aligned(net.numbers), 0
     for layer in net.layers:
         middle, end = start + layer.inputs * layer.outputs, start + (layer.inputs + 1) * layer.outputs
-        weights = room[layer.place : layer.bias].reshape(layer.shape)
+        weights = workspace[layer.place : layer.bias].reshape(layer.shape)
         weights[: layer.inputs, : layer.outputs] = vector[start:middle].reshape(layer.outputs, layer.inputs).T
-        room[layer.bias : layer.bias + layer.outputs] = vector[middle:end]
+        workspace[layer.bias : layer.bias + layer.outputs] = vector[middle:end]
         start = end
-    return room
+    return workspace
 
 
-class Room:
+class LinearWorkspace:
     """What batches of up to so many rows are worked on in: one thread's."""
 
     def __init__(self, net: Linear, rows: int) -> None:

@@ -10,9 +10,9 @@ from fedsim.kernels.networks.images_source import Registers, fma, spread
 from fedsim.kernels.networks.linear_sizes import LANES, Linear, spaced
 from fedsim.kernels.networks.linear_source import Pass
 from fedsim.kernels.networks.products_source import Product, Strides, declared
-from fedsim.kernels.networks.softmax_source import DECLARED
+from fedsim.kernels.networks.softmax_source import DECLARATIONS
 
-WIDE = Lanes("float", LANES)
+FLOAT_LANES = Lanes("float", LANES)
 
 
 def sending(net: Linear, image: str, registers: Registers, *, decayed: bool) -> str:
@@ -25,7 +25,7 @@ def sending(net: Linear, image: str, registers: Registers, *, decayed: bool) -> 
     there, back = Pass(net, registers), Back(net, registers, _Rows(net, registers, decayed))
     body = there.begun(image) + there.forward() + back.softmax() + back.backward()
     return f"""{declared(registers)}
-{DECLARED}
+{DECLARATIONS}
 define void @kernel(ptr noalias %images, ptr noalias %order, ptr noalias %labels, ptr noalias %bounds, i64 %steps,
                     ptr noalias %parameters, ptr noalias %base, ptr noalias %sent, ptr noalias %which, float %times,
                     ptr noalias %scratch, i64 %rows, ptr noalias %sums, ptr noalias %chosen) #0 {{
@@ -86,7 +86,7 @@ class _Rows:
         lines += f"\n  %{tag}.c = add i64 {column}, {place}"
         lines += f"\n  %{tag}.v.to = getelementptr float, ptr %own.row, i64 %{tag}.c"
         lines += f"\n  %{tag}.v.from = getelementptr float, ptr %base, i64 %{tag}.c" if self.decayed else ""
-        return lines + self._sent(f"{tag}.v", WIDE, kept)
+        return lines + self._sent(f"{tag}.v", FLOAT_LANES, kept)
 
     def _sent(self, name: str, lanes: Lanes, kept: int) -> str:
         """Lines that write the first numbers of base + times · %name to %name.to."""

@@ -19,7 +19,7 @@ LN2 = 0.693359375, -2.12194440e-4
 LOWEST = -87.0
 """Below it the exponential is taken to be zero."""
 
-DECLARED = f"""declare {VECTOR} @llvm.fma.v16f32({VECTOR}, {VECTOR}, {VECTOR})
+DECLARATIONS = f"""declare {VECTOR} @llvm.fma.v16f32({VECTOR}, {VECTOR}, {VECTOR})
 declare float @llvm.vector.reduce.fadd.v16f32(float, {VECTOR})
 declare float @llvm.vector.reduce.fmax.v16f32({VECTOR})"""
 

@@ -17,16 +17,16 @@ from fedsim.kernels.rules.ranks import sample_columns
 
 Matrix = NDArray[np.float64]
 
-CANCELLED = 1 / 8
+CANCELLATION_SHARE = 1 / 8
 """A pair is measured again when its squared distance is below this share of its rows' squared norms."""
 
-ENOUGH_RUNS = 16, 256
-ENOUGH = 1024
+SAMPLE_RUNS = 16, 256
+SAMPLE_COLUMNS = 1024
 """Columns by which a central row is chosen; any row near the middle does."""
 
 SQUARABLE = 1e-125, 1e125
 """Gaps between these are measured as they are."""
-FAR = 2.0**460
+MOST_UNITS = 2.0**460
 """Gaps beyond so many units are as good as infinite."""
 
 
@@ -47,7 +47,7 @@ def _among(rows: Array, chosen: NDArray[np.intp]) -> tuple[Matrix, float]:
     distances = np.maximum(sums - 2 * matrix, 0)
     distances[far | far[:, None]] = np.inf
     np.fill_diagonal(distances, 0)
-    for cluster in [*_clusters(distances < CANCELLED * sums), *([np.flatnonzero(far)] if far.any() else [])]:
+    for cluster in [*_clusters(distances < CANCELLATION_SHARE * sums), *([np.flatnonzero(far)] if far.any() else [])]:
         inner, own = _among(rows, chosen[cluster])
         with np.errstate(over="ignore", under="ignore"):
             distances[np.ix_(cluster, cluster)] = inner if own == unit else inner * (own / unit) * (own / unit)
@@ -75,7 +75,7 @@ def products(rows: Array, centre: int, chosen: NDArray[np.intp]) -> Products:
     gaps = longest_gaps(rows, centre, chosen)
     usual = float(np.median(gaps[gaps > 0])) if gaps.any() else 0.0
     unit = 1.0 if SQUARABLE[0] < usual < SQUARABLE[1] else power_of_two(usual)
-    units = np.array([unit if gap <= FAR * unit else power_of_two(gap / FAR) for gap in gaps])
+    units = np.array([unit if gap <= MOST_UNITS * unit else power_of_two(gap / MOST_UNITS) for gap in gaps])
     if (units != 1).any():
         matrix = products_about(rows, centre, chosen, units)
     return Products(matrix, unit, unit / units)
@@ -89,8 +89,8 @@ def _holds(square: NDArray[np.float64]) -> bool:
 def central_row(rows: Array, chosen: NDArray[np.intp] | None = None) -> int:
     """The one of the chosen rows whose median distance to the others is least, on a sample of the columns."""
     chosen = np.arange(len(rows)) if chosen is None else chosen
-    columns = sample_columns(rows, *ENOUGH_RUNS)
-    sample = columns[chosen, :: max(columns.shape[1] // ENOUGH, 1)].astype(np.float64)
+    columns = sample_columns(rows, *SAMPLE_RUNS)
+    sample = columns[chosen, :: max(columns.shape[1] // SAMPLE_COLUMNS, 1)].astype(np.float64)
     if rows.dtype == np.float64:
         sample = _comparable(sample)
     sample -= sample[0]

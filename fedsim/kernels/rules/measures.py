@@ -17,7 +17,7 @@ Indices = NDArray[np.intp]
 
 TINY = 1e-25
 """Below this a sum of float32 squares has lost digits to underflow."""
-MUCH = 250_000
+COMPILE_FROM_NUMBERS = 250_000
 """Numbers from which products of float32 rows are left to a compiled kernel, which costs 40 milliseconds once.
 
 The matrix alone decides, not the calls before: products of the kernel and of numpy, which forms them in float64, differ
@@ -161,7 +161,7 @@ def _multiplied(rows: Array, centre: Array, chosen: Indices, units: Vector | Non
 
 
 def _much(rows: Array, count: int) -> bool:
-    if count * rows.shape[1] < MUCH or not llvm.readable(rows) or not llvm.available():
+    if count * rows.shape[1] < COMPILE_FROM_NUMBERS or not llvm.readable(rows) or not llvm.available():
         return False
     return bool(llvm.features().get("fma") or llvm.features().get("neon"))
 

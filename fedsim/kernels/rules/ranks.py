@@ -102,9 +102,9 @@ def surviving_mean(rows: Array, first: int, last: int) -> tuple[Array, NDArray[n
 def _last_columns(run: Counting, rows: Array, into: Array, lanes: int) -> tuple[bool, NDArray[np.float64]]:
     """What the kernel says of fewer columns than a vector has, filled up with columns in which row i holds rank i."""
     n, d = rows.shape
-    room, out = np.empty((n, lanes), rows.dtype), np.empty(lanes, rows.dtype)
-    room[:, :d], room[:, d:] = rows, np.arange(n)[:, None]
-    fit, held = run(room, out)
+    workspace, out = np.empty((n, lanes), rows.dtype), np.empty(lanes, rows.dtype)
+    workspace[:, :d], workspace[:, d:] = rows, np.arange(n)[:, None]
+    fit, held = run(workspace, out)
     into[:] = out[:d]
     return fit, held
 

@@ -17,9 +17,9 @@ WIDTH = 16_000
 """Columns that numpy adds up at a time: three such vectors stay in the cache."""
 NARROW = 4_000
 """The same where all rows are needed again for every sum."""
-FEW = 0.4
+SHARED_TERMS_SHARE = 0.4
 """Sums are made from what they have in common when that leaves at most this share of the terms."""
-MUCH = 4_000_000
+COMPILE_FROM_TERMS = 4_000_000
 """Terms from which sums of up to 64 rows are compiled at once: it costs 50 milliseconds once and halves the time."""
 Terms = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 """Where each sum's terms begin, and of each term the vector and the factor."""
@@ -100,7 +100,7 @@ def weighted_sums(weights: Array, rows: Array) -> Array:
         return _multiplied(weights, rows)  # sums of few rows may have nothing in common, and a huge row can be in most
     usual = np.sort(weights, axis=0)[len(weights) // 2]  # each column's weight in the middle one of the sums
     differences = weights - usual
-    if np.count_nonzero(differences) + len(weights) > FEW * weights.size:
+    if np.count_nonzero(differences) + len(weights) > SHARED_TERMS_SHARE * weights.size:
         return _multiplied(weights, rows)
     return _by_differences(usual, differences, rows)
 
@@ -115,7 +115,7 @@ def _by_terms(weights: Array, rows: Array) -> Array:
 
 def _much(weights: Array, rows: Array) -> bool:
     """Whether sums are left to the compiled kernel; the matrices alone decide, not the calls before."""
-    if rows.dtype != np.float32 or len(rows) > GROUP or np.count_nonzero(weights) * rows.shape[1] < MUCH:
+    if rows.dtype != np.float32 or len(rows) > GROUP or np.count_nonzero(weights) * rows.shape[1] < COMPILE_FROM_TERMS:
         return False
     return llvm.available() and all(map(_readable, rows))
 
@@ -160,7 +160,7 @@ def _sums_by_kernel(vectors: Sequence[Array], terms: Terms, mixed: Array) -> int
     d = int(mixed.shape[1])
     if mixed.dtype != np.float32 or not all(map(_readable, vectors)):
         return 0
-    if len(places) * d < MUCH and not llvm.repaid("differences", SAVES * len(places) * d, COST):
+    if len(places) * d < COMPILE_FROM_TERMS and not llvm.repaid("differences", SAVES * len(places) * d, COST):
         return 0
     run, width = _differences_kernel()
     whole = d - d % width

@@ -8,7 +8,7 @@ from fedsim.kernels.rules.blocks import column_blocks
 
 Vector = NDArray[np.float64]
 
-WHOLE = 1e-12
+SHARE_TOLERANCE = 1e-12
 """Shares of all weight that are the same but for rounding."""
 
 
@@ -32,9 +32,11 @@ def _kept(parts: Vector, cut: float) -> Vector:
     """(n, width) shares of all weight in the order of the values -> how much of each counts, summing to 1."""
     ends = np.cumsum(parts, axis=0)
     begins = ends - parts
-    if cut < 0.5 - WHOLE:
+    if cut < 0.5 - SHARE_TOLERANCE:
         inside = np.minimum(ends, 1 - cut) - np.maximum(begins, cut)
         return np.asarray(np.maximum(inside, 0) / (1 - 2 * cut))
-    lower = (ends >= 0.5 - WHOLE) & (begins < 0.5 - WHOLE)  # the first value at which half of the weight is reached
-    upper = (ends > 0.5 + WHOLE) & (begins <= 0.5 + WHOLE)  # the first at which it is exceeded
+    lower = (ends >= 0.5 - SHARE_TOLERANCE) & (
+        begins < 0.5 - SHARE_TOLERANCE
+    )  # the first value at which half of the weight is reached
+    upper = (ends > 0.5 + SHARE_TOLERANCE) & (begins <= 0.5 + SHARE_TOLERANCE)  # the first at which it is exceeded
     return np.asarray((lower.astype(np.float64) + upper) / 2)

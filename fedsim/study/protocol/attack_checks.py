@@ -19,7 +19,7 @@ WHO = ("count", "fraction", "ids", "per_round", "start", "stop", "every")
 DEFENCE = "defence"
 FEWEST_SCORED = 5
 """Evaluations in a run from which its course can be told."""
-LEFT_AFTER = 0.75
+LEAVING_SHARE = 0.75
 """The part of a run after which a backdoor's attackers leave, where it is to be seen what stays of it."""
 NOBODY = Judged("not asked", "nobody attacks")
 
@@ -86,7 +86,7 @@ def lasting(subject: Subject) -> Judged:
                                               for each in case.adversaries)]  # fmt: skip
     if left:
         return Judged("holds", "attackers leave before the end, and success is scored after them")
-    stop = max(1, int(min(case.scenario.rounds for case in backdoors) * LEFT_AFTER))
+    stop = max(1, int(min(case.scenario.rounds for case in backdoors) * LEAVING_SHARE))
     text = "attackers push until the last round: how long the backdoor lasts without them is not seen"
     return Judged("finding", text, [attackers(subject, lambda given: {**given, "stop": stop})])
 

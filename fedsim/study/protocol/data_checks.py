@@ -11,7 +11,7 @@ from fedsim.study.protocol.mending import base_keys, one_more, study_keys
 from fedsim.study.protocol.subject import Subject
 
 FEWEST_SEEDS, SEEDS = 3, 5
-EASY = {
+EASY_DATA = {
     "mnist": "a linear model comes near the best",
     "digits": "a linear model comes near the best",
     "wine": "178 examples, all but told apart by a line",
@@ -20,7 +20,7 @@ EASY = {
     "sentences": "made by a program",
 }
 """Data on which hardly any method fails, and why."""
-HARDER: tuple[dict[str, Any], ...] = (
+HARDER_DATA: tuple[dict[str, Any], ...] = (
     {"data": "cifar10", "model": "cnn"},
     {"data": "femnist", "model": "femnist_cnn"},
     {"data": "cifar10"},
@@ -28,7 +28,7 @@ HARDER: tuple[dict[str, Any], ...] = (
     {"data": "cifar10", "model": "cnn", "partition": {"name": "dirichlet", "alpha": 0.3}},
 )
 """What may stand beside them, the first that suits the rest of the study."""
-ALIKE_FROM = 10.0
+IID_CONCENTRATION = 10.0
 """Dirichlet concentrations from which clients are as good as alike."""
 VALIDATED = 200
 UNEQUAL = ("worst_class_accuracy", "accuracy_of_worst_owners", "accuracy_of_owners", "balanced_accuracy")
@@ -61,11 +61,11 @@ def unlike_clients(subject: Subject) -> Judged:
 def harder_data(subject: Subject) -> Judged:
     """Do the data let a method fail?"""
     names = list(dict.fromkeys(case.scenario.data.name for case in subject.cases))
-    if any(name not in EASY for name in names):
-        return Judged("holds", f"not only easy data: {', '.join(name for name in names if name not in EASY)}")
-    told = "; ".join(f"{name}: {EASY[name]}" for name in names)
+    if any(name not in EASY_DATA for name in names):
+        return Judged("holds", f"not only easy data: {', '.join(name for name in names if name not in EASY_DATA)}")
+    told = "; ".join(f"{name}: {EASY_DATA[name]}" for name in names)
     owned = any(case.scenario.partition.name == "by_writer" for case in subject.cases)
-    fitting = (each for each in HARDER if each["data"] == "femnist" or not owned or "partition" in each)
+    fitting = (each for each in HARDER_DATA if each["data"] == "femnist" or not owned or "partition" in each)
     ways = (one_more(subject, "data", str(each["data"]), each) for each in fitting)
     return Judged("finding", f"easy data only ({told})", ways)
 
@@ -131,7 +131,7 @@ def _scores(subject: Subject, *scores: str, validated: bool) -> Iterator[tuple[M
 def _alike(scenario: Scenario) -> bool:
     name, settings = scenario.partition.name, scenario.partition.settings
     if name in ("dirichlet", "virtual"):
-        return settings.get("alpha") is None or settings["alpha"] >= ALIKE_FROM
+        return settings.get("alpha") is None or settings["alpha"] >= IID_CONCENTRATION
     return name in ("iid", "quantity") or (name == "gamma" and settings["similarity"] >= 1)
 
 

@@ -16,7 +16,7 @@ from fedsim.study.cells import cells_of
 from fedsim.study.plan import Plan, is_study, plan_of, plan_of_table
 from fedsim.study.questions import Questions
 
-SOME = 10**6
+TRIED_CLIENTS = 10**6
 """Clients to ask of an adversary whether it holds any, where their number is not known beforehand."""
 
 
@@ -35,7 +35,7 @@ class Case:
     @property
     def adversaries(self) -> list[Attack]:
         """Those that hold somebody."""
-        many = known_population(self.scenario) or SOME
+        many = known_population(self.scenario) or TRIED_CLIENTS
         return [each for each in self.scenario.attacks if each.per_round or attackers_wanted(each, many)]
 
     @property
