@@ -17,6 +17,7 @@ from cli.options import (
     OwnFiles,
     Plugins,
     WithData,
+    WithTime,
 )
 
 
@@ -72,6 +73,7 @@ def explain(
 def check(
     files: Files,
     data: WithData = False,
+    time: WithTime = False,
     protocol: Annotated[
         bool, typer.Option("--protocol", help="Ask what reviewers ask, of scenarios and of studies; advice only.")
     ] = False,
@@ -89,11 +91,11 @@ def check(
 
     if strict and not protocol:
         raise typer.BadParameter("belongs to --protocol", param_hint="--strict")
-    if protocol and data:
-        raise typer.BadParameter("asks nothing of the data: leave out --data", param_hint="--protocol")
+    if protocol and (data or time):
+        raise typer.BadParameter("asks nothing of the data: leave out --data and --time", param_hint="--protocol")
     if protocol:
         raise typer.Exit(asking.ask_all(files, as_json, strict))
-    if code := checking.check_all(files, as_json, data, plugins or ()):
+    if code := checking.check_all(files, as_json, data, time, plugins or ()):
         raise typer.Exit(code)
 
 

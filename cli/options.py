@@ -21,7 +21,14 @@ Name = Annotated[
     typer.Argument(help="An algorithm, or a key such as clients.deadline.", autocompletion=completing.complete_name),
 ]
 WithData = Annotated[
-    bool, typer.Option("--data", help="Also read or make the data, divide them and build the model, as a run would.")
+    bool,
+    typer.Option(
+        "--data",
+        help="Also read or make the data and build the model, as a run would; tells what memory and disk it takes.",
+    ),
+]
+WithTime = Annotated[
+    bool, typer.Option("--time", help="Also play the first rounds, for some seconds, to tell how long a run takes.")
 ]
 Files = Annotated[
     list[Path], typer.Argument(help="Scenario files.", autocompletion=completing.complete_scenario, show_default=False)

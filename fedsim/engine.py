@@ -27,6 +27,7 @@ from fedsim.simulation.client_keeping import Keeping
 from fedsim.simulation.dispatch import Dispatcher
 from fedsim.simulation.ends import run_ended, run_started
 from fedsim.simulation.federation import Federation, build_federation
+from fedsim.simulation.footprint import check_memory
 from fedsim.simulation.forging import forge, trains
 from fedsim.simulation.judging import Inputs, Judgement, judge
 from fedsim.simulation.moments import Moment, Moments
@@ -96,6 +97,7 @@ class Simulation(Iterator[Event]):
             pool = self._pool or stack.enter_context(Pool(execution.workers, execution.backend))
             pool.start()
             federation = build_federation(self.scenario, self._progress)
+            check_memory(federation, pool.workers)
             arena = Arena()
             stack.callback(arena.close)
             dispatcher = Dispatcher(federation, pool, arena)

@@ -3,23 +3,29 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.text import Text
 
 from cli.display.consoles import messages, show, show_json, width
 from cli.display.errors import show_failure
+from cli.display.formatting import seconds
 from cli.display.header import attacks, described, partition, rule, title, training
 from cli.display.layout import labelled
 from fedsim.aggregators.contract import aggregators
-from fedsim.errors import DataUnavailable, ScenarioError
+from fedsim.errors import DataUnavailable, FedsimError, ScenarioError
 from fedsim.scenario.capabilities import capabilities
 from fedsim.scenario.exposure import exposure, known_population, server_steps
 from fedsim.scenario.guarantees import guarantees
 from fedsim.scenario.load import load_scenario, scenario_digest
 from fedsim.scenario.sections import Scenario
 from fedsim.scenario.shipped import find_scenario
+from fedsim.study.effort import megabytes
 
+if TYPE_CHECKING:
+    from fedsim.runs.forecast import Forecast, Pace
+
+MEGABYTE = 10**6
 LABEL = 11
 STYLES = {"holds": "green", "warning": "yellow", "fails": "bold red"}
 
@@ -32,37 +38,57 @@ class Fact(NamedTuple):
     style: str = "dim"
 
 
-def check_all(paths: Sequence[Path], as_json: bool, data: bool = False, plugins: Sequence[str] = ()) -> int:
-    """Check every file and show what was found; the exit code. With `data`, build what a run would build."""
+def check_all(
+    paths: Sequence[Path], as_json: bool, data: bool = False, pace: bool = False, plugins: Sequence[str] = ()
+) -> int:
+    """Check every file and show what was found; the exit code.
+
+    With `data`, build what a run would build; with `pace`, play the first rounds, too.
+    """
     if as_json:
-        found = [record(find_scenario(path), data, plugins) for path in paths]
+        found = [record(find_scenario(path), data, pace, plugins) for path in paths]
         show_json([each for each, _ in found])
         return max((code for _, code in found), default=0)
-    return max((_check(find_scenario(path), data, plugins) for path in paths), default=0)
+    return max((_check(find_scenario(path), data, pace, plugins) for path in paths), default=0)
 
 
-def _check(path: Path, data: bool, plugins: Sequence[str]) -> int:
+def _check(path: Path, data: bool, pace: bool, plugins: Sequence[str]) -> int:
     try:
         scenario = load_scenario(path, plugins=plugins)
-        built = [Fact("built", _built(scenario), "green")] if data else []
-        show([*checked(scenario, path, width(), built), Text("")])
-    except (ScenarioError, DataUnavailable) as error:
+        built = _forecast(scenario, pace) if data or pace else None
+        show([*checked(scenario, path, width(), list(facts(built, scenario)) if built else ()), Text("")])
+    except FedsimError as error:
         show_failure(messages(), error)
         messages().print("")
         return error.exit_code
     return 0
 
 
-def _built(scenario: Scenario) -> str:
-    """What the scenario's data and model came to."""
-    from fedsim.execution.arithmetic import repeatable
-    from fedsim.simulation.federation import build_federation
+def _forecast(scenario: Scenario, pace: bool) -> "Forecast":
+    from fedsim.runs.forecast import forecast
 
-    with repeatable():
-        federation = build_federation(scenario)
-    training, test, classes = len(federation.held), len(federation.test), federation.kind.classes
-    sizes = f"{training:,} training and {test:,} test examples in {classes} classes"
-    return f"{sizes}, {federation.population:,} clients, {len(federation.parameters):,} parameters"
+    return forecast(scenario, pace=pace)
+
+
+def facts(found: "Forecast", scenario: Scenario) -> Iterator[Fact]:
+    """What the scenario's data and model came to, and what a run takes."""
+    sizes = f"{found.training:,} training and {found.test:,} test examples in {found.classes} classes"
+    yield Fact("built", f"{sizes}, {found.clients:,} clients, {found.parameters:,} parameters", "green")
+    parts = ", ".join(f"{megabytes(part.bytes)} {part.what}" for part in found.memory if part.bytes > MEGABYTE)
+    free = f" of {megabytes(found.free)} that are free" if found.free is not None else ""
+    yield Fact("memory", f"{megabytes(sum(part.bytes for part in found.memory))}{free}: {parts}")
+    yield Fact("disk", f"at most {megabytes(found.disk)}")
+    if found.pace:
+        yield Fact("time", _told(found.pace, scenario))
+
+
+def _told(pace: "Pace", scenario: Scenario) -> str:
+    """How long a run takes, and what that was measured on."""
+    several = f"{scenario.rounds:,} rounds of {seconds(pace.seconds)}"
+    if pace.whole:
+        return f"about {seconds(scenario.rounds * pace.seconds)}: {several}"
+    part = f"{pace.clients:,} of {scenario.clients.sampled:,} clients were trained to tell"
+    return f"about {seconds(scenario.rounds * pace.seconds)} and the server's own work: {several}; {part}"
 
 
 def checked(scenario: Scenario, path: Path, width: int, more: Sequence[Fact] = ()) -> Iterator[Text]:
@@ -92,11 +118,13 @@ def _facts(scenario: Scenario) -> Iterator[Fact]:
     yield from _breakdown(scenario)
 
 
-def record(path: Path, data: bool = False, plugins: Sequence[str] = ()) -> tuple[dict[str, Any], int]:
+def record(
+    path: Path, data: bool = False, pace: bool = False, plugins: Sequence[str] = ()
+) -> tuple[dict[str, Any], int]:
     """The check of a file as plain JSON, and its exit code."""
     try:
         scenario = load_scenario(path, plugins=plugins)
-        built = {"built": _built(scenario)} if data else {}
+        built = {"built": asdict(_forecast(scenario, pace))} if data or pace else {}
     except ScenarioError as error:
         return {"file": str(path), "valid": False, "problems": problem_records(error)}, error.exit_code
     except DataUnavailable as error:

@@ -87,11 +87,16 @@ def test_rows_that_were_on_their_way_are_stale(asked):
     assert all((seen["staleness"] < seen["round"]).all() for seen in asked)
 
 
+@pytest.fixture(scope="module")
+def processes():
+    with Pool(2, "loky") as pool:
+        yield pool
+
+
 @pytest.mark.parametrize("rule", ["zeno", "fedgreed", "lasa", "lfighter", "auror", "layerwise", "deepsight"])
 @pytest.mark.parametrize("text", [DIGITS, GLYPHS], ids=["logistic", "lenet5"])
-def test_a_rule_is_the_same_with_workers(rule, text):
+def test_a_rule_is_the_same_with_workers(rule, text, processes):
     settings = {"zeno": "f=2", "deepsight": "inputs=30"}.get(rule, "")
     changes = [f'aggregator={{name="{rule}"{", " if settings else ""}{settings}}}', "rounds=2", "root.size=9"]
     given = scenario(text, *changes)
-    with Pool(2) as pool:
-        assert same(played(given)) == same(played(given, pool))
+    assert same(played(given)) == same(played(given, processes))

@@ -76,14 +76,19 @@ def test_critical_layers_are_honest_work_but_in_what_carries_the_backdoor():
     np.testing.assert_array_equal(critical[0]["updates"][[0, 2, 3, 5]], honest[0]["updates"][[0, 2, 3, 5]])
 
 
+@pytest.fixture(scope="module")
+def processes():
+    with Pool(2, "loky") as pool:
+        yield pool
+
+
 @pytest.mark.parametrize("name", ["neurotoxin", "alternating_minimisation", "backdoor_critical_layers"])
-def test_the_workers_do_not_change_a_bit_and_a_stop_does_not_either(name):
+def test_the_workers_do_not_change_a_bit_and_a_stop_does_not_either(name, processes):
     given = scenario(DIGITS, *EVERYONE, "rounds=3", rest=adversary(f'"{name}"', more='updates = ["scale"]\n'))
     straight = played(given)
     assert forged(straight) == [(round, "scale", (1, 4)) for round in (1, 2, 3)]
     assert {1, 4} <= trained(straight, 1)
-    with Pool(2, "loky") as pool:
-        assert same(simulate(given, pool))[1:] == same(straight)[1:]
+    assert same(simulate(given, processes))[1:] == same(straight)[1:]
     first = simulate(given, Pool(1, "serial"))
     for event in first:
         if type(event).__name__ == "RoundEnded":

@@ -1,0 +1,98 @@
+"""What a run will take, before it is begun: memory, disk and time, the time by playing its first rounds for a while."""
+
+import time
+from dataclasses import dataclass
+
+from fedsim.engine import simulate
+from fedsim.errors import RunFailed
+from fedsim.events import BatchTrained, RoundEnded
+from fedsim.execution.arithmetic import repeatable
+from fedsim.execution.machine_memory import free_memory
+from fedsim.execution.pool import Pool
+from fedsim.runs.checkpoints import KEPT
+from fedsim.scenario.sections import Scenario
+from fedsim.simulation.client_momentum import momentum_of
+from fedsim.simulation.client_variates import keeps_variates
+from fedsim.simulation.federation import Federation, build_federation
+from fedsim.simulation.footprint import Part, check_memory, footprint
+
+PATIENCE = 10.0
+"""Seconds for which rounds are played; one that lasts longer is judged by the clients trained until then."""
+ROUNDS = 3
+"""Rounds that are played where they are short: the first also compiles."""
+EVENT_BYTES = 40
+"""Of a client in the events of a round."""
+ROUND_BYTES = 900
+"""Of the events of a round whoever takes part, and of its row."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a run goes."""
+
+    seconds: float  # a round
+    clients: int  # trained in the round that was measured
+    whole: bool  # whether that round came to its end
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A scenario's data and model, and what a run takes on this machine."""
+
+    training: int  # examples that clients hold
+    test: int
+    classes: int
+    clients: int
+    parameters: int
+    memory: tuple[Part, ...]  # the largest first
+    free: int | None  # bytes; None where the system does not tell
+    disk: int  # bytes of the results folder at its largest
+    pace: Pace | None
+
+
+def forecast(scenario: Scenario, *, pace: bool = False) -> Forecast:
+    """Build what a run would build, and tell; ScenarioError where a run would not fit into memory.
+
+    With `pace` some rounds are played.
+    """
+    with repeatable(), Pool(scenario.execution.workers, scenario.execution.backend) as pool:
+        federation = build_federation(scenario)
+        check_memory(federation, pool.workers)
+        parts = tuple(footprint(federation, pool.workers))
+    sizes = len(federation.held), len(federation.test), federation.kind.classes, federation.population
+    measured = measure(scenario) if pace else None
+    return Forecast(*sizes, len(federation.parameters), parts, free_memory(), disk(federation), measured)
+
+
+def disk(federation: Federation) -> int:
+    """Bytes of a results folder at its largest."""
+    scenario, size = federation.scenario, 4 * len(federation.parameters)
+    keeps = momentum_of(scenario.training) is not None or keeps_variates(scenario.training)
+    kept = min(federation.population, scenario.clients.sampled * scenario.rounds) if keeps else 0
+    checkpoints = (KEPT + 1) * (3 + kept) * size if scenario.output.checkpoint_every else 0
+    events = scenario.rounds * (ROUND_BYTES + EVENT_BYTES * scenario.clients.sampled)
+    recorded = 0
+    if scenario.output.record == "updates":
+        recorded = scenario.rounds // (scenario.output.record_every or 1) * (scenario.clients.sampled + 2) * size
+    return size + checkpoints + events + recorded
+
+
+def measure(scenario: Scenario) -> Pace:
+    """How long a round takes, by playing some."""
+    begin, clients, last = time.perf_counter(), 0, None
+    with simulate(scenario) as events:
+        trained = begin
+        for event in events:
+            now = time.perf_counter()
+            if isinstance(event, RoundEnded):
+                last = Pace(event.seconds, clients, True)
+                clients, trained = 0, now
+            elif isinstance(event, BatchTrained):
+                clients += len(event.clients)
+            if now - begin > PATIENCE or (last and isinstance(event, RoundEnded) and event.round == ROUNDS):
+                break
+    if last:
+        return last
+    if not clients:
+        raise RunFailed(f"nobody was trained in {PATIENCE:g} seconds: no time can be told")
+    return Pace((now - trained) / clients * scenario.clients.sampled, clients, False)
