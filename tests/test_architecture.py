@@ -254,6 +254,31 @@ def test_starting_up_costs_no_torch(start):
     assert answer.stdout.split() == []
 
 
+RUN = '''
+import sys, fedsim
+from fedsim.scenario.load import parse_scenario
+scenario = """
+rounds = 1
+model = "lenet5"
+root.size = 2
+evaluation.validation = 2
+data = { name = "glyphs", writers = 2, samples = 62 }
+clients = { population = 2, sampled = 2 }
+execution.workers = 1
+[[attacks]]
+name = "neurotoxin"
+count = 1
+"""
+list(fedsim.simulate(parse_scenario(scenario)))
+print(*{"torch._dynamo", "sympy", "scipy.stats", "sklearn", "torchvision", "matplotlib", "pandas"} & sys.modules.keys())
+'''
+
+
+def test_a_run_imports_what_it_needs_and_no_compiler():
+    answer = subprocess.run([sys.executable, "-c", RUN], check=True, capture_output=True, text=True, cwd=HOUSE)
+    assert answer.stdout.split() == []
+
+
 def test_importing_fedsim_costs_nothing():
     code = "import sys, fedsim; print(*{'numpy', 'pydantic', 'torch'} & sys.modules.keys())"
     answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=HOUSE)

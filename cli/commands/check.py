@@ -9,7 +9,7 @@ from rich.text import Text
 
 from cli.display.consoles import messages, show, show_json, width
 from cli.display.errors import show_failure
-from cli.display.formatting import seconds
+from cli.display.formatting import seconds, size
 from cli.display.header import attacks, described, partition, rule, title, training
 from cli.display.layout import labelled
 from fedsim.aggregators.contract import aggregators
@@ -20,12 +20,12 @@ from fedsim.scenario.guarantees import guarantees
 from fedsim.scenario.load import load_scenario, scenario_digest
 from fedsim.scenario.sections import Scenario
 from fedsim.scenario.shipped import find_scenario
-from fedsim.study.effort import megabytes
 
 if TYPE_CHECKING:
     from fedsim.runs.forecast import Forecast, Pace
 
-MEGABYTE = 10**6
+LEAST_BYTES = 10**6
+"""Of a part of memory that is worth a word."""
 LABEL = 11
 STYLES = {"holds": "green", "warning": "yellow", "fails": "bold red"}
 
@@ -74,21 +74,21 @@ def facts(found: "Forecast", scenario: Scenario) -> Iterator[Fact]:
     """What the scenario's data and model came to, and what a run takes."""
     sizes = f"{found.training:,} training and {found.test:,} test examples in {found.classes} classes"
     yield Fact("built", f"{sizes}, {found.clients:,} clients, {found.parameters:,} parameters", "green")
-    parts = ", ".join(f"{megabytes(part.bytes)} {part.what}" for part in found.memory if part.bytes > MEGABYTE)
-    free = f" of {megabytes(found.free)} that are free" if found.free is not None else ""
-    yield Fact("memory", f"{megabytes(sum(part.bytes for part in found.memory))}{free}: {parts}")
-    yield Fact("disk", f"at most {megabytes(found.disk)}")
+    parts = ", ".join(f"{size(part.bytes)} {part.what}" for part in found.memory if part.bytes > LEAST_BYTES)
+    free = f" of {size(found.free)} that are free" if found.free is not None else ""
+    yield Fact("memory", f"{size(sum(part.bytes for part in found.memory))}{free}: {parts}")
+    yield Fact("disk", f"at most {size(found.disk)}")
     if found.pace:
         yield Fact("time", _told(found.pace, scenario))
 
 
 def _told(pace: "Pace", scenario: Scenario) -> str:
     """How long a run takes, and what that was measured on."""
-    several = f"{scenario.rounds:,} rounds of {seconds(pace.seconds)}"
+    several = f"{scenario.rounds:,} rounds of {seconds(pace.seconds, fine=True)}"
     if pace.whole:
-        return f"about {seconds(scenario.rounds * pace.seconds)}: {several}"
+        return f"about {seconds(scenario.rounds * pace.seconds, fine=True)}: {several}"
     part = f"{pace.clients:,} of {scenario.clients.sampled:,} clients were trained to tell"
-    return f"about {seconds(scenario.rounds * pace.seconds)} and the server's own work: {several}; {part}"
+    return f"about {seconds(scenario.rounds * pace.seconds, fine=True)} and the server's own work: {several}; {part}"
 
 
 def checked(scenario: Scenario, path: Path, width: int, more: Sequence[Fact] = ()) -> Iterator[Text]:

@@ -8,7 +8,7 @@ from fedsim.metrics.contract import Form
 from fedsim.scenario.toml_values import NOTHING, toml
 
 BARS = "▁▂▃▄▅▆▇█"
-MINUTE, HOUR = 60, 3600
+MINUTE, HOUR, THOUSAND = 60, 3600, 1000
 SANITY = 1_000_000
 """Limits from here on only keep out what nobody means, and are not worth a reader's time."""
 LARGEST_PLAIN = 1000
@@ -39,8 +39,19 @@ def magnitude(value: float | None) -> str:
     return f"{value:.3f}" if abs(value) < LARGEST_PLAIN or not math.isfinite(value) else f"{value:.1e}"
 
 
-def seconds(value: float) -> str:
-    """A stretch of time: `0.9 s`, `2:05`, `1:02:03`."""
+def size(count: float) -> str:
+    """A number of bytes: `12 kB`, `3.4 MB`, `1.2 GB`."""
+    for unit in ("B", "kB", "MB"):
+        if count < THOUSAND:
+            return f"{count:.1f} {unit}" if unit == "MB" else f"{count:.0f} {unit}"
+        count /= THOUSAND
+    return f"{count:.1f} GB"
+
+
+def seconds(value: float, *, fine: bool = False) -> str:
+    """A stretch of time: `0.9 s`, `2:05`, `1:02:03`; with `fine` a short one in milliseconds, `12 ms`."""
+    if fine and value < 1:
+        return f"{value * THOUSAND:.0f} ms"
     if value < MINUTE:
         return f"{value:.1f} s"
     return clock(value)

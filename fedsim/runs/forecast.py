@@ -1,11 +1,11 @@
 """What a run will take, before it is begun: memory, disk and time, the time by playing its first rounds for a while."""
 
+import math
 import time
 from dataclasses import dataclass
 
 from fedsim.engine import simulate
-from fedsim.errors import RunFailed
-from fedsim.events import BatchTrained, RoundEnded
+from fedsim.events import BatchTrained, RoundEnded, RoundStarted
 from fedsim.execution.arithmetic import repeatable
 from fedsim.execution.machine_memory import free_memory
 from fedsim.execution.pool import Pool
@@ -79,20 +79,18 @@ def disk(federation: Federation) -> int:
 
 def measure(scenario: Scenario) -> Pace:
     """How long a round takes, by playing some."""
-    begin, clients, last = time.perf_counter(), 0, None
+    clients, last, begin = 0, None, math.inf
     with simulate(scenario) as events:
-        trained = begin
         for event in events:
-            now = time.perf_counter()
-            if isinstance(event, RoundEnded):
-                last = Pace(event.seconds, clients, True)
-                clients, trained = 0, now
+            if isinstance(event, RoundStarted):
+                clients, started = 0, time.perf_counter()
+                begin = min(begin, started)
             elif isinstance(event, BatchTrained):
                 clients += len(event.clients)
-            if now - begin > PATIENCE or (last and isinstance(event, RoundEnded) and event.round == ROUNDS):
+            elif isinstance(event, RoundEnded):
+                last = Pace(event.seconds, clients, True)
+                if event.round == ROUNDS:
+                    break
+            if (last or clients) and time.perf_counter() - begin > PATIENCE:
                 break
-    if last:
-        return last
-    if not clients:
-        raise RunFailed(f"nobody was trained in {PATIENCE:g} seconds: no time can be told")
-    return Pace((now - trained) / clients * scenario.clients.sampled, clients, False)
+    return last or Pace((time.perf_counter() - started) / clients * scenario.clients.sampled, clients, False)

@@ -44,7 +44,8 @@ def check_memory(federation: Federation, workers: int) -> None:
         return
     sampled = federation.scenario.clients.sampled
     growing = sum(part.bytes for part in parts if part.grows)
-    fitting = int(sampled * max(0, free - needed + growing) / growing)
+    rows = sampled + _beside(federation.scenario)
+    fitting = max(0, int(rows * max(0, free - needed + growing) / growing) - _beside(federation.scenario))
     largest = ", ".join(f"{gigabytes(part.bytes)} for {part.what}" for part in parts[:2])
     words = f"a run takes {gigabytes(needed)} of memory ({largest}), and {gigabytes(free)} are free"
     way_out = f"clients.sampled = {fitting} would fit" if fitting else "a smaller model or fewer examples would fit"
@@ -53,12 +54,12 @@ def check_memory(federation: Federation, workers: int) -> None:
 
 def gigabytes(size: float) -> str:
     """A size in words."""
-    return f"{size / GIGABYTE:.1f} GB" if size >= GIGABYTE / 10 else f"{size / 10**6:.0f} MB"
+    return f"{size / GIGABYTE:.1f} GB" if size >= GIGABYTE else f"{size / 10**6:.0f} MB"
 
 
 def _parts(federation: Federation, workers: int) -> Iterator[Part]:
     scenario, d = federation.scenario, len(federation.parameters)
-    rows = scenario.clients.sampled + (scenario.clients.buffer or 1)
+    rows = scenario.clients.sampled + _beside(scenario)
     matrix, examples = 4 * rows * d, [federation.train, federation.test]
     yield Part(f"the updates, {rows - 1:,} rows of {d:,} numbers", matrix, True)
     for what in _copies(scenario):
@@ -70,6 +71,11 @@ def _parts(federation: Federation, workers: int) -> Iterator[Part]:
     if momentum_of(scenario.training) or keeps_variates(scenario.training):
         kept = min(federation.population, scenario.clients.sampled * scenario.rounds)
         yield Part("what clients keep", min(NEAR_BYTES, 4 * d * kept), False)
+
+
+def _beside(scenario: Scenario) -> int:
+    """Rows beside those of the clients that are sampled: of those that follow them, or the server's own."""
+    return scenario.clients.buffer or 1
 
 
 def _processes(workers: int) -> Part:

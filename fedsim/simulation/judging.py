@@ -52,7 +52,7 @@ class Shares(NamedTuple):
 
     matrix: Array | None = None
 
-    def mixed(self, values: Array) -> Array:
+    def mixed(self, values: Integers) -> Array:
         """(n,) -> (m,) of the clients' numbers those of the rows."""
         return values.astype(float) if self.matrix is None else self.matrix @ values
 

@@ -33,7 +33,7 @@ class Drawing(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """No: else torch imports its compiler at the first operation, for a second and 150 MB; nothing here is compiled."""
+        """No: else torch would import its compiler, which takes a second and 150 MB; nothing here is compiled."""
         return False
 
     def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

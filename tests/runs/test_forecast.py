@@ -36,7 +36,7 @@ def test_it_is_asked_for_at_the_terminal(tmp_path, monkeypatch, capsys):
     from tests.cli.recorded_run import ask
 
     path = tmp_path / "small.toml"
-    path.write_text(DIGITS.lstrip())
+    path.write_text(DIGITS.lstrip() + "[execution]\nworkers = 1\n")
     answer = ask(capsys, "check", str(path), "--time")
     assert answer.code == 0
     for word in ("memory", "disk", "time", "3 rounds of", "1 process"):

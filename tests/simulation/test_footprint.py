@@ -26,7 +26,9 @@ def test_the_matrix_and_every_copy_of_it_are_counted():
     matrix = next(size for what, size in plain.items() if what.startswith("the updates, 1,000 rows"))
     d = len(build_federation(scenario(DIGITS, *MANY)).parameters)
     assert matrix == 1001 * d * 4
-    mixed = parts(*MANY, 'preaggregators=["nnm"]', 'aggregator={name="krum", f=3}', rest=held(1, name="alie"))
+    mixed = parts(
+        *MANY, 'preaggregators=[{name="nnm", f=3}]', 'aggregator={name="krum", f=3}', rest=held(1, name="alie")
+    )
     assert mixed["what nnm makes of them"] == mixed["what attackers see of them"] == matrix
     assert mixed["the shares of nnm"] == 8 * 1001**2
     assert parts(*MANY, 'aggregator={name="krum", f=3}')["the distances of krum"] == 8 * 1001**2

@@ -94,3 +94,13 @@ def test_kinds_in_words(schema, words):
 
 def test_plurals():
     assert (plural(1, "round"), plural(1200, "round")) == ("1 round", "1,200 rounds")
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(0, "0 B"), (999, "999 B"), (12_345, "12 kB"), (3.44e6, "3.4 MB"), (1.25e9, "1.2 GB"), (4e12, "4000.0 GB")],
+)
+def test_a_number_of_bytes(count, words):
+    from cli.display.formatting import size
+
+    assert size(count) == words
