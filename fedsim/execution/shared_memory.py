@@ -31,6 +31,10 @@ REFUSALS = (errno.ENOSYS, errno.EPERM, errno.EACCES)
 PREFIX = "fedsim-shared-"
 
 
+_own: dict["Shared", NDArray[Any]] = {}
+"""Arrays that this process has made itself, which need no second mapping."""
+
+
 @dataclass(frozen=True)
 class Shared:
     """Where an array lies; small enough to send with every job."""
@@ -44,7 +48,8 @@ class Shared:
 
     def open(self) -> NDArray[Any]:
         """The array itself, mapped once in each process."""
-        return _map(self)
+        own = _own.get(self)
+        return _map(self) if own is None else own
 
 
 class Arena:
@@ -54,6 +59,7 @@ class Arena:
         self._token = uuid.uuid4().hex
         self._descriptors: list[int] = []
         self._files: list[Path] = []
+        self._made: list[Shared] = []
 
     def empty(self, shape: tuple[int, ...], dtype: str = "float32") -> tuple[Shared, NDArray[Any]]:
         """A zeroed array that any process may write, and its address."""
@@ -65,7 +71,10 @@ class Arena:
             reason = error.strerror if isinstance(error, OSError) else "more than there can be"
             raise RunFailed(f"cannot get {size:,} bytes of shared memory: {reason}") from error
         array = np.frombuffer(memory, dtype=dtype, count=math.prod(shape)).reshape(shape)
-        return Shared(path, dtype, shape, writable=True, token=self._token), array
+        shared = Shared(path, dtype, shape, writable=True, token=self._token)
+        _own[shared] = array
+        self._made.append(shared)
+        return shared, array
 
     def of(self, array: NDArray[Any]) -> Shared:
         """The address of an array's contents: its own file where it is a whole memory map, else a copy."""
@@ -78,6 +87,8 @@ class Arena:
     def close(self) -> None:
         """Free the memory once nobody maps it any more."""
         _map.cache_clear()
+        while self._made:
+            _own.pop(self._made.pop(), None)
         while self._descriptors:
             os.close(self._descriptors.pop())
         self._remove()

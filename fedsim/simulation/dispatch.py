@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property, partial
 from itertools import islice, pairwise
 from math import prod
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -73,10 +74,7 @@ class Dispatcher:
         self._shown = [shown(federation, examples) for examples in judged]
         self._exams += [self._exam(arena, Examples(*each, None)) for each in self._shown if len(each.targets)]
         self._root = arena.of(federation.train.inputs[federation.root])
-        asked_of = federation.kind.answers(len(federation.root))
-        answers, self._answers = arena.empty((capacity, prod(asked_of[:-1]), asked_of[-1]))
-        asked, self._asked = arena.empty((capacity, size))  # rows whose outputs are wanted: often not the clients' own
-        self._questions = Questions(federation.kind, parameters, asked, self._root, answers, ())
+        self._asking = partial(_asking, federation, parameters, self._root, arena, capacity)
         self._trusted: tuple[int, Array] | None = None  # round and update
 
     def broadcast(self, parameters: Array, previous: Array | None = None) -> None:
@@ -141,8 +139,8 @@ class Dispatcher:
 
     def root_logits(self, matrix: Array) -> Array:
         """(n, r, classes) outputs of the model with each row applied, on the root examples."""
-        room = len(self._asked)
-        return np.concatenate([self._answered(matrix[begin : begin + room]) for begin in range(0, len(matrix), room)])
+        most = len(self.rows)
+        return np.concatenate([self._answered(matrix[begin : begin + most]) for begin in range(0, len(matrix), most)])
 
     def predict(self) -> list[dict[str, Any]]:
         """What the global model makes of the test examples and, where there are any, of the validation examples.
@@ -164,11 +162,16 @@ class Dispatcher:
         return np.array([mean_loss(logits, targets) for logits in self.root_logits(matrix)])
 
     def _answered(self, matrix: Array) -> Array:
-        n = len(matrix)
-        self._asked[:n] = matrix
-        for _ in self._pool.map(answer, [replace(self._questions, which=(row,)) for row in range(n)]):
+        n, asking = len(matrix), self._asked
+        asking.rows[:n] = matrix
+        for _ in self._pool.map(answer, [replace(asking.questions, which=(row,)) for row in range(n)]):
             pass
-        return np.array(self._answers[:n])
+        return np.array(asking.answers[:n])
+
+    @cached_property
+    def _asked(self) -> "Asking":
+        """Made when a rule first asks: it takes as much memory as the clients' rows."""
+        return self._asking()
 
     def _exam(self, arena: Arena, examples: Examples) -> Exam:
         inputs, targets = arena.of(examples.inputs), arena.of(examples.targets)
@@ -196,6 +199,21 @@ class Dispatcher:
         except (JobFailed, WorkersDied) as error:
             clients = [job.client for job in batches[error.job].jobs]
             raise ClientFailed(round, clients, str(error)) from error.__cause__
+
+
+class Asking(NamedTuple):
+    """Rows whose outputs are wanted, often not the clients' own, and where the answers come."""
+
+    questions: Questions
+    rows: Array
+    answers: Array
+
+
+def _asking(federation: Federation, parameters: Shared, root: Shared, arena: Arena, capacity: int) -> Asking:
+    shape = federation.kind.answers(len(federation.root))
+    answers, made = arena.empty((capacity, prod(shape[:-1]), shape[-1]))
+    rows, asked = arena.empty((capacity, len(federation.parameters)))
+    return Asking(Questions(federation.kind, parameters, rows, root, answers, ()), asked, made)
 
 
 def grouped(jobs: Sequence[ClientJob], most: int) -> list[tuple[ClientJob, ...]]:
