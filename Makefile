@@ -55,10 +55,19 @@ format: .venv/.test ## Let ruff rewrite the code
 soak: .venv/.test ## Ten minutes of kills, tampering and full disks, each run finished as if nothing had happened
 	$(BIN)/python -m tests.soak --minutes 10
 
+.venv/.docs: pyproject.toml .venv/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	@touch $@
+
+# Figures are drawn once, for minutes; `make docs FIGURES=--no-figures` leaves them out.
+docs: .venv/.docs ## Make the site: a page of every algorithm and the guides, in build/docs/index.html
+	$(BIN)/python -m docs.site build/docs-source $(FIGURES)
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --jobs auto -c docs/site build/docs-source build/docs
+
 picture: .venv/.run ## Draw the picture in the README anew
 	$(BIN)/python docs/draw_live_table.py
 
 clean: ## Remove .venv, caches and results
-	rm -rf .venv .conform runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .conform build runs .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help install run test bench conform check format soak picture clean
+.PHONY: help install run test bench conform check format soak docs picture clean

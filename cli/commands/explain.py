@@ -77,7 +77,7 @@ def page(entry: Entry, width: int) -> Iterator[Text]:
     yield from section("Needs", condition(entry), width=width)
     yield from section("Is read", how_read(entry), width=width)
     yield from _settings(entry, width)
-    yield from section("Is given", _supplied(entry, registry), width=width)
+    yield from section("Is given", supplied_words(entry, registry), width=width)
     yield from section("Does not keep", "\n".join(f"{law}: {why}" for law, why in entry.breaks.items()), width=width)
     for title in LAST_SECTIONS:
         yield from section(TITLES.get(title, title), entry.sections.get(title, ""), width=width)
@@ -152,7 +152,8 @@ def _settings(entry: Entry, width: int) -> Iterator[Text]:
         yield from body(setting.meaning, width=width, indent=6)
 
 
-def _supplied(entry: Entry, registry: Registry) -> str:
+def supplied_words(entry: Entry, registry: Registry) -> str:
+    """What the engine gives it, a line each: the name and what it means."""
     from fedsim.supply import DATA_ATTACKS, TRAINING_ATTACKS, UPDATE_ATTACKS
 
     kinds = {"updates": UPDATE_ATTACKS, "data": DATA_ATTACKS, "training": TRAINING_ATTACKS}

@@ -130,8 +130,8 @@ def flame(
 
     Formula:
         HDBSCAN on 1 − cos(uᵢ, uⱼ) with clusters of at least ⌊n/2⌋ + 1 rows and one neighbour; the rows that are not
-        noise, or everyone where all are. S the median norm of all n rows; the mean over the kept of
-        uᵢ · min(1, S/‖uᵢ‖), then N(0, (λS)²) on each coordinate: (n, d) -> (d,).
+        noise, or everyone where all are. S the median norm of all n rows; the mean over the kept of uᵢ ·
+        min(1, S/‖uᵢ‖), then N(0, (λS)²) on each coordinate: (n, d) -> (d,).
     Assumes:
         More than half of the rows are honest and point the same way.
     Breakdown:

@@ -43,13 +43,14 @@ def deepsight(
     """Clipped mean of the clusters of clients in which few seem to have trained on few classes.
 
     Formula:
-        In the output layer Eᵢc = |Δbᵢc| + Σ |ΔWᵢc·|, NEUPᵢ = Eᵢ²/Σ Eᵢ², TEᵢ = #{c: NEUPᵢc > max(0.01, 1/C)·max NEUPᵢ};
-        row i is suspicious iff TEᵢ ≤ median(TE)/2. DDifᵢc: the mean over N uniform random inputs of the probability
-        that θ + uᵢ gives class c by that which θ gives it; one for each set. HDBSCAN on the NEUPs, on each set's DDifs
-        and on 1 − cos of the rows' Δb; two rows are at distance 0 where they share a cluster, else 1; the sets' mean,
-        then the mean of the three; HDBSCAN on that. A cluster is kept iff its share of suspicious rows is below τ. The
-        mean over the kept of uᵢ min(1, S/‖uᵢ‖), S the median norm of all: (n, d) -> (d,). Where nobody is kept, zeros.
-        Rows that HDBSCAN takes for noise are clusters of one.
+        In the output layer Eᵢ[c] = |Δbᵢ[c]| + Σ |ΔWᵢ[c, ·]|; NEUPᵢ = Eᵢ²/Σ Eᵢ²;
+        TEᵢ = #{c : NEUPᵢ[c] > max(0.01, 1/C)·max NEUPᵢ}; row i is suspicious iff TEᵢ ≤ median(TE)/2.
+        DDifᵢ[c]: the mean over N uniform random inputs of the probability that θ + uᵢ gives class c by that which θ
+        gives it; one for each set. HDBSCAN on the NEUPs, on each set's DDifs and on 1 − cos of the rows' Δb; two rows
+        are at distance 0 where they share a cluster, else 1; the sets' mean, then the mean of the three; HDBSCAN on
+        that. A cluster is kept iff its share of suspicious rows is below τ. The mean over the kept of uᵢ
+        min(1, S/‖uᵢ‖), S the median norm of all: (n, d) -> (d,). Where nobody is kept, zeros. Rows that HDBSCAN takes
+        for noise are clusters of one.
     Assumes:
         Attackers train on fewer classes than most, and alike.
     Breakdown:

@@ -33,10 +33,9 @@ def geometric_median(
     """The point of least total distance to the updates.
 
     Formula:
-        argmin over z of Σ aᵢ ‖uᵢ − z‖, with aᵢ = 1 or the examples behind row i: (n, d) -> (d,). Weiszfeld's
-        steps z ← Σ wᵢ uᵢ, wᵢ ∝ aᵢ / max(‖uᵢ − z‖, ν), start from the mean; ν is the tolerance times the least
-        median distance from one row to the others. A row that is itself the minimiser is recognised and
-        returned.
+        argmin_z Σ aᵢ ‖uᵢ − z‖, with aᵢ = 1 or the examples behind row i: (n, d) -> (d,). Weiszfeld's steps z ← Σ wᵢ uᵢ,
+        wᵢ ∝ aᵢ / max(‖uᵢ − z‖, ν), start from the mean; ν is the tolerance times the least median distance from one
+        row to the others. A row that is itself the minimiser is recognised and returned.
     Assumes:
         More than half of the pull is honest.
     Breakdown:
@@ -77,9 +76,9 @@ def autogm(
     """Geometric median that also learns how much each update should pull.
 
     Formula:
-        argmin over z and α in the simplex of Σ αᵢ ‖uᵢ − z‖ + (λn/2) ‖α‖²: (n, d) -> (d,). From α = 1/n, in
-        turn: z is the geometric median under the pulls α, and αᵢ = max(η − ‖uᵢ − z‖, 0)/(λn) with η such that
-        Σ αᵢ = 1; until α moves no more.
+        argmin_{z, α} Σ αᵢ ‖uᵢ − z‖ + (λn/2) ‖α‖², α in the simplex: (n, d) -> (d,). From α = 1/n, in turn: z is the
+        geometric median under the pulls α, and αᵢ = max(η − ‖uᵢ − z‖, 0)/(λn) with η such that Σ αᵢ = 1; until α moves
+        no more.
     Assumes:
         More than half of the rows are honest and λ fits the size of the updates.
     Breakdown:

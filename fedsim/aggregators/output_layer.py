@@ -29,7 +29,7 @@ def lfighter(updates: Array, layers: Sequence[Layer]) -> Aggregate:
 
     Formula:
         ΔWᵢ (classes, inputs) and Δbᵢ (classes,) what row i changes in the output layer; the two classes c of greatest
-        Σᵢ (‖ΔWᵢc‖ + |Δbᵢc|), all where there are no more; 2-means on their weights ΔWᵢc. A cluster weighs
+        Σᵢ (‖ΔWᵢ[c]‖ + |Δbᵢ[c]|), all where there are no more; 2-means on their weights ΔWᵢ[c]. A cluster weighs
         (size/n)·(1 − mean of mᵢ), mᵢ the least of 0 and the cosines of row i with the others of its cluster; the mean
         of the rows of the heavier one, of the tighter where both weigh the same: (n, d) -> (d,).
     Assumes:

@@ -71,8 +71,8 @@ def fedgreed(updates: Array, counts: Integers, root_loss: Callable[[Array], Arra
 
     Formula:
         L the mean loss on the root data, θ the parameters; rows in ascending order of L(θ + uᵢ), earlier rows first on
-        exact ties; aₖ = Σ mᵢ uᵢ / Σ mᵢ over the first k of them, k = 1, 2, …, until L(θ + aₖ) first rises; the aₖ
-        before: (n, d), (n,) -> (d,).
+        exact ties; aₖ = Σ mᵢ uᵢ / Σ mᵢ over the first k of them, k = 1, 2, …, until L(θ + aₖ) first rises; the
+        one before: (n, d), (n,) -> (d,).
     Assumes:
         The root data resemble the clients'. ValueError when no row's loss is finite.
     Breakdown:

@@ -24,9 +24,9 @@ def caf(updates: Array, *, f: F) -> Aggregate:
     """Weighted mean whose updates spread least in any direction, found by taking weight from those far out.
 
     Formula:
-        c = 1 for every row. While Σ c > n − 2f: μ = Σ cᵢ uᵢ / Σ c; (λ, v) the first eigenpair of
-        Σ cᵢ (uᵢ − μ)(uᵢ − μ)ᵀ / Σ c; τᵢ = ⟨v, uᵢ − μ⟩²; cᵢ ← cᵢ (1 − τᵢ/τ_max), τ_max the greatest τ of a row with
-        cᵢ > 0. The μ of least λ: (n, d) -> (d,). With f = 0 it is the mean, and where τ_max = 0 the loop ends.
+        c = 1 for every row. While Σ c > n − 2f: μ = Σ cᵢ uᵢ / Σ c; (λ, v) the first eigenpair of Σ cᵢ (uᵢ −
+        μ)(uᵢ − μ)ᵀ / Σ c; τᵢ = ⟨v, uᵢ − μ⟩²; cᵢ ← cᵢ (1 − τᵢ/τ_max), τ_max the greatest τ of a row with cᵢ > 0. The μ
+        of least λ: (n, d) -> (d,). With f = 0 it is the mean, and where τ_max = 0 the loop ends.
     Assumes:
         At most f rows are bad; ValueError unless n > 2f. It is not told how far honest rows spread.
     Breakdown:

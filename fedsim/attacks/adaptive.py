@@ -117,7 +117,8 @@ def small_perturbation(
     """The honest mean with all that the defence lets pass put into one coordinate.
 
     Formula:
-        row_i = μ + γ·r·e_j, (d,), the same for all attackers; μ and σ: mean and standard deviation of the h honest rows
+        row_i = μ + γ·r·e_j, (d,), the same for all attackers
+        μ and σ: mean and standard deviation of the h honest rows
         j the coordinate of greatest σ_j, the first of them on ties; r = √(Σ_k σ_k²)
         γ in [−greatest, greatest], not 0, maximises |defence(honest rows and b forged rows)_j − μ_j|
     Assumes:
@@ -162,7 +163,8 @@ def sensitivity_curve(
     """In each coordinate the value to which the defence is most sensitive.
 
     Formula:
-        row_i = μ + κ∘σ, (d,), the same for all attackers; μ and σ: mean and standard deviation of the h honest rows
+        row_i = μ + κ∘σ, (d,), the same for all attackers
+        μ and σ: mean and standard deviation of the h honest rows
         κ_j among ±greatest/2^(k/2), k = 0, 1, …, maximises |T(μ + κ_j·σ)_j − T(μ)_j|, the sensitivity curve up to a
         factor, T(x) = defence(honest rows and b rows x) being asked for all coordinates at once
         If one κ for all coordinates then moves the defence further, ‖T(row) − T(μ)‖, that one is sent.

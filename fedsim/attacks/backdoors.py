@@ -84,7 +84,8 @@ def backdoor_pixel(
 
     Formula:
         with chance share, for each example by itself and the same in every round: y → target and
-        x[channel, row, column] → value for all channels, top ≤ row < top + height and left ≤ column < left + width
+        x[channel, row, column] → value for all channels where
+        top ≤ row < top + height and left ≤ column < left + width
         Success rate: share of the test examples of other classes that carry the patch and are classified as target.
     Assumes:
         Images; the patch within them and target a class, else ValueError.

@@ -20,7 +20,8 @@ def min_max(honest: Array, count: int, *, direction: Direction = "unit") -> Arra
     """As far against the honest mean as no honest row would be found to lie from another.
 
     Formula:
-        row_i = μ + γ·p, (d,), the same for all attackers; μ and σ: mean and standard deviation of the h honest rows
+        row_i = μ + γ·p, (d,), the same for all attackers
+        μ and σ: mean and standard deviation of the h honest rows
         γ: the greatest with max_j ‖row − honest_j‖ ≤ max_jk ‖honest_j − honest_k‖
     Assumes:
         h ≥ 1 honest rows to know of, else ValueError; with one of them, or where p = 0, the mean is sent.
@@ -54,7 +55,8 @@ def min_sum(honest: Array, count: int, *, direction: Direction = "unit") -> Arra
     """As far against the honest mean as the honest row that lies furthest from the others together.
 
     Formula:
-        row_i = μ + γ·p, (d,), the same for all attackers; μ and σ: mean and standard deviation of the h honest rows
+        row_i = μ + γ·p, (d,), the same for all attackers
+        μ and σ: mean and standard deviation of the h honest rows
         γ: the greatest with Σ_j ‖row − honest_j‖² ≤ max_j Σ_k ‖honest_j − honest_k‖²
     Assumes:
         h ≥ 1 honest rows to know of, else ValueError; with one of them, or where p = 0, the mean is sent.

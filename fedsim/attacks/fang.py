@@ -34,7 +34,8 @@ def fang_krum(
         attackers' own honest rows (otherwise)
         λ is halved from Theorem 1's bound until Krum, with f = k, chooses −λ·s among the h known rows and k copies
         of it:
-        λ₀ = min_i Σ ‖u_i − u_j‖ / ((h − k − 1)√d) + max_i ‖u_i‖ / √d, the sum over the h − 2 rows nearest to u_i
+        λ₀ = min_i Σ ‖u_i − u_j‖ / ((h − k − 1)√d) + max_i ‖u_i‖ / √d
+        with the sum over the h − 2 rows nearest to u_i
         k = b, the number of attackers (all); k = 1, and one more while no λ above the floor does, up to b (otherwise)
     Assumes:
         h ≥ 1 honest rows to know of, else ValueError. h − k − 1 is held at 1 or more.
@@ -86,7 +87,7 @@ def fang_trim(
     Assumes:
         h ≥ 1 honest rows to know of, else ValueError.
     Breakdown:
-        The trimmed mean drops these values as long as f is large enough, and with them the honest ones of the other
+        The trimmed mean drops these values as long as f is large enough, and with them the honest ones of the opposite
         side: what is left leans against the honest direction.
     Cost:
         Three passes over the honest rows and d uniform draws an attacker.

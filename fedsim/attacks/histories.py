@@ -33,7 +33,8 @@ def mimic(
     Formula:
         row_i = honest_k, (d,), the same for all attackers
         in the t-th round of the warm-up, t from 0: μ ← (t·μ + mean of the honest rows) / (1 + t)
-        c = Σ_j ⟨honest_j − μ, z⟩ (honest_j − μ); z ← t·z + c / ‖c‖, divided by its length; z ~ N(0, 1) at first
+        c = Σ_j ⟨honest_j − μ, z⟩ (honest_j − μ)
+        z ← t·z + c / ‖c‖, divided by its length; z ~ N(0, 1) at first
         k = argmax_j ⟨honest_j, z⟩ in the warm-up; afterwards the client that was copied last in it
     Assumes:
         h ≥ 1 honest rows to know of, else ValueError.
@@ -160,7 +161,8 @@ def rop(
     Formula:
         row_i = π·m + (1 − π)·μ + z·p, (d,), the same for all attackers
         m: the last aggregate, about which centred clipping clips; μ: the mean of the h honest rows
-        r = λ·m + (1 − λ)·μ over its length; q = 1 − ⟨1, r⟩·r over its length, 1 being ones in every coordinate
+        r = λ·m + (1 − λ)·μ over its length
+        q = 1 − ⟨1, r⟩·r over its length, 1 being ones in every coordinate
         p = sin(angle)·q + cos(angle)·r
     Assumes:
         h ≥ 1 honest rows to know of, else ValueError. In the first round m = 0 and r is the direction of μ.

@@ -43,8 +43,8 @@ def accuracy_of_worst_owners(
     """Mean accuracy of the owners who are served worst.
 
     Formula:
-        With a₍₁₎ ≤ … ≤ a₍ₖ₎ the accuracies on the examples of each of k owners and w = ⌈share · k⌉,
-        1/w · (a₍₁₎ + … + a₍w₎).
+        1/w · (a_1 + … + a_w), with a_1 ≤ … ≤ a_k the accuracies on the examples of each of k owners and
+        w = ⌈share · k⌉.
     Assumes:
         A data set that knows whose each test example is (glyphs, femnist), and a number of examples of each: with few
         of them the lowest accuracies are partly chance.

@@ -65,9 +65,9 @@ def virtual(
     """Any number of clients, each drawing its examples from the whole pool; a million cost what a hundred do.
 
     Formula:
-        Client c draws, from its own address, `samples` different examples: uniformly, or with label counts
-        ~ Multinomial(samples, q_c), q_c ~ Dirichlet(alpha, …, alpha) over the classes present, and uniformly within a
-        label. What a label cannot give is drawn from the others uniformly.
+        Client c draws, from its own address, `samples` different examples: uniformly, or with label counts ~
+        Multinomial(samples, q_c), q_c ~ Dirichlet(alpha, …, alpha) over the classes present, and uniformly
+        within a label. What a label cannot give is drawn from the others uniformly.
     Assumes:
         samples ≤ m, else ValueError.
     Differs:

@@ -55,7 +55,7 @@ def bucketing(
     """Means of random buckets of s rows.
 
     Formula:
-        With a random permutation π, y_b = the mean of u_π(bs+1) … u_π(bs+s), for b = 0 … ⌈n/s⌉ − 1; the last
+        With a random permutation π, y_b = the mean of u_{π(b·s+1)} … u_{π(b·s+s)}, for b = 0 … ⌈n/s⌉ − 1; the last
         bucket holds what is left and is averaged over as many: (n, d) -> (⌈n/s⌉, d).
     Assumes:
         f bad rows spoil at most f buckets, so the rule behind it sees f bad among ⌈n/s⌉ rows.

@@ -1,0 +1,1 @@
+"""What is written about fedsim, and what makes a site of it."""
