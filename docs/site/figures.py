@@ -1,7 +1,7 @@
 """The figures of `fedsim explain NAME --figure`, kept from build to build while the code that they show is the same."""
 
 import hashlib
-import os
+import io
 import shutil
 import sys
 from collections.abc import Iterable
@@ -68,7 +68,7 @@ def _may_be_drawn(entry: Entry) -> bool:
 
 def _silence() -> None:
     """One bar for all is enough: what a single figure tells of its progress is kept from the terminal."""
-    sys.stderr = Path(os.devnull).open("w", encoding="utf-8")
+    sys.stderr = io.StringIO()
 
 
 def _drawn(name: str, store: Path) -> None:

@@ -34,8 +34,8 @@ def femnist(
     """Real handwritten letters and digits in 62 classes, by writer; the files come from LEAF's preprocessing.
 
     Formula:
-        LEAF's form, `{"users", "num_samples", "user_data": {writer: {"x", "y"}}}`, or one file for each writer,
-        `{"x", "y"}`, called after the writer. Where test/ is missing, test_share of the writers (rounded, at least one),
+        LEAF's form, `{"users", "num_samples", "user_data": {writer: {"x", "y"}}}`, or one file for each writer, `{"x",
+        "y"}`, called after the writer. Where test/ is missing, test_share of the writers (rounded, at least one),
         chosen at random, become the test set. With a test/ made by LEAF's `-t sample`, every writer has examples in
         both and accuracy is about other examples of the same writers; without test/, or with `-t user`, it is about
         writers that were never seen. The header of a run says which.
