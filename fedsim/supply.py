@@ -137,7 +137,7 @@ RULES = table(
 )
 """What a rule may ask for."""
 
-MIXERS = table(RULES["updates"], RULES["staleness"], MEMORY, STREAM)
+MIXERS = table(RULES["updates"], RULES["staleness"], RULES["clients"], MEMORY, STREAM)
 """What a pre-aggregator may ask for."""
 
 UPDATE_ATTACKS = table(

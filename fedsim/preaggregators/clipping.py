@@ -101,7 +101,9 @@ def staleness_scaling(
         yᵢ = s(τᵢ) · uᵢ with τᵢ = `staleness`; s(τ) = (1 + τ)^−a, or of a hinge 1 for τ ≤ b and 1/(a(τ − b) + 1) beyond:
         (n, d), (n,) -> (n, d).
     Assumes:
-        Nothing; rows of this step keep their length.
+        Nothing; rows of this step keep their length. Running statistics that travel in a row are shortened with it:
+        their change was measured from statistics that have moved on, and several such changes, taken whole, lead past
+        what any client saw.
     Breakdown:
         That of the rule behind it: an attacker who answers fast is never shortened.
     Cost:

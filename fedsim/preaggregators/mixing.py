@@ -6,7 +6,7 @@ import numpy as np
 from annotated_types import Ge
 
 from fedsim.aggregators.contract import F
-from fedsim.array_types import Array
+from fedsim.array_types import Array, Integers
 from fedsim.kernels import weighted_sums
 from fedsim.kernels.rules.distances import squared_distances
 from fedsim.preaggregators.contract import Mixed, preaggregator
@@ -76,4 +76,43 @@ def bucketing(
     buckets = np.arange(n) // s
     shares = np.zeros((buckets[-1] + 1, n))
     shares[buckets, order] = 1 / np.bincount(buckets)[buckets]
+    return Mixed(weighted_sums(shares, updates), shares)
+
+
+@preaggregator(
+    "basgd",
+    breaks={"permutation": "rows become the means of buckets, in the order of the buckets"},
+)
+def basgd(
+    updates: Array,
+    clients: Integers,
+    *,
+    buckets: Annotated[int, Ge(1), "B, buckets; a client's rows always fall into the same one"],
+) -> Mixed:
+    """Means of buckets of clients, each client in a bucket of its own number for good.
+
+    Formula:
+        y_b = the mean of the rows whose client c has c mod B = b, for b = 0 … B − 1 without the buckets that are empty:
+        (n, d), (n,) -> (m, d), m ≤ B.
+    Assumes:
+        f Byzantine clients spoil at most f buckets, however often they answer, so that the rule behind it sees f bad
+        among m rows. Fast honest clients count for less than their rows in the same way.
+    Breakdown:
+        That of the rule behind it on m rows.
+    Cost:
+        One pass over the matrix.
+    Differs:
+        The paper's server steps once every bucket holds a row, ours when clients.buffer rows are in, with the buckets
+        that are filled: a buffer of several times B fills nearly all. It takes gradients, momenta in BASGDm
+        (training.worker_momentum).
+    Source:
+        Yang, Li. Buffered Asynchronous SGD for Byzantine Learning. JMLR 24, 2023, algorithm 1.
+    Example:
+        >>> rows = np.array([[0.9], [1.0], [1.1], [1.2], [9.0]])
+        >>> preaggregate("basgd", rows, clients=[0, 1, 2, 3, 6], buckets=3).round(2).tolist()
+        [[3.7], [1.0], [1.1]]
+    """
+    found, own = np.unique(np.asarray(clients) % buckets, return_inverse=True)
+    shares = (own.reshape(-1) == np.arange(len(found))[:, None]).astype(np.float64)
+    shares /= shares.sum(axis=1, keepdims=True)
     return Mixed(weighted_sums(shares, updates), shares)

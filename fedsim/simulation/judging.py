@@ -86,6 +86,7 @@ def judge(federation: Federation, state: State, round: int, inputs: Inputs, extr
         supplied = {
             "updates": rows,
             "staleness": shares.mixed(inputs.staleness),
+            "clients": _identities(rows, inputs),
             "memory": state.memories.get(path),
             "stream": stream.at("preaggregator", index),
         }
@@ -100,7 +101,7 @@ def judge(federation: Federation, state: State, round: int, inputs: Inputs, extr
         "previous": state.previous,
         "parameters": state.parameters,
         "memory": state.memories.get(RULE),
-        "clients": inputs.clients if len(rows) == len(inputs.clients) else np.arange(len(rows)),
+        "clients": _identities(rows, inputs),
         "staleness": shares.mixed(inputs.staleness),
         "layers": federation.layout.layers,
         "round": round,
@@ -112,6 +113,11 @@ def judge(federation: Federation, state: State, round: int, inputs: Inputs, extr
     factors = _multiplied(factors, verdict.factors, shares)
     whole = verdict._replace(weights=shares.of_clients(verdict.weights), factors=factors)
     return Judgement(whole, {**memories, RULE: verdict.memory})
+
+
+def _identities(rows: Array, inputs: Inputs) -> Integers:
+    """(n,) whose each row is; rows of another number are nobody's and only numbered."""
+    return inputs.clients if len(rows) == len(inputs.clients) else np.arange(len(rows))
 
 
 def _multiplied(before: Array | None, factors: Array | None, shares: Shares) -> Array | None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fedsim.preaggregators.mixing import bucketing, nnm
+from fedsim.preaggregators.mixing import basgd, bucketing, nnm
 from fedsim.randomness import Stream
 from tests import oracles
 from tests.aggregators.matrices import KINDS, plain
@@ -48,3 +48,21 @@ def test_every_row_falls_into_one_bucket():
 def test_other_streams_draw_other_buckets():
     rows = plain(12)
     assert not np.array_equal(bucketing(rows, Stream.root(1)).updates, bucketing(rows, Stream.root(2)).updates)
+
+
+@pytest.mark.parametrize("buckets", [1, 3, 4, 50])
+def test_basgd_is_the_papers(buckets):
+    rows, clients = plain(11), np.array([0, 3, 3, 4, 7, 8, 12, 13, 21, 40, 41])
+    mixed = basgd(rows, clients, buckets=buckets)
+    held = {}
+    for row, client in zip(rows, clients, strict=True):
+        held.setdefault(int(client) % buckets, []).append(row)
+    np.testing.assert_allclose(mixed.updates, [sum(held[b]) / len(held[b]) for b in sorted(held)], rtol=1e-12)
+    np.testing.assert_allclose(mixed.shares @ rows, mixed.updates, rtol=1e-12)
+
+
+def test_a_client_spoils_its_own_bucket_alone_however_often_it_answers():
+    rows = np.ones((9, 2))
+    rows[:6] = 1e6
+    mixed = basgd(rows, np.array([4, 4, 4, 4, 4, 4, 0, 1, 2]), buckets=5)
+    assert (mixed.updates[:, 0] > 1).sum() == 1

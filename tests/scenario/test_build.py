@@ -87,7 +87,7 @@ def test_problems_in_every_part_are_found_at_once():
         (
             {"preaggregators": [{}]},
             "preaggregators[0].name",
-            "must name one of the preaggregators: one of arc, bucketing, clip, nnm, staleness_scaling",
+            "must name one of the preaggregators: one of arc, basgd, bucketing, clip, nnm, staleness_scaling",
         ),
     ],
 )
