@@ -19,14 +19,15 @@ def _twice(scenario: Scenario) -> list[str]:
     optimizer = scenario.server.optimizer
     if not server_optimizers[optimizer.name].traits["momentum"](optimizer.settings):
         return []
-    others = [*_of_clients(scenario), *_of_the_rule(scenario)]
+    others = [*momenta_of_clients(scenario), *_of_the_rule(scenario)]
     if not others:
         return []
     word = "does" if len(others) == 1 else "do"
     return [f"the server's {optimizer.name} averages over past rounds, and so {word} {' and '.join(others)}"]
 
 
-def _of_clients(scenario: Scenario) -> list[str]:
+def momenta_of_clients(scenario: Scenario) -> list[str]:
+    """What clients average by, in words; nothing where they do not."""
     training = scenario.training
     if training.worker_momentum:
         return ["training.worker_momentum"]

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 
 from fedsim.aggregators.contract import aggregators
 from fedsim.scenario.dry_run import rows_seen
+from fedsim.scenario.momenta import momenta_of_clients
 from fedsim.scenario.sections import Scenario
 
 
 def rule_notes(scenario: Scenario, population: int | None) -> list[str]:
     """A sentence for each thing that a reader of the scenario should know."""
-    return [*_counts(scenario), *_places(scenario, population), *_past(scenario, population), *_identities(scenario)]
+    of_clients = [*_places(scenario, population), *_past(scenario, population), *_identities(scenario)]
+    return [*_counts(scenario), *of_clients, *_momenta(scenario)]
 
 
 def _counts(scenario: Scenario) -> Iterator[str]:
@@ -46,3 +48,9 @@ def _identities(scenario: Scenario) -> Iterator[str]:
     asked = aggregators[rule.name].supplied
     if {"clients", "memory"} <= set(asked) and rows[-1] != rows[0]:
         yield f"{rule.name} remembers clients, and is given rows that are no client's: each is a mixture of several"
+
+
+def _momenta(scenario: Scenario) -> Iterator[str]:
+    """Delayed momentum needs one."""
+    if scenario.aggregator.name == "delayed_momentum" and not momenta_of_clients(scenario):
+        yield "delayed_momentum keeps what clients sent last, and they keep no momentum: give training.worker_momentum"

@@ -41,6 +41,11 @@ ATTACKED = '[[attacks]]\nname = "noise"\nids = [0]\n'
             "",
             "foolsgold remembers clients, and is given rows that are no client's: each is a mixture of several",
         ),
+        (
+            ['aggregator="delayed_momentum"'],
+            "",
+            "delayed_momentum keeps what clients sent last, and they keep no momentum: give training.worker_momentum",
+        ),
     ],
 )
 def test_a_warning(changes, rest, sentence):
@@ -54,6 +59,7 @@ def test_a_warning(changes, rest, sentence):
         ['aggregator={name="monna", f=1}', *EVERYONE],
         ['aggregator={name="fldetector", start=2}', *EVERYONE],
         ['aggregator="foolsgold"', 'preaggregators=[{name="nnm", f=1}]'],
+        ['aggregator="delayed_momentum"', "training.worker_momentum=0.9"],
     ],
 )
 def test_no_warning(changes):
