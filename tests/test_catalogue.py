@@ -6,12 +6,12 @@ from fedsim.registry import registries
 
 CATALOGUE = {
     "aggregators": """
-        afa agmami aksel alignins auror autogm bulyan caf centered_clip cge clipped_clustering crfl deepsight dnc fedavg
-        fedgreed fedmi flame fldetector fltrust foolsgold foundationfl geometric_median krum lasa layerwise lfighter
-        mandera mda mean meamed median medoid monna multi_krum norm_bound one_mean phocas rlr sign_majority signguard
-        smea trimmed_mean weak_dp zeno
+        afa agmami aksel alignins async_filter auror autogm bulyan caf centered_clip cge clipped_clustering crfl
+        deepsight delayed_momentum demoa dnc fedavg fedgreed fedmi flame fldetector fltrust foolsgold foundationfl
+        geometric_median kardam krum lasa layerwise lfighter mandera mda mean meamed median medoid monna multi_krum
+        norm_bound one_mean phocas rlr sign_majority signguard smea trimmed_mean weak_dp zeno zeno_plus
     """,
-    "preaggregators": "arc bucketing clip nnm",
+    "preaggregators": "arc basgd bucketing clip nnm staleness_scaling",
     "attacks": """
         alie alternating_minimisation backdoor_critical_layers backdoor_distributed backdoor_edge_case backdoor_pixel
         data edge_case fang_krum fang_trim feature_noise gaussian inf ipm label_flip mimic min_max min_sum model

@@ -53,3 +53,31 @@ def upper_of_two(values: Vector) -> NDArray[np.bool_]:
 
 def _within(values: Vector) -> float:
     return float(((values - values.mean()) ** 2).sum())
+
+
+def upper_of_three(values: Vector) -> NDArray[np.bool_]:
+    """(n,) which points on a line are in the upper of the three clusters of least Σ (x − mean)².
+
+    Of two different values the greater are the upper cluster; where all are the same there is none.
+    """
+    different = np.unique(values)
+    if len(different) < 3:  # noqa: PLR2004 - as many clusters as there are values
+        return np.asarray(values > different[0])
+    ordered = np.sort(values)
+    costs = _all_within(ordered)
+    two = np.array([(costs[0, :end] + costs[1 : end + 1, end]).min() for end in range(1, len(ordered))])
+    border = int(np.argmin(two[:-1] + costs[2:, -1])) + 2
+    return np.asarray(values >= ordered[border])
+
+
+def _all_within(ordered: Vector) -> NDArray[np.float64]:
+    """(n,) -> (n, n): Σ (x − mean)² of the points b … e in [b, e]; one point is added to all of them at a time."""
+    n = len(ordered)
+    found, means, sizes, total = np.zeros((n, n)), np.zeros(n), np.zeros(n), np.zeros(n)
+    for end, value in enumerate(ordered):
+        sizes[: end + 1] += 1
+        gaps = value - means[: end + 1]
+        means[: end + 1] += gaps / sizes[: end + 1]
+        total[: end + 1] += gaps * (value - means[: end + 1])
+        found[:, end] = total
+    return found

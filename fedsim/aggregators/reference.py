@@ -3,14 +3,17 @@
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Ge
+from annotated_types import Ge, Le
+from numpy.typing import NDArray
 
-from fedsim.aggregators._selection import average, least, scaled_sum
+from fedsim.aggregators._selection import average, least, nobody, scaled_sum
 from fedsim.aggregators.contract import Aggregate, F, aggregator
 from fedsim.array_types import Array
 from fedsim.errors import RowsDoNotSuffice
 from fedsim.kernels import distances_to, mean_of_ranks
 from fedsim.kernels.rules.directions import cosines_to
+
+Vector = NDArray[np.float64]
 
 
 @aggregator("monna", needs="n > 2f", breaks={"permutation": "the trusted row is told by its place among the rows"})
@@ -106,7 +109,58 @@ def fltrust(updates: Array, trusted: Array) -> Aggregate:
     trust = np.maximum(along, 0)
     if not trust.any():
         raise RowsDoNotSuffice("fltrust trusts nobody: no update is within 90° of the server's own")
-    weights = trust / trust.sum()
+    return _of_length(own, lengths, trust / trust.sum(), updates)
+
+
+@aggregator(
+    "zeno_plus",
+    breaks={
+        "translation": "angles and norms are measured from zero",
+        "unanimity": "every row gets the norm of the server's own update",
+    },
+)
+def zeno_plus(
+    updates: Array,
+    trusted: Array,
+    *,
+    penalty: Annotated[
+        float, Ge(0), Le(1), "ρ, the least cosine to the server's own update, where there is no slack"
+    ] = 0.01,
+    slack: Annotated[float, Ge(0), "ε, by how much a row may miss that, in the unit of updates squared"] = 0.0,
+) -> Aggregate:
+    """Zeno++: mean of the updates that go the way of the server's own, each scaled to its length.
+
+    Formula:
+        g₀ (d,) the server's own update; yᵢ = uᵢ ‖g₀‖/‖uᵢ‖; S = {i: ⟨g₀, yᵢ⟩ − ρ‖yᵢ‖² ≥ −ε}, without rows of zeros;
+        (1/|S|) Σ yᵢ over S, zeros where S is empty: (n, d), (d,) -> (d,).
+    Assumes:
+        The root data resemble the clients'. Nothing of the clients, of how many they are or of how late they answer:
+        made for servers that step at every update (clients.buffer = 1).
+    Breakdown:
+        None: whatever the rows are, the answer is no longer than g₀, and goes along it by (ρ − ε/‖g₀‖²)‖g₀‖ at least.
+    Cost:
+        The server's own training, and two passes over the matrix.
+    Differs:
+        The paper scores a gradient g of the norm of the validation gradient v by γ⟨v, g⟩ − ρ'‖g‖² ≥ −γε' at the rate
+        γ. Updates are −γ times gradients, so that here ρ = ρ'/γ and ε = γ²ε'; the authors' script has ρ' = 0.001,
+        γ = 0.1 and ε' = 0. Their code penalises the norm that the gradient had before it was scaled. The paper makes v
+        anew every k steps, from a few examples; here g₀ is the local training on all root data, made in every step. A
+        step takes one row in the paper, here the mean of those that are in.
+    Source:
+        Xie, Koyejo, Gupta. Zeno++: Robust Fully Asynchronous SGD. ICML 2020, algorithm 1.
+    Example:
+        >>> rows = np.array([[0.9], [1.0], [1.1], [1.2], [-9.0]])
+        >>> aggregate("zeno_plus", rows, trusted=[2.0]).round(2).tolist()
+        [2.0]
+    """
+    along, lengths, own = cosines_to(np.asarray(trusted, updates.dtype), updates)
+    pardon = slack / own / own if own else np.inf
+    kept = (lengths > 0) & (along >= penalty - pardon)
+    return _of_length(own, lengths, kept / kept.sum(), updates) if kept.any() else nobody(updates)
+
+
+def _of_length(own: float, lengths: Vector, weights: Vector, updates: Array) -> Aggregate:
+    """The weighted mean of the rows, each scaled from its length to this one."""
     unit = scaled_sum(weights / np.where(lengths > 0, lengths, 1), updates)
     with np.errstate(over="ignore", invalid="ignore"):
         factors = np.nan_to_num(own / np.where(lengths > 0, lengths, 1), nan=1.0)

@@ -419,3 +419,82 @@ def centered_clip_by_copies(rows, counts, previous, radius, steps):
         gaps = [row - centre for row in by_copies(rows, counts)]
         centre = centre + sum(gap * min(1.0, radius / (length(gap) or 1.0)) for gap in gaps) / len(gaps)
     return centre
+
+
+def zeno_plus(rows, trusted, penalty, slack):
+    """Each row on its own: scaled, scored, and taken or not."""
+    taken = []
+    for row in rows.astype(float):
+        if not length(row):
+            continue
+        scaled = row * (length(trusted) / length(row))
+        along = math.fsum(float(x) * float(y) for x, y in zip(scaled, trusted, strict=True))
+        if along - penalty * length(scaled) ** 2 >= -slack:
+            taken.append(scaled)
+    return sum(taken) / len(taken) if taken else np.zeros(rows.shape[1])
+
+
+class Kardam:
+    """A server that steps again and again, with everything that it ever saw at hand."""
+
+    def __init__(self, share, dampen):
+        self.share, self.dampen = share, dampen
+        self.latest, self.met, self.senders, self.last = {}, set(), [], None
+
+    def step(self, rows, ages, clients, parameters):
+        """The aggregate, and who was accepted."""
+        self.met |= {int(client) for client in clients}
+        f = int(self.share * len(self.met) + 1e-9)
+        coefficients = [self.coefficient(row, parameters) for row in rows]
+        self.latest |= {int(c): k for c, k in zip(clients, coefficients, strict=True) if k is not None}
+        known = sorted(self.latest.values())
+        greatest = known[max(len(known) - 1 - f, 0)] if known else math.inf
+        kept = []
+        for i, client in enumerate(clients):
+            often = f and int(client) in self.senders[-2 * f :]
+            if not often and (coefficients[i] is None or coefficients[i] <= greatest):
+                kept.append(i)
+                self.senders.append(int(client))
+        if not kept:
+            return np.zeros(rows.shape[1]), kept
+        self.last = mean_of(rows, kept), parameters.copy()
+        return sum(self.dampen(ages[i]) * rows[i].astype(float) for i in kept) / len(kept), kept
+
+    def coefficient(self, row, parameters):
+        if self.last is None:
+            return None
+        way = length(parameters - self.last[1])
+        return length(row - self.last[0]) / way if way else None
+
+
+def three_clusters(values):
+    """The members of the uppermost of the three best clusters on a line, trying all borders."""
+    order = sorted(range(len(values)), key=lambda i: values[i])
+    points, best = [values[i] for i in order], None
+    for a, b in itertools.combinations(range(1, len(points)), 2):
+        cost = sum(np.var(part) * len(part) for part in (points[:a], points[a:b], points[b:]))
+        if best is None or cost < best[0]:
+            best = cost, b
+    return sorted(order[best[1] :])
+
+
+class AsyncFilter:
+    """All rows that were ever judged, by the step at which their clients began."""
+
+    def __init__(self):
+        self.judged = {}
+
+    def step(self, number, rows, counts, ages):
+        refused = []
+        for age in sorted(set(ages)):
+            group = [i for i in range(len(rows)) if ages[i] == age]
+            if len(group) < 3:
+                continue
+            seen = self.judged.setdefault(number - age, [])
+            seen += [rows[i].astype(float) for i in group]
+            centre = sum(seen) / len(seen)
+            gaps = [length(rows[i] - centre) for i in group]
+            refused += [group[k] for k in three_clusters([gap / sum(gaps) for gap in gaps])]
+        kept = [i for i in range(len(rows)) if i not in refused]
+        total = sum(counts[i] for i in kept)
+        return sum(counts[i] * rows[i].astype(float) for i in kept) / total, kept

@@ -96,6 +96,10 @@ RULES = {
     "agmami": Golden(by_information, lambda case: {"root_logits": case.root_logits, "penalty": 0.3}),
     "aksel": of(oracles.aksel, "f"),
     "alignins": of(oracles.alignins, "counts", "parameters"),
+    "async_filter": Golden(  # in its first step
+        lambda case: oracles.AsyncFilter().step(1, case.rows, case.counts, [0] * case.n)[0],
+        lambda case: {"counts": case.counts, "round": 1},
+    ),
     "auror": Golden(
         lambda case: oracles.auror(case.rows, range(16, 31), 0.8)[0], lambda _: {"layers": LAYERS, "distance": 0.8}
     ),
@@ -115,6 +119,9 @@ RULES = {
         lambda case: oracles.clipped_to(case.rows, np.median([*map(oracles.length, case.rows)]), range(4, 12)),
         lambda _: {"layers": LAYERS, "outputs": Answers(), "stream": STREAM, "inputs": 50, "least": 3},
         ("classes",),
+    ),
+    "delayed_momentum": Golden(  # in its first step
+        lambda case: plain.krum(case.rows, case.f), lambda case: {"rule": "krum", "share": case.f / case.n}
     ),
     "dnc": Golden(lambda case: oracles.dnc(case.rows, case.f, [np.arange(31)]), with_f),
     "fedavg": of(plain.fedavg, "counts"),
@@ -138,6 +145,10 @@ RULES = {
     ),
     "geometric_median": Golden(
         lambda case: plain.geometric_median(case.rows, np.ones(case.n)), lambda _: {"tolerance": 1e-10}
+    ),
+    "kardam": Golden(  # in its first step
+        lambda case: sum(row * np.exp(-0.2 * age) for row, age in zip(case.rows, ages(case), strict=True)) / case.n,
+        lambda case: {"staleness": ages(case), "share": 0.2},
     ),
     "krum": of(plain.krum, "f"),
     "lasa": Golden(lambda case: oracles.lasa(case.rows, LAYERS), lambda _: {"layers": LAYERS}),
@@ -171,6 +182,7 @@ RULES = {
         lambda case: oracles.zeno(case.rows, case.root_losses, case.f, 0.05),
         lambda case: {"root_losses": case.root_losses, "f": case.f, "penalty": 0.05},
     ),
+    "zeno_plus": of(oracles.zeno_plus, "trusted", penalty=0.95, slack=0.1),
 }
 
 
@@ -184,6 +196,9 @@ def _least_spread(rows, f):
 
 PREAGGREGATORS = {
     "arc": of(oracles.arc, "f"),
+    "basgd": Golden(
+        lambda case: [oracles.mean_of(case.rows, range(b, case.n, 4)) for b in range(4)], lambda _: {"buckets": 4}
+    ),
     "bucketing": Golden(
         lambda case: plain.bucketing(case.rows, STREAM.numpy().permutation(case.n), 2), lambda _: {"stream": STREAM}
     ),
