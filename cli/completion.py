@@ -11,6 +11,8 @@ FAMILIES = (
     "attacks",
     "datasets",
     "latencies",
+    "workloads",
+    "availabilities",
     "local_algorithms",
     "metrics",
     "models",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fedsim.array_types import Array, Progress, silent
+from fedsim.array_types import Array, Integers, Progress, silent
 from fedsim.errors import RowsDoNotSuffice
 from fedsim.events import Aggregated, BatchTrained, Event, RoundEnded, RoundStarted, Scores, UpdatesForged
 from fedsim.execution.arithmetic import repeatable
@@ -22,14 +22,15 @@ from fedsim.execution.pool import Pool
 from fedsim.execution.shared_memory import Arena
 from fedsim.scenario.load import load_scenario
 from fedsim.scenario.sections import Scenario, attackers
-from fedsim.simulation.arrivals import Received, guarantee, measure, multiplied, receive
+from fedsim.simulation.arrivals import Received, measure, multiplied, receive
 from fedsim.simulation.client_keeping import Keeping
 from fedsim.simulation.dispatch import Dispatcher
 from fedsim.simulation.ends import run_ended, run_started
 from fedsim.simulation.federation import Federation, build_federation
 from fedsim.simulation.footprint import check_memory
 from fedsim.simulation.forging import forge, trains
-from fedsim.simulation.judging import Inputs, Judgement, judge
+from fedsim.simulation.judging import Inputs, Judgement
+from fedsim.simulation.levels import guarantee, inputs_of, judge
 from fedsim.simulation.moments import Moment, Moments
 from fedsim.simulation.scoring import score
 from fedsim.simulation.server import DIVERGED, MEMORY, rate_of, server_step
@@ -127,6 +128,7 @@ class Round:
         """The events of the round; the state is the next round's when it is over."""
         begin, state = time.perf_counter(), self.state
         cohort = gather(self.federation, state, self.number)
+        state.time = cohort.begin
         yield self._started(cohort)
         self.dispatcher.broadcast(state.parameters, state.previous)
         yield from self._train(cohort)
@@ -165,29 +167,30 @@ class Round:
             for done in forge(self.federation, self.state, cohort, index, matrix, self._defence):
                 yield UpdatesForged(self.state.time, self.number, *done)
 
-    def _defence(self, matrix: Array) -> Array:
-        """What the server would make of these rows: zeros where the rule cannot be applied."""
-        judged, _ = self._judged(Inputs.trial(matrix))
+    def _defence(self, matrix: Array, clients: Integers) -> Array:
+        """What the server would make of these rows of clients: zeros where the rule cannot be applied."""
+        groups = self.federation.groups
+        judged, _ = self._judged(Inputs.trial(matrix, None if groups is None else groups.of(clients)))
         return judged.verdict.update if judged else np.zeros_like(self.state.parameters)
 
     @OVERFLOWING
     def _aggregate(self, cohort: Cohort) -> Aggregated:
         begin, state = time.perf_counter(), self.state
         self.received = received = receive(cohort, state, self.number, self.dispatcher.rows, self.counts)
-        judged, skipped = self._judged(
-            Inputs(received.matrix, received.counts, received.clients, len(received.nonfinite), received.staleness)
-        )
+        inputs = inputs_of(received, self.federation.groups)
+        judged, skipped = self._judged(inputs)
         if judged and not self._step(judged):
             judged, skipped = None, DIVERGED
         verdict = judged.verdict if judged else None
         byzantine, norm, distance = measure(received, verdict)
-        promise = guarantee(self.federation.scenario, received) if verdict else ""
+        promise = guarantee(self.federation.scenario, received, inputs, judged) if judged else ""
         state.tally.judged(byzantine if verdict else None, broken=bool(promise))
         self.seconds["aggregation"] = time.perf_counter() - begin
         return Aggregated(
             cohort.closing.time, self.number, tuple(received.clients.tolist()),
             tuple(verdict.weights.tolist()) if verdict else (), byzantine, cohort.dropped, cohort.late(self.number),
             received.nonfinite, norm, distance, skipped, promise, multiplied(verdict), received.stale,
+            judged.silent if judged else (),
         )  # fmt: skip
 
     def _judged(self, inputs: Inputs) -> tuple[Judgement | None, str]:

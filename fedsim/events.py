@@ -143,6 +143,7 @@ class Aggregated:
     staleness: tuple[int, ...] = field(
         default=(), metadata=LATER
     )  # of these rows and those set aside, in rounds; or ()
+    silent: tuple[int, ...] = field(default=(), metadata=LATER)  # groups with too few rows for their own rule; or ()
 
 
 @_value

@@ -239,7 +239,8 @@ def registries() -> dict[str, Registry]:
     """Every family by its plural name; imports the contracts, not the algorithms."""
     families = (
         *("aggregators", "preaggregators", "attacks", "datasets", "partitions", "models", "local_algorithms"),
-        *("optimizers", "server_optimizers", "schedules", "latencies", "metrics", "trackers"),
+        *("optimizers", "server_optimizers", "schedules", "latencies", "workloads", "availabilities"),
+        *("metrics", "trackers"),
     )
     found: dict[str, Registry] = {}
     for family in families:

@@ -14,7 +14,7 @@ FILES = sorted([*(HOUSE / "fedsim").rglob("*.py"), *(HOUSE / "cli").rglob("*.py"
 TREES = {path.relative_to(HOUSE).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 FAMILIES = [
     "aggregators", "preaggregators", "attacks", "datasets", "partitions", "models", "local_algorithms", "optimizers",
-    "server_optimizers", "schedules", "latencies", "metrics", "trackers",
+    "server_optimizers", "schedules", "latencies", "workloads", "availabilities", "metrics", "trackers",
 ]  # fmt: skip
 
 # From the ground up: a floor may import its own rooms and those of the floors it stands on, never one above.

@@ -126,7 +126,8 @@ def test_a_family_that_fails_to_load_fails_every_time(registry, tmp_path):
 def test_there_is_a_registry_for_every_family():
     assert set(registries()) == {
         *("aggregators", "preaggregators", "attacks", "datasets", "partitions", "models", "local_algorithms"),
-        *("optimizers", "server_optimizers", "schedules", "latencies", "metrics", "trackers"),
+        *("optimizers", "server_optimizers", "schedules", "latencies", "workloads", "availabilities", "metrics"),
+        "trackers",
     }
     for family, found in registries().items():
         assert found.family == family

@@ -138,7 +138,7 @@ class Sides:
         from fedsim.training.minibatches import batches
 
         data, parameters = self.data[client], self.parameters
-        turn = self.dispatcher.turn(1, "client", client)
+        turn = self.dispatcher.turn(1, client)
         order = [chosen.tolist() for chosen in batches(len(data), self.federation.scenario.training, turn)]
         if exact:
             self.module.double()

@@ -10,12 +10,12 @@ from rich.text import Text
 from cli.display.consoles import messages, show, show_json, width
 from cli.display.errors import show_failure
 from cli.display.formatting import seconds, size
-from cli.display.header import attacks, described, partition, rule, title, training
+from cli.display.header import attacks, described, groups, partition, rule, title, training
 from cli.display.layout import labelled
 from fedsim.aggregators.contract import aggregators
 from fedsim.errors import DataUnavailable, FedsimError, ScenarioError
 from fedsim.scenario.capabilities import capabilities
-from fedsim.scenario.exposure import exposure, known_population, server_steps
+from fedsim.scenario.exposure import Steps, edge_steps, exposure, known_population, server_steps
 from fedsim.scenario.guarantees import guarantees
 from fedsim.scenario.load import load_scenario, scenario_digest
 from fedsim.scenario.sections import Scenario
@@ -111,6 +111,7 @@ def _facts(scenario: Scenario) -> Iterator[Fact]:
     yield Fact("attack", attacks(scenario, population))
     for able in capabilities(scenario):
         yield Fact("", able.text)
+    yield Fact("groups", groups(scenario))
     yield Fact("rule", rule(scenario))
     yield Fact("held out", _held_out(scenario))
     for found in guarantees(scenario, population):
@@ -140,9 +141,18 @@ def _assumed(scenario: Scenario) -> dict[str, Any]:
     """The f of the server's steps, found or given, and the risk that is taken with it."""
     population = known_population(scenario)
     found = exposure(scenario, population) if population else None
-    steps = ((choice.name, entry.byzantine(choice.settings)) for entry, choice in server_steps(scenario))
-    given = {name: f for name, f in steps if f is not None}
-    return {"f": given, "risk": scenario.clients.risk, "chance": found.worst if found else 0.0 if population else None}
+    given = {"f": _assumed_f(server_steps(scenario))}
+    if scenario.topology is not None:
+        given["f_of_groups"] = _assumed_f(edge_steps(scenario))
+    unknown = population is None or (scenario.topology is not None and bool(scenario.attacks))
+    chance = found.worst if found else None if unknown else 0.0
+    return {**given, "risk": scenario.clients.risk, "chance": chance}
+
+
+def _assumed_f(steps: Steps) -> dict[str, int]:
+    """The f of these steps by their names, where they are told one."""
+    found = ((choice.name, entry.byzantine(choice.settings)) for entry, choice in steps)
+    return {name: f for name, f in found if f is not None}
 
 
 def problem_records(error: ScenarioError) -> list[dict[str, Any]]:

@@ -35,6 +35,8 @@ PLACES = {
     "server_optimizers": "[server.optimizer]",
     "schedules": "[training.schedule]",
     "latencies": "[clients.latency]",
+    "workloads": "[training.epochs]",
+    "availabilities": "[clients.availability]",
     "metrics": "[evaluation]",
     "trackers": "[tracking]",
 }

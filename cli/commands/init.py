@@ -58,13 +58,29 @@ def _keys(path: str, node: Node, sections: Node) -> Iterator[str]:
     plain: list[tuple[str, Node]] = []
     tables: list[tuple[str, Node]] = []
     for name, inner in node["properties"].items():
-        (tables if target(inner) and not _lists_choices(inner) else plain).append((name, inner))
+        (tables if _is_table(inner) else plain).append((name, inner))
     for name, inner in plain:
         if name not in HIDDEN_KEYS:
-            yield from _key(path, name, inner)
+            yield from _key(path, name, inner if _lists_choices(inner) else _optional(inner, sections))
     for name, inner in tables:
         if name not in HIDDEN_KEYS:
             yield from _table(f"{path}.{name}" if path else name, inner, sections.get(target(inner), {}), sections)
+
+
+def _is_table(node: Node) -> bool:
+    """Whether a key stands as a table of its own: a section or a choice that every scenario has."""
+    return bool(target(node)) and not _lists_choices(node) and ("default" in node or node.get("type") == "array")
+
+
+def _optional(node: Node, sections: Node) -> Node:
+    """A key with an example where it is a section or a choice that may be left out."""
+    name, section = target(node), sections.get(target(node), {})
+    if name in families():
+        usual = next(each.name for each in families()[name] if not any(s.required for s in each.settings.values()))
+        return {**node, "default": usual}
+    if "properties" in section:
+        return {**node, "default": dict.fromkeys(section["required"], 2)}
+    return node
 
 
 def _lists_choices(node: Node) -> bool:

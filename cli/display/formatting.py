@@ -89,7 +89,8 @@ def kind(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return " or ".join(map(toml, schema["enum"]))
     if "$ref" in schema:
-        return f"one of the {schema['$ref'].rsplit('/', 1)[1].replace('_', ' ')}"
+        name = schema["$ref"].rsplit("/", 1)[1]
+        return "table" if name[0].isupper() else f"one of the {name.replace('_', ' ')}"
     names = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text"}
     if schema.get("type") == "array":
         return f"list of {kind(schema.get('items', {}))}"

@@ -11,10 +11,12 @@ from fedsim.events import RunStarted
 from fedsim.local_algorithms.contract import local_algorithms
 from fedsim.runs.code_record import present_code
 from fedsim.scenario.build import DEFAULTS, families
-from fedsim.scenario.dry_run import rows_seen
 from fedsim.scenario.guarantees import guarantees, stated_risk
-from fedsim.scenario.sections import Attack, Choice, Scenario, Server, Training, attackers_wanted
+from fedsim.scenario.labels import work_words
+from fedsim.scenario.sections import Attack, Choice, Scenario, Server, Topology, Training, attackers_wanted
+from fedsim.scenario.server_checks import rows_seen
 from fedsim.scenario.toml_values import toml
+from fedsim.scenario.topology import count_of
 
 LABEL = 10
 LEFT_WIDTH = 35
@@ -38,6 +40,7 @@ def opening(scenario: Scenario, started: RunStarted, width: int) -> list[Text]:
             ("model", _model(scenario, started)),
             ("training", training(scenario)),
         ],
+        [("groups", groups(scenario))],
         [("attack", attacks(scenario, started.population)), ("rule", rule(scenario))],
         [("risk", risk(scenario, started.population))],
         [("server", server(scenario))],
@@ -67,7 +70,6 @@ def described(choice: Choice, family: str = "", always: Iterable[str] = ()) -> s
 def training(scenario: Scenario) -> str:
     """How clients train: `sgd lr=0.05, 5 epochs of 32`."""
     plan = scenario.training
-    work = f"{plan.steps} steps" if plan.steps else f"{plan.epochs} epoch{'s' if plan.epochs > 1 else ''}"
     algorithm = described(plan.algorithm, "local_algorithms", ("mu",))
     extras = [*_rates(plan), *_loss(plan)]
     extras += [f"worker momentum {plan.worker_momentum:g}"] * bool(plan.worker_momentum)
@@ -77,7 +79,7 @@ def training(scenario: Scenario) -> str:
         optimizer = described(plan.optimizer, "optimizers") if unscaled else optimizer
         return ", ".join([algorithm, f"one gradient over {plan.batch_size}", optimizer, *extras])
     named = [algorithm] * (plan.algorithm.name != DEFAULTS["local_algorithms"])
-    return ", ".join([*named, optimizer, f"{work} of {plan.batch_size}", *extras])
+    return ", ".join([*named, optimizer, f"{work_words(plan)} of {plan.batch_size}", *extras])
 
 
 def attacks(scenario: Scenario, population: int | None) -> str:
@@ -87,12 +89,27 @@ def attacks(scenario: Scenario, population: int | None) -> str:
 
 def rule(scenario: Scenario) -> str:
     """The server's steps with what they need, and whether larger clients count more."""
-    steps = [described(choice, "preaggregators", ("f",)) for choice in scenario.preaggregators]
-    steps.append(described(scenario.aggregator, "aggregators", ("f",)))
     entry = aggregators[scenario.aggregator.name]
     rows = scenario.aggregator.settings.get("weighting") == "rows" or "layers" in entry.supplied
     weighted = "weighted by examples" if "counts" in entry.supplied and not rows else "unweighted"
-    return f"{' → '.join(steps)}, {weighted}{_condition(scenario)}"
+    return f"{_steps(scenario)}, {weighted}{_condition(scenario)}"
+
+
+def groups(scenario: Scenario) -> str:
+    """The groups of a topology and what their edge servers do: `5 by number, each by trimmed_mean f=1`."""
+    topology = scenario.topology
+    if topology is None:
+        return ""
+    whose = "as listed" if not isinstance(topology.groups, int) else ASSIGNED[topology.assignment or "contiguous"]
+    return f"{count_of(topology):,} {whose}, each by {_steps(topology)}"
+
+
+ASSIGNED = {"contiguous": "by number", "random": "at random"}
+
+
+def _steps(server: Scenario | Topology) -> str:
+    steps = [described(choice, "preaggregators", ("f",)) for choice in server.preaggregators]
+    return " → ".join([*steps, described(server.aggregator, "aggregators", ("f",))])
 
 
 def risk(scenario: Scenario, population: int) -> str:
@@ -177,6 +194,9 @@ def _clients(scenario: Scenario, started: RunStarted) -> str:
     words += ["stratified"] * (plan.sampling == "stratified")
     words += [f"drop-out {plan.dropout:.0%}"] * (plan.dropout > 0)
     words += [f"latency {described(plan.latency, 'latencies')}"] * (plan.latency.name != "constant")
+    if plan.availability is not None:
+        words += [f"there by {described(plan.availability, 'availabilities')}"]
+        words += [f"at least {plan.at_least}"] * (plan.at_least is not None)
     words += [f"deadline {plan.deadline:g} s"] if plan.deadline is not None else []
     words += [f"quorum {plan.quorum}"] if plan.quorum is not None else []
     return " · ".join(words)

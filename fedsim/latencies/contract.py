@@ -18,6 +18,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 SUPPLIES = table(
     Item("clients", "(k,) identity of each sampled client"),
     Item("round", "the round's number, from 1"),
+    Item("steps", "(k,) optimizer steps that each of these clients takes in the round"),
     Item("stream", "randomness of latencies, the same every round"),
 )
 

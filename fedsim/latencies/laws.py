@@ -80,5 +80,24 @@ def lognormal(
     return np.asarray(median * np.exp(device * own + jitter * day))
 
 
+@latency("speed")
+def speed(
+    clients: Integers,
+    steps: Integers,
+    stream: Stream,
+    *,
+    median: Annotated[float, Gt(0), "optimizer steps a second of the median device"] = 10.0,
+    device: Annotated[float, Ge(0), "spread between devices, standard deviation of the logarithm"] = 0.5,
+    network: Annotated[float, Ge(0), "seconds to receive the model and to send the update"] = 0.0,
+) -> Array:
+    """Time by work: whoever has more examples or trains more epochs takes longer, and some devices are slow.
+
+    Formula:
+        T = network + steps / (median · exp(device · z_c)), z_c standard normal, drawn once for each client
+    """
+    own = np.array([stream.at("client", int(c)).numpy().standard_normal() for c in clients], np.float64)
+    return np.asarray(network + np.asarray(steps, np.float64) / (median * np.exp(device * own)), np.float64)
+
+
 def _generator(stream: Stream, client: int, round: int) -> np.random.Generator:
     return stream.at("client", int(client), "round", round).numpy()

@@ -21,6 +21,8 @@ FAMILIES: Mapping[str, Mapping[str, Law]] = {
     "datasets": federations.DATASETS,
     "partitions": federations.PARTITIONS,
     "latencies": federations.LATENCIES,
+    "workloads": federations.WORKLOADS,
+    "availabilities": federations.AVAILABILITIES,
     "models": training.MODELS,
     "optimizers": training.OPTIMIZERS,
     "schedules": server.SCHEDULES,

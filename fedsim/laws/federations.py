@@ -1,4 +1,4 @@
-"""The laws of what a federation is made of: data sets, partitions, laws of latency."""
+"""The laws of what a federation is made of: data sets, partitions, and the laws of time, work and availability."""
 
 from typing import Any
 
@@ -83,7 +83,8 @@ def same_division(entry: Entry, seed: int) -> None:
 
 
 def _seconds(entry: Entry, clients: Any, seed: int, round: int = 1) -> Any:
-    given = {"clients": np.asarray(clients, np.int64), "round": round, "stream": Stream.root(seed).at("latency")}
+    ids = np.asarray(clients, np.int64)
+    given = {"clients": ids, "round": round, "steps": 1 + ids % 7, "stream": Stream.root(seed).at("latency")}
     return entry.call(given, _defaults(entry))
 
 
@@ -110,4 +111,55 @@ def same_times(entry: Entry, seed: int) -> None:
 
 DATASETS = {law.__name__: law for law in (form, repeatable)}
 PARTITIONS = {"partition": partition, "repeatable": same_division}
+
+
+def _epochs(entry: Entry, clients: Any, seed: int, round: int = 1) -> Any:
+    given = {"clients": np.asarray(clients, np.int64), "round": round, "stream": Stream.root(seed).at("workload")}
+    return entry.call(given, _defaults(entry))
+
+
+def epochs(entry: Entry, seed: int) -> None:
+    """One whole number from 1 a client, the server among them."""
+    for clients in ([], [-1], range(50)):
+        found = _epochs(entry, clients, seed)
+        fits = isinstance(found, np.ndarray) and found.shape == (len(clients),) and found.dtype.kind in "iu"
+        require(
+            fits and bool((found >= 1).all()), f"{len(clients)} clients give {found!r}, not a whole number from 1 each"
+        )
+
+
+def own_work(entry: Entry, seed: int) -> None:
+    """A client's work does not depend on who else was asked."""
+    together = _epochs(entry, [3, 7, 9], seed, 4)
+    identical("work of clients in another company", _epochs(entry, [9, 7], seed, 4), together[[2, 1]])
+
+
+def _stays(entry: Entry, clients: Any, seed: int, time: float) -> Any:
+    ids, stream = np.asarray(clients, np.int64), Stream.root(seed).at("availability")
+    return entry.call({"clients": ids, "time": time, "population": 50, "stream": stream}, _defaults(entry))
+
+
+def stays(entry: Entry, seed: int) -> None:
+    """A begin and an end for each client, the end after the time and after the begin."""
+    for clients, time in (([], 0.0), ([5], 3.0), (range(50), 1e4)):
+        found = _stays(entry, clients, seed, time)
+        fits = isinstance(found, np.ndarray) and found.shape == (len(clients), 2) and found.dtype == np.float64
+        require(fits, f"{len(clients)} clients give {type(found).__name__}, not float64 of shape ({len(clients)}, 2)")
+        begins, ends = found.T
+        real = np.isfinite(begins)
+        require(bool((ends > time).all() and (ends > begins)[real].all()), "a stay ends after its begin and after now")
+
+
+def same_stay(entry: Entry, seed: int) -> None:
+    """A client's stay is the same whenever it is asked for, and with whomever."""
+    first = _stays(entry, [3, 7, 9], seed, 40.0)
+    identical("stays of clients in another company", _stays(entry, [9, 7], seed, 40.0), first[[2, 1]])
+    for client, (begin, end) in zip((3, 7, 9), first, strict=True):
+        if np.isfinite(begin) and np.isfinite(end):
+            later = _stays(entry, [client], seed, float(max(begin, 40.0) + end) / 2)
+            require(bool(np.allclose(later, [[begin, end]])), f"client {client}'s stay is another when asked later")
+
+
 LATENCIES = {"seconds": seconds, "address": alone, "repeatable": same_times}
+WORKLOADS = {"epochs": epochs, "address": own_work}
+AVAILABILITIES = {"stays": stays, "address": same_stay}

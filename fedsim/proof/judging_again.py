@@ -18,7 +18,8 @@ from fedsim.scenario.pipelines import pipeline_name
 from fedsim.scenario.sections import Scenario
 from fedsim.simulation.dispatch import Dispatcher
 from fedsim.simulation.federation import build_federation
-from fedsim.simulation.judging import Inputs, Judgement, judge
+from fedsim.simulation.judging import Judgement
+from fedsim.simulation.levels import inputs_of, judge
 from fedsim.simulation.state import Memory, State
 
 _measured = OVERFLOWING(repeatable()(outcome_of))
@@ -76,7 +77,7 @@ class Bench:
         """The judgement as the engine asks for it, or None and why there is none."""
         received, federation = record.received, replace(self._federation, scenario=scenario)
         state = State(round - 1, 0.0, record.parameters, record.previous, memories)
-        inputs = Inputs(received.matrix, received.counts, received.clients, len(received.nonfinite), received.staleness)
+        inputs = inputs_of(received, federation.groups)
         if not len(inputs.matrix):
             return None, NO_UPDATE
         with repeatable():

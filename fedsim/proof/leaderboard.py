@@ -23,6 +23,7 @@ from fedsim.runs.reading import read_scenario
 from fedsim.runs.summary_file import read_summary, recorded_settings
 from fedsim.scenario.build import decompose
 from fedsim.scenario.sections import Attack, Scenario
+from fedsim.scenario.topology import count_of
 from fedsim.study.axes import label_of
 from fedsim.study.questions import Questions
 from fedsim.study.results import score_of
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 SPOT = 5
 """Rounds of an archive that are played again unless told otherwise."""
-OF_THE_RULE = ("aggregator", "preaggregators", "seed", "name", "question")
+OF_THE_RULE = ("aggregator", "preaggregators", "topology", "seed", "name", "question")
 """What runs of one task may differ in."""
 
 
@@ -168,7 +169,12 @@ def _adversary(table: dict[str, Any]) -> str:
 
 def _rule(scenario: Scenario) -> str:
     table = decompose(scenario)
-    return " → ".join(map(label_of, [*table["preaggregators"], table["aggregator"]]))
+    top = " → ".join(map(label_of, [*table["preaggregators"], table["aggregator"]]))
+    if scenario.topology is None:
+        return top
+    below = table["topology"]
+    edges = " → ".join(map(label_of, [*below["preaggregators"], below["aggregator"]]))
+    return f"{edges} in {count_of(scenario.topology)} groups → {top}"
 
 
 def _places(entries: Sequence[Entry], better: int) -> list[Place]:

@@ -9,7 +9,7 @@ from fedsim.report.run_read import RunRead
 from fedsim.scenario.capabilities import capabilities
 from fedsim.scenario.exposure import known_population
 from fedsim.scenario.guarantees import guarantees
-from fedsim.scenario.labels import labels, worded
+from fedsim.scenario.labels import labels, worded, work_words
 from fedsim.scenario.sections import Choice, Scenario
 from fedsim.scenario.toml_values import toml
 from fedsim.study.questions import MEANINGS
@@ -110,8 +110,7 @@ def _training(scenario: Scenario) -> str:
     if local_algorithms[training.algorithm.name].traits["one_step"]:
         parts = [algorithm, f"one gradient over {training.batch_size} examples", _whole(training.optimizer)]
     else:
-        work = f"{training.steps} steps" if training.steps else f"{training.epochs} epoch{'s' * (training.epochs > 1)}"
-        parts = [algorithm, _whole(training.optimizer), f"{work} in batches of {training.batch_size}"]
+        parts = [algorithm, _whole(training.optimizer), f"{work_words(training)} in batches of {training.batch_size}"]
     parts += [f"rate {worded(training.schedule, 'schedules')}"] if training.schedule.name != "constant" else []
     parts += [f"gradients clipped to {training.clip_norm:g}"] if training.clip_norm else []
     parts += [f"worker momentum {training.worker_momentum:g}"] if training.worker_momentum else []

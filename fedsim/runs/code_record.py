@@ -40,7 +40,7 @@ class Code:
     own: Digests = field(default_factory=dict)  # by the name that the folder keeps each under
     asked: Digests = field(default_factory=dict)  # what the scenario calls its own code -> where it was found
     kept: Digests = field(default_factory=dict)  # likewise -> the name that the folder keeps it under
-    numbers: Digests = field(default_factory=dict)  # saved ones that the model starts from, by their file's name
+    numbers: Digests = field(default_factory=dict)  # in files that it rests on, by their name
     earlier: tuple[str, ...] = ()  # fingerprints of other code that made earlier rounds
 
     @property
@@ -198,11 +198,13 @@ def _names_apart(sources: list[Source]) -> dict[str, Source]:
 
 
 def _numbers(scenario: Scenario) -> dict[str, str]:
-    given = scenario.model.settings.get("weights")
-    if not isinstance(given, str) or not (file := numbers_file(Path(given))).is_file():
-        return {}
-    with file.open("rb") as opened:
-        return {Path(given).name: hashlib.file_digest(opened, "sha256").hexdigest()}
+    """Digests of the files of numbers that a run rests on: parameters to start from, and who is there when."""
+    law, found = scenario.clients.availability, {}
+    for given in (scenario.model.settings.get("weights"), law and law.settings.get("file")):
+        if isinstance(given, str) and (file := numbers_file(Path(given))).is_file():
+            with file.open("rb") as opened:
+                found[Path(given).name] = hashlib.file_digest(opened, "sha256").hexdigest()
+    return found
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -11,7 +11,14 @@ DATA = ("seed", "data.", "partition.", "clients.population", "root.", "evaluatio
 LOCAL = ("training.batch_size", "training.epochs", "training.steps", "training.drop_last")
 SHARED = {
     "data": DATA,
-    "cohorts": ("seed", "partition.", "clients.population", "clients.sampled"),
+    "cohorts": (
+        "seed",
+        "partition.",
+        "clients.population",
+        "clients.sampled",
+        "clients.availability",
+        "clients.at_least",
+    ),
     "batches": (*DATA, *LOCAL),
     "initial models": ("seed", "data.", "model."),
 }

@@ -4,6 +4,7 @@ A fork is a course of legs: up to some round one scenario, from there another, e
 before left. What the two do not have in common cannot be remembered across the change.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from fedsim.runs.fork_file import read_fork
 from fedsim.runs.inventory import ORIGIN
 from fedsim.runs.reading import read_scenario
 from fedsim.scenario.chains import forging
-from fedsim.scenario.sections import Scenario
+from fedsim.scenario.sections import Scenario, Topology
 from fedsim.simulation.client_momentum import momentum_of
 from fedsim.simulation.client_rows import ClientRows
 from fedsim.simulation.client_variates import CONTROL, keeps_variates
@@ -129,13 +130,24 @@ def _algorithms(scenario: Scenario) -> dict[str, str]:
     """What acts every round, by its path."""
     found = {"aggregator": scenario.aggregator.name, "server": scenario.server.optimizer.name}
     found |= {f"preaggregators[{place}]": each.name for place, each in enumerate(scenario.preaggregators)}
+    found |= _below(scenario.topology)
     steps = ((index, step) for index, adversary in enumerate(scenario.attacks) for step in forging(adversary))
     return found | {f"attacks[{index}]{step.path}": step.choice.name for index, step in steps}
 
 
+def _below(topology: Topology | None) -> dict[str, str]:
+    """What acts every round in the groups; what a group remembers is that of its members, and of them alone."""
+    if topology is None:
+        return {}
+    whose = f" of {topology.groups} {topology.assignment}"
+    found = {f"preaggregators[{place}]": each.name for place, each in enumerate(topology.preaggregators)}
+    steps = {"aggregator": topology.aggregator.name, **found}
+    return {f"topology.{path}": name + whose for path, name in steps.items()}
+
+
 def _place(path: str) -> str:
-    """The path without the client that an attack remembers by."""
-    return path.partition(".clients[")[0]
+    """The path without the client that an attack remembers by, or the group whose server does."""
+    return re.sub(r"^topology\.groups\[\d+\]", "topology", path.partition(".clients[")[0])
 
 
 def _same(path: str, there: Mapping[str, str], here: Mapping[str, str]) -> bool:

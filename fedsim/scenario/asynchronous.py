@@ -34,3 +34,22 @@ def _own_pace(scenario: Scenario) -> list[Problem]:
         for place, adversary in enumerate(scenario.attacks)
         if adversary.latency is not None and adversary.per_round is not None
     ]
+
+
+def wrong_availability(scenario: Scenario) -> list[Problem]:
+    """What a law of who is there does not go with."""
+    clients = scenario.clients
+    if clients.availability is None:
+        message = "means nothing where all clients are there at all times: give clients.availability too"
+        return [Problem(("clients", "at_least"), message, clients.at_least)] if clients.at_least is not None else []
+    found = []
+    if clients.at_least is not None and clients.population is not None and clients.at_least > clients.population:
+        message = f"there are never more than {clients.population} clients"
+        found.append(Problem(("clients", "at_least"), message, clients.at_least))
+    if clients.buffer is not None:
+        message = "an asynchronous server draws from all clients that are free: leave out availability, or buffer"
+        found.append(Problem(("clients", "availability"), message, clients.availability.name))
+    if clients.sampling != "uniform":
+        message = "a stratified cohort has its shares whoever is there: leave out availability, or sample uniformly"
+        found.append(Problem(("clients", "sampling"), message, clients.sampling))
+    return found

@@ -5,7 +5,7 @@ from dataclasses import replace
 from fedsim.errors import Problem
 from fedsim.registry import AUTO, BYZANTINE, Entry
 from fedsim.scenario.exposure import known_population, least_bearable, server_steps
-from fedsim.scenario.sections import Choice, Scenario
+from fedsim.scenario.sections import Choice, Scenario, Topology
 
 RISK = 0.05
 """The risk where a scenario leaves f to it and states none: one round in twenty."""
@@ -19,6 +19,9 @@ def settled(scenario: Scenario, problems: list[Problem]) -> Scenario:
     Where what it depends on is wrong, which `problems` tell, it is 0 and nobody sees it; new problems are added.
     """
     asked = list(_asked(scenario))
+    if scenario.topology is not None:
+        problems += [Problem((*path, BYZANTINE), LEVELS, AUTO) for path in [*asked, *_asked_below(scenario.topology)]]
+        return scenario
     if not asked:
         return scenario
     risk = RISK if scenario.clients.risk is None else scenario.clients.risk
@@ -38,6 +41,10 @@ UNKNOWN = (
 )
 
 
+LEVELS = '"auto" is for one server: with groups every level has an f of its own, give each as a number'
+"""What is wrong with it where there is a topology: how many Byzantine rows are too many depends on where they are."""
+
+
 def settled_by(scenario: Scenario, f: int) -> str:
     """Words for a message about an f that may have been found: by what, and what would change it."""
     if scenario.clients.risk is None:
@@ -45,11 +52,16 @@ def settled_by(scenario: Scenario, f: int) -> str:
     return f'; f = "auto" is {f} at a risk of {scenario.clients.risk:g} (clients.risk)'
 
 
-def _asked(scenario: Scenario) -> list[tuple[str | int, ...]]:
+def _asked(scenario: Scenario | Topology) -> list[tuple[str | int, ...]]:
     """Where an f is left to be found."""
     mixers = enumerate(scenario.preaggregators)
     steps = [(("preaggregators", place), choice) for place, choice in mixers]
     return [path for path, choice in [*steps, (("aggregator",), scenario.aggregator)] if _is_left(choice)]
+
+
+def _asked_below(topology: Topology) -> list[tuple[str | int, ...]]:
+    """Where an f of the edge servers is left to be found."""
+    return [("topology", *path) for path in _asked(topology)]
 
 
 def _is_left(choice: Choice) -> bool:

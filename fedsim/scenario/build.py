@@ -9,8 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from itertools import takewhile
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -18,6 +17,7 @@ from fedsim.errors import PluginFailed, Problem, UnknownName
 from fedsim.plugins.named import is_address, named
 from fedsim.registry import registries
 from fedsim.scenario.automatic import settled
+from fedsim.scenario.hints import choice_beside, choice_of, hints_of, marks_of, member_of, section_of
 from fedsim.scenario.moved_keys import MOVED_KEYS
 from fedsim.scenario.sections import Attack, Choice, In, Partition, Scenario
 from fedsim.scenario.validation import check_settings, freeze, problems_of, shown
@@ -36,8 +36,8 @@ def decompose(scenario: Any) -> dict[str, Any]:
     """The table that describes a scenario, every default filled in; keys without a value are left out."""
     table: dict[str, Any] = {}
     cls: type = type(scenario)
-    for name, hint in _hints(cls).items():
-        value, choice = getattr(scenario, name), _choice(hint)
+    for name, hint in hints_of(cls).items():
+        value, choice = getattr(scenario, name), choice_of(hint)
         if value is None:
             continue
         if choice is not None and choice.flat:
@@ -86,7 +86,7 @@ def _section(cls: Any, table: Any, path: Path, problems: list[Problem]) -> Any:
         return None
     values, moved = dict(table), MOVED_KEYS.get(cls.__name__, {})
     problems += [Problem((*path, key), moved[key], values.pop(key)) for key in moved if key in values]
-    for name, hint in _hints(cls).items():
+    for name, hint in hints_of(cls).items():
         values |= _part(name, hint, values, path, problems)
     try:
         return cls(**values)
@@ -102,7 +102,7 @@ def _section(cls: Any, table: Any, path: Path, problems: list[Problem]) -> Any:
 
 def _part(name: str, hint: Any, values: dict[str, Any], path: Path, problems: list[Problem]) -> dict[str, Any]:
     """The field with its tables turned into choices and sections; nothing where pydantic can do it alone."""
-    choice, inner = _choice(hint), _member(hint)
+    choice, inner = choice_of(hint), member_of(hint)
     if choice is not None and choice.flat:
         return _flat_choice(name, choice, values, path, problems)
     if choice is not None and (name in values or type(None) not in get_args(get_args(hint)[0])):
@@ -110,10 +110,13 @@ def _part(name: str, hint: Any, values: dict[str, Any], path: Path, problems: li
         if isinstance(table, Mapping) and choice.family in NAMELESS:
             table = {"name": DEFAULTS[choice.family], **table}
         return {name: _choose(choice.family, table, (*path, name), problems)}
+    if (beside := choice_beside(hint)) is not None and isinstance(values.get(name), Mapping | str):
+        return {name: _choose(beside.family, values[name], (*path, name), problems)}
     if hint is Partition and name not in values:
         return {}
-    if dataclasses.is_dataclass(hint):
-        return _kept(name, _section(hint, values.pop(name, {}), (*path, name), problems))
+    if cls := section_of(hint):
+        left_out = hint is not cls and name not in values
+        return {} if left_out else _kept(name, _section(cls, values.pop(name, {}), (*path, name), problems))
     if name not in values:
         return {}
     build = _builder(inner)
@@ -134,7 +137,7 @@ def _kept(name: str, value: Any) -> dict[str, Any]:
 
 def _builder(inner: Any) -> Callable[[Any, Path, list[Problem]], Any] | None:
     """What makes one item of a list field, where the items are choices or sections."""
-    choice = _choice(inner)
+    choice = choice_of(inner)
     if choice is not None:
         family = choice.family
         return lambda item, path, problems: _choose(family, item, path, problems)
@@ -180,11 +183,14 @@ def _choose(family: str, table: Any, path: Path, problems: list[Problem], beside
     return Choice(name if is_address(name) else entry.name, settings)
 
 
+_USUAL: tuple[Any, ...] = (
+    Scenario(), Scenario().partition, Scenario().clients, Scenario().training, Scenario().server,
+)  # fmt: skip
 DEFAULTS: dict[str, Any] = {
     In_.family: getattr(holder, name).name
-    for holder in (Scenario(), Scenario().partition, Scenario().clients, Scenario().training, Scenario().server)
-    for name, hint in get_type_hints(type(holder), include_extras=True).items()
-    if (In_ := next((m for m in get_args(hint)[1:] if isinstance(m, In)), None)) is not None
+    for holder in _USUAL
+    for name, hint in hints_of(type(holder)).items()
+    if (In_ := choice_of(hint)) is not None and getattr(holder, name) is not None
 }
 """The algorithm of each family that a scenario gets without asking."""
 CHAIN = ("data", "training", "updates")
@@ -196,20 +202,13 @@ NAMELESS = {"optimizers", "server_optimizers", "latencies"}
 def choices(section: Any) -> Iterator[tuple[str, Choice]]:
     """Every algorithm that a section and those below it choose, with its family."""
     cls: type = type(section)
-    for name, hint in _hints(cls).items():
-        value, mark = getattr(section, name), next(_marks(hint), None)
+    for name, hint in hints_of(cls).items():
+        value, mark = getattr(section, name), next(marks_of(hint), None)
         for each in value if isinstance(value, tuple) else (value,):
             if isinstance(each, Choice) and mark is not None:
                 yield mark.family, each
             elif dataclasses.is_dataclass(each):
                 yield from choices(each)
-
-
-def _marks(hint: Any) -> Iterator[In]:
-    if (mark := _choice(hint)) is not None:
-        yield mark
-    for inner in get_args(hint):
-        yield from _marks(inner)
 
 
 @cache
@@ -219,31 +218,12 @@ def families() -> dict[str, Any]:
 
 
 @cache
-def _hints(cls: type) -> dict[str, Any]:
-    return get_type_hints(cls, include_extras=True)
-
-
-@cache
 def _adapter(cls: type) -> TypeAdapter[Any]:
     return TypeAdapter(cls)
-
-
-def _choice(hint: Any) -> In | None:
-    """The mark of a field that is a choice."""
-    extras = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
-    return next((extra for extra in extras if isinstance(extra, In)), None)
-
-
-def _member(hint: Any) -> Any:
-    """The item type of a tuple field, be it optional, or the non-None member of another optional one."""
-    arguments = [argument for argument in get_args(hint) if argument not in (type(None), Ellipsis)]
-    if get_origin(hint) not in (tuple, Union, UnionType) or not arguments:
-        return None
-    return _member(arguments[0]) if get_origin(arguments[0]) is tuple else arguments[0]
 
 
 @cache
 def _own_keys(choice: In) -> tuple[str, ...]:
     """Keys of the section that holds this flat choice, its own ones."""
-    (holder,) = (cls for cls in (Attack, Partition) if choice in map(_choice, _hints(cls).values()))
-    return tuple(name for name, hint in _hints(holder).items() if _choice(hint) != choice)
+    (holder,) = (cls for cls in (Attack, Partition) if choice in map(choice_of, hints_of(cls).values()))
+    return tuple(name for name, hint in hints_of(holder).items() if choice_of(hint) != choice)

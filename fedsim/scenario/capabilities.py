@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fedsim.attacks.contract import attacks
 from fedsim.registry import Entry
-from fedsim.scenario.exposure import server_steps
+from fedsim.scenario.exposure import edge_steps, server_steps
 from fedsim.scenario.sections import Attack, Choice, Scenario
 
 KNOWLEDGE = {
@@ -95,9 +95,16 @@ def _seen(item: str, training: bool) -> str:
 
 
 def _called(item: str, scenario: Scenario, step: Choice) -> str:
-    words = CALLABLE_ITEMS[item].format(server=_names(choice.name for _, choice in server_steps(scenario)))
+    words = CALLABLE_ITEMS[item].format(server=_levels(scenario))
     limit = step.settings.get("calls") if item == "defence" else None
     return words if limit is None else f"{words}, at most {limit} times"
+
+
+def _levels(scenario: Scenario) -> str:
+    """The steps of the server by name; of a topology those of the groups first."""
+    top = _names(choice.name for _, choice in server_steps(scenario))
+    below = _names(choice.name for _, choice in edge_steps(scenario))
+    return f"{below} in its groups → {top}" if below else top
 
 
 def _names(steps: Iterable[str]) -> str:

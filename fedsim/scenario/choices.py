@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import GetCoreSchemaHandler
 from pydantic.dataclasses import dataclass as pydantic_dataclass
@@ -29,7 +29,8 @@ class In:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """The composer has already turned tables into choices."""
-        return core_schema.is_instance_schema(Choice)
+        choice = core_schema.is_instance_schema(Choice)
+        return core_schema.nullable_schema(choice) if type(None) in get_args(source) else choice
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         """Any table: `fedsim.scenario.json_schema` writes the family's own tables in its place."""

@@ -1,6 +1,6 @@
 """Whether the parts of a scenario suit each other, as far as can be told without data or model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -15,6 +15,8 @@ from fedsim.scenario.scores import scored_twice, without_trigger
 from fedsim.scenario.sections import Scenario
 from fedsim.scenario.training_checks import wrong_training
 from fedsim.tasks import TASKS
+
+Path = tuple[str | int, ...]
 
 MOST_STEPS = 64
 """Pre-aggregators in a row."""
@@ -40,8 +42,13 @@ def unfit(scenario: Scenario, sound: Callable[..., bool]) -> list[Problem]:
 
 def too_many_parts(scenario: Scenario) -> list[Problem]:
     """Lists of more parts than can be tried."""
-    lists = (("preaggregators", scenario.preaggregators, MOST_STEPS), ("attacks", scenario.attacks, MOST_ATTACKS))
-    return [Problem((key,), f"at most {most}, got {len(parts):,}") for key, parts, most in lists if len(parts) > most]
+    lists: list[tuple[Path, Sequence[Any], int]] = [
+        (("preaggregators",), scenario.preaggregators, MOST_STEPS),
+        (("attacks",), scenario.attacks, MOST_ATTACKS),
+    ]
+    if scenario.topology is not None:
+        lists.append((("topology", "preaggregators"), scenario.topology.preaggregators, MOST_STEPS))
+    return [Problem(path, f"at most {most}, got {len(parts):,}") for path, parts, most in lists if len(parts) > most]
 
 
 def told(scenario: Scenario, trait: str) -> Any:

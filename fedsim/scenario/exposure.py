@@ -10,13 +10,14 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from fedsim.aggregators.contract import aggregators
 from fedsim.datasets.contract import datasets
 from fedsim.exact_fractions import apportioned
 from fedsim.preaggregators.contract import preaggregators
 from fedsim.registry import Entry
-from fedsim.scenario.sections import Attack, Choice, Scenario, attackers_wanted
+from fedsim.scenario.sections import Attack, Choice, Scenario, Topology, attackers_wanted
 
 MOST_ROUNDS = 100_000
 """Schedules of attacks are counted round by round up to here, and taken to go on in the same proportions."""
@@ -41,12 +42,19 @@ class Exposure:
 
 
 def exposure(scenario: Scenario, population: int, f: int | None = None) -> Exposure | None:
-    """How often the cohort holds more Byzantine clients than f, or than are tolerated; None where nobody attacks."""
-    held = _Held(scenario, population)
+    """How often the cohort holds more Byzantine clients than f, or than are tolerated; None where nobody attacks.
+
+    Of a topology: how often more groups are lost than are borne, None too where that takes too long to count.
+    """
+    if scenario.topology is not None and f is None:
+        from fedsim.scenario.group_exposure import exposure_of_groups
+
+        return exposure_of_groups(scenario, population)
+    held = Held(scenario, population)
     if not any(held.whole) and not any(held.anew):
         return None
     bearable = tolerated(scenario) if f is None else f
-    schedule = _schedule(scenario.attacks, scenario.rounds)
+    schedule = schedule_of(scenario.attacks, scenario.rounds)
     chances = {acting: held.chance_of_more(acting, bearable) for acting in schedule}
     most = max((min(population, sum(held.whole[i] + held.anew[i] for i in acting)) for acting in schedule), default=0)
     expected = sum(rounds * chances[acting] for acting, rounds in schedule.items())
@@ -55,8 +63,8 @@ def exposure(scenario: Scenario, population: int, f: int | None = None) -> Expos
 
 def least_bearable(scenario: Scenario, population: int, risk: float) -> int:
     """The smallest f that more Byzantine clients than it are sampled with a chance below the risk in any round."""
-    held = _Held(scenario, population)
-    together = [acting for acting in _schedule(scenario.attacks, scenario.rounds) if acting]
+    held = Held(scenario, population)
+    together = [acting for acting in schedule_of(scenario.attacks, scenario.rounds) if acting]
     fs = range(held.sampled)  # with all of the cohort nothing is risked
     return bisect_left(fs, True, key=lambda f: all(held.chance_of_more(acting, f) < risk for acting in together))
 
@@ -74,16 +82,34 @@ def rows_of_a_step(scenario: Scenario) -> int:
 def borne(scenario: Scenario, rows: int, nonfinite: int = 0) -> int:
     """Byzantine rows among these that the server is set up to bear: the smallest f it is told, or a bare minority.
 
-    Rows that are not finite and were set aside have lowered f.
+    Rows that are not finite and were set aside have lowered f. Of a topology these are the groups' rows.
     """
-    given = [f for entry, choice in server_steps(scenario) if (f := entry.byzantine(choice.settings)) is not None]
+    return borne_by(server_steps(scenario), rows, nonfinite)
+
+
+def borne_by(steps: "Steps", rows: int, nonfinite: int = 0) -> int:
+    """Byzantine rows among these that such steps are set up to bear."""
+    given = [f for entry, choice in steps if (f := entry.byzantine(choice.settings)) is not None]
     return max(min(given) - nonfinite, 0) if given else (rows - 1) // 2
 
 
-def server_steps(scenario: Scenario) -> list[tuple[Entry, Choice]]:
-    """The pre-aggregators in turn, then the rule, each with its settings."""
-    mixers = [(preaggregators[choice.name], choice) for choice in scenario.preaggregators]
-    return [*mixers, (aggregators[scenario.aggregator.name], scenario.aggregator)]
+Steps = Sequence[tuple[Entry, Choice]]
+"""The pre-aggregators of a server in turn, then its rule, each with its settings."""
+
+
+def server_steps(scenario: Scenario) -> Steps:
+    """Those of the server; of a topology those at the top."""
+    return _steps(scenario)
+
+
+def edge_steps(scenario: Scenario) -> Steps:
+    """Those of each edge server; none where there is no topology."""
+    return _steps(scenario.topology) if scenario.topology is not None else ()
+
+
+def _steps(server: Scenario | Topology) -> Steps:
+    mixers = [(preaggregators[choice.name], choice) for choice in server.preaggregators]
+    return [*mixers, (aggregators[server.aggregator.name], server.aggregator)]
 
 
 def known_population(scenario: Scenario) -> int | None:
@@ -106,13 +132,13 @@ def chance_of_fewer(sampled: int, dropout: float, needed: int) -> float:
     if dropout == 0:
         return float(sampled < needed)
     terms = (
-        _log_choose(sampled, k) + k * math.log1p(-dropout) + (sampled - k) * math.log(dropout)
+        log_choose(sampled, k) + k * math.log1p(-dropout) + (sampled - k) * math.log(dropout)
         for k in range(min(needed, sampled + 1))
     )
     return min(1.0, math.fsum(map(math.exp, terms)))
 
 
-class _Held:
+class Held:
     """The clients that adversaries hold, and how many of them come to a round and answer."""
 
     def __init__(self, scenario: Scenario, population: int) -> None:
@@ -136,6 +162,11 @@ class _Held:
             for seated, sure in self._seated(acting).items()
             for among, chance in self._among(acting).items()
         )
+
+    def chances(self, acting: Acting, most: int) -> list[float]:
+        """The chances that none, one … and so many Byzantine clients are sampled and answer."""
+        more = [self.chance_of_more(acting, f) for f in range(-1, most + 1)]
+        return [before - after for before, after in pairwise(more)]
 
     def _seated(self, acting: Acting) -> Chances:
         """How many answer of those that are in every cohort."""
@@ -187,12 +218,12 @@ def _chance(population: int, marked: int, drawn: int, numbers: Sequence[int]) ->
     if min(drawn, population - drawn) <= MOST_EXACT:
         ways = sum(math.comb(marked, k) * math.comb(others, drawn - k) for k in numbers)
         return ways / math.comb(population, drawn)
-    whole = _log_choose(population, drawn)
-    terms = (_log_choose(marked, k) + _log_choose(others, drawn - k) - whole for k in numbers)
+    whole = log_choose(population, drawn)
+    terms = (log_choose(marked, k) + log_choose(others, drawn - k) - whole for k in numbers)
     return min(1.0, math.fsum(map(math.exp, terms)))
 
 
-def _schedule(adversaries: tuple[Attack, ...], rounds: int) -> dict[Acting, float]:
+def schedule_of(adversaries: tuple[Attack, ...], rounds: int) -> dict[Acting, float]:
     """Which attacks act together, and in how many rounds."""
     counted = min(rounds, MOST_ROUNDS)
     sets = Counter(
@@ -202,5 +233,6 @@ def _schedule(adversaries: tuple[Attack, ...], rounds: int) -> dict[Acting, floa
     return {acting: times * rounds / counted for acting, times in sets.items()}
 
 
-def _log_choose(n: int, k: int) -> float:
+def log_choose(n: int, k: int) -> float:
+    """The logarithm of the number of ways to choose k of n."""
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

@@ -1,14 +1,25 @@
 """What can be promised of a scenario before it runs: conditions that hold, and the chances that they will not."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from fedsim.aggregators.contract import Condition, aggregators
-from fedsim.scenario.dry_run import rows_seen
-from fedsim.scenario.exposure import Exposure, chance_of_fewer, exposure, known_population, server_steps
+from fedsim.scenario.exposure import (
+    Exposure,
+    Steps,
+    chance_of_fewer,
+    edge_steps,
+    exposure,
+    known_population,
+    server_steps,
+)
+from fedsim.scenario.group_exposure import silent_groups, tolerated_by_groups
 from fedsim.scenario.momenta import momentum_notes
 from fedsim.scenario.rule_notes import rule_notes
 from fedsim.scenario.sections import Scenario
+from fedsim.scenario.server_checks import edge_rows, rows_seen, rows_through
+from fedsim.scenario.topology import count_of
 
 NEGLIGIBLE = 1e-9
 """A chance below this is not worth a sentence."""
@@ -28,7 +39,7 @@ class Guarantee:
 def guarantees(scenario: Scenario, population: int | None = None) -> list[Guarantee]:
     """Everything worth saying about what the scenario promises, good and bad."""
     population = population or known_population(scenario)
-    found = [*_conditions(scenario), *_averaging(scenario), *_absences(scenario)]
+    found = [*_conditions(scenario, population), *_averaging(scenario), *_absences(scenario), *_presence(scenario)]
     found += [Guarantee("warning", text) for text in (*momentum_notes(scenario), *rule_notes(scenario, population))]
     return found + _exposed(scenario, population) if population else found
 
@@ -39,16 +50,24 @@ def condition(scenario: Scenario) -> tuple[str, Condition]:
     return needs, Condition.parse(needs)
 
 
-def _conditions(scenario: Scenario) -> list[Guarantee]:
+def _conditions(scenario: Scenario, population: int | None) -> list[Guarantee]:
     """The conditions of every step of the server, on as many rows as a full round brings it."""
+    if scenario.topology is None:
+        return _checked(server_steps(scenario), rows_seen(scenario))
+    least, _ = edge_rows(scenario, population)
+    below = _checked(edge_steps(scenario), rows_through(scenario.topology, least), " at most in the smallest group")
+    return [*below, *_checked(server_steps(scenario), rows_seen(scenario), " groups at most")]
+
+
+def _checked(steps: Steps, numbers: Sequence[int], rows_of: str = "") -> list[Guarantee]:
     found = []
-    for (entry, choice), rows in zip(server_steps(scenario), rows_seen(scenario), strict=True):
+    for (entry, choice), rows in zip(steps, numbers, strict=True):
         needs, f = entry.needs, entry.byzantine(choice.settings) or 0
         if needs == "n ≥ 1":
             continue
         verdict: Literal["holds", "fails"] = "holds" if Condition.parse(needs).holds(rows, f) else "fails"
-        numbers = f"n = {rows}, f = {f}" if "f" in needs else f"n = {rows}"
-        found.append(Guarantee(verdict, f"{choice.name} needs {needs}: {numbers}"))
+        numbered = f"n = {rows}{rows_of}, f = {f}" if "f" in needs else f"n = {rows}{rows_of}"
+        found.append(Guarantee(verdict, f"{choice.name} needs {needs}: {numbered}"))
     return found
 
 
@@ -71,7 +90,7 @@ def _absences(scenario: Scenario) -> list[Guarantee]:
     needs, wanted = condition(scenario)
     rule, sampled = scenario.aggregator, scenario.clients.sampled
     f = aggregators[rule.name].byzantine(rule.settings) or 0
-    if scenario.clients.dropout == 0 or scenario.preaggregators:
+    if scenario.clients.dropout == 0 or scenario.preaggregators or scenario.topology is not None:
         return []
     least = wanted.slope * f + wanted.offset + wanted.strict
     chance = chance_of_fewer(sampled, scenario.clients.dropout, least)
@@ -81,8 +100,19 @@ def _absences(scenario: Scenario) -> list[Guarantee]:
     return [Guarantee("warning", text)]
 
 
+def _presence(scenario: Scenario) -> list[Guarantee]:
+    """That nobody foresees who is there when."""
+    law = scenario.clients.availability
+    if law is None:
+        return []
+    text = f"cohorts are drawn from whoever is there ({law.name}): chances are told as if everybody were"
+    return [Guarantee("warning", text)]
+
+
 def _exposed(scenario: Scenario, population: int) -> list[Guarantee]:
     """What sampling does to the promise of f."""
+    if scenario.topology is not None:
+        return [*_borne_by_groups(scenario, population), *_groups(scenario, population)]
     found = exposure(scenario, population)
     if found is None:
         return [stated] if (stated := stated_risk(scenario, population)) else []
@@ -101,6 +131,37 @@ def stated_risk(scenario: Scenario, population: int) -> Guarantee | None:
     if exposure(scenario, population) is None:
         return Guarantee("holds", "nobody attacks: f = 0 would do")
     return _exposed(scenario, population)[0]
+
+
+def _borne_by_groups(scenario: Scenario, population: int) -> list[Guarantee]:
+    """How many Byzantine rows the levels bear together, depending on where they are."""
+    found = tolerated_by_groups(scenario, population)
+
+    def share(many: int) -> str:
+        return f"{many:,} ({many / found.rows:.0%})"
+
+    text = (
+        f"of {found.rows:,} rows a round {share(found.anywhere)} may be Byzantine wherever they are; "
+        f"{share(found.filled)} that fill group after group, {share(found.spread)} spread evenly"
+    )
+    return [Guarantee("holds" if found.anywhere else "warning", text)]
+
+
+def _groups(scenario: Scenario, population: int) -> list[Guarantee]:
+    """Groups with too few rows for their rule, and rounds that lose too many groups to attackers."""
+    found, silent = [], silent_groups(scenario, population)
+    if silent >= NEGLIGIBLE:
+        of_all = f"of {count_of(scenario.topology):,}" if scenario.topology is not None else ""
+        expected = f"expect {_about(silent)} {of_all} groups to be silent in a round"
+        found.append(Guarantee("warning", f"{expected}: sampling leaves too few rows for their rule"))
+    risk = exposure(scenario, population)
+    if risk is None:
+        return found
+    who = f"{risk.byzantine:,} of {population:,} attack"
+    if risk.expected < NEGLIGIBLE:
+        return [*found, Guarantee("holds", f"no round loses more groups to attackers than are borne ({who})")]
+    lost = f"{odds(risk.worst)} will lose more groups to attackers than are borne ({who})"
+    return [*found, Guarantee("warning", f"{lost}; expect {_about(risk.expected)} of {scenario.rounds:,}")]
 
 
 def _limit(scenario: Scenario, found: Exposure) -> str:

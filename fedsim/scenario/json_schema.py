@@ -5,14 +5,24 @@ and the algorithms' signatures.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
 from fedsim.registry import Entry
 from fedsim.scenario.adversary_checks import CLIENT_KEYS
 from fedsim.scenario.build import CHAIN, DEFAULTS, NAMELESS, families
-from fedsim.scenario.sections import Attack, Clients, Evaluation, In, Scenario, Server, Tracking, Training
+from fedsim.scenario.hints import choice_beside, choice_of, hints_of, member_of
+from fedsim.scenario.sections import (
+    Attack,
+    Clients,
+    Evaluation,
+    Scenario,
+    Server,
+    Topology,
+    Tracking,
+    Training,
+)
 from fedsim.scenario.validation import settings_adapter
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -35,7 +45,7 @@ def scenario_schema() -> Node:
     holders = {"holders": sections.pop("Partition")["properties"]["holders"]}
     partition = scenario["properties"]["partition"]
     scenario["properties"]["partition"] = partition | {"$ref": "#/$defs/partitions", "default": DEFAULTS["partitions"]}
-    for cls in (Clients, Training, Server, Evaluation, Tracking):
+    for cls in (Clients, Training, Topology, Server, Evaluation, Tracking):
         _point_at_families(cls, sections[cls.__name__])
     sections["Attack"] = _attack(sections["Attack"])
     chosen = {family: _family(list(families()[family])) for family in families() if family != "attacks"}
@@ -82,30 +92,29 @@ def _plain(node: Any) -> Any:
 
 def _point_at_families(section: type, node: Node) -> None:
     """Put the family's own tables where a field of the section is a choice."""
-    for name, (family, listed) in _choices(section).items():
-        field = node["properties"][name]
+    for name, (family, shape) in _choices(section).items():
+        field, choice = node["properties"][name], {"$ref": f"#/$defs/{family}"}
         kept = {key: field[key] for key in ("description",) if key in field}
-        choice = {"$ref": f"#/$defs/{family}"}
-        node["properties"][name] = kept | ({"type": "array", "items": choice} if listed else choice)
-        node["properties"][name]["default"] = [] if listed else DEFAULTS[family]
+        if shape == "beside":
+            plain = [option for option in field["anyOf"] if option.get("type") != "object"]
+            node["properties"][name] = field | {"anyOf": [*plain, choice]}
+            continue
+        node["properties"][name] = kept | ({"type": "array", "items": choice} if shape == "list" else choice)
+        if shape != "optional":
+            node["properties"][name]["default"] = [] if shape == "list" else DEFAULTS[family]
 
 
-def _choices(section: type) -> dict[str, tuple[str, bool]]:
-    """Fields of a section that are choices: the family, and whether the field lists several."""
-    found: dict[str, tuple[str, bool]] = {}
-    for name, annotation in section.__annotations__.items():
-        for mark, listed in ((_mark(annotation), False), *((_mark(m), True) for m in _arguments(annotation))):
-            if mark is not None:
-                found[name] = (mark.family, listed)
+def _choices(section: type) -> dict[str, tuple[str, str]]:
+    """Fields of a section that are choices: the family, and whether one, an optional one, a list, or beside a value."""
+    found: dict[str, tuple[str, str]] = {}
+    for name, hint in hints_of(section).items():
+        if (mark := choice_of(hint)) is not None:
+            found[name] = mark.family, "optional" if type(None) in get_args(get_args(hint)[0]) else "one"
+        elif (mark := choice_beside(hint)) is not None:
+            found[name] = mark.family, "beside"
+        elif (mark := choice_of(member_of(hint))) is not None:
+            found[name] = mark.family, "list"
     return found
-
-
-def _mark(annotation: Any) -> In | None:
-    return next((extra for extra in getattr(annotation, "__metadata__", ()) if isinstance(extra, In)), None)
-
-
-def _arguments(annotation: Any) -> tuple[Any, ...]:
-    return () if hasattr(annotation, "__metadata__") else getattr(annotation, "__args__", ())
 
 
 def _family(entries: Sequence[Entry], own: Mapping[str, Node] | None = None) -> Node:
@@ -149,7 +158,7 @@ def _attacks(kind: str) -> list[Entry]:
 
 def _attack(section: Node) -> Node:
     """An attack's settings stand beside the section's own keys: one table for each attack, and one for chains."""
-    flat = next(name for name, annotation in Attack.__annotations__.items() if _mark(annotation))
+    flat = next(name for name, hint in hints_of(Attack).items() if choice_of(hint))
     own = {name: node for name, node in section["properties"].items() if name not in (flat, *CHAIN)}
     for name, (family, _) in _choices(Attack).items():
         if name in own:

@@ -6,8 +6,9 @@ Runs that differ in the seed alone have the same labels, so that anybody can gro
 from collections.abc import Iterable
 
 from fedsim.registry import registries
-from fedsim.scenario.sections import Attack, Choice, Scenario
+from fedsim.scenario.sections import Attack, Choice, Scenario, Topology, Training
 from fedsim.scenario.toml_values import toml
+from fedsim.scenario.topology import count_of
 
 NOBODY = "none"
 """The attack where there is none."""
@@ -15,15 +16,26 @@ NOBODY = "none"
 
 def labels(scenario: Scenario) -> dict[str, str]:
     """`rule`: `nnm(f=2)+krum(f=2)`; `attack`: `alie on 20%`; `partition`: `dirichlet(alpha=0.1)`; `data`; `model`."""
-    steps = [worded(each, "preaggregators") for each in scenario.preaggregators]
     among = " among the honest" if scenario.partition.holders == "honest" else ""
     return {
-        "rule": "+".join([*steps, worded(scenario.aggregator, "aggregators")]),
+        "rule": _levels(scenario),
         "attack": " + ".join(map(attack_label, scenario.attacks)) or NOBODY,
         "partition": f"{worded(scenario.partition.choice, 'partitions')}{among}",
         "data": worded(scenario.data, "datasets"),
         "model": worded(scenario.model, "models"),
     }
+
+
+def _levels(scenario: Scenario) -> str:
+    """The rule with its pre-aggregators; of a topology those of the groups first."""
+    if scenario.topology is None:
+        return _steps(scenario)
+    return f"{_steps(scenario.topology)} in {count_of(scenario.topology)} groups → {_steps(scenario)}"
+
+
+def _steps(server: Scenario | Topology) -> str:
+    steps = [worded(each, "preaggregators") for each in server.preaggregators]
+    return "+".join([*steps, worded(server.aggregator, "aggregators")])
 
 
 def worded(choice: Choice, family: str) -> str:
@@ -32,6 +44,15 @@ def worded(choice: Choice, family: str) -> str:
     given = {key: choice.settings[key] for key in known if choice.settings.get(key) is not None}
     told = [f"{key}={toml(value).strip(chr(34))}" for key, value in given.items() if known[key].default != value]
     return f"{choice.name}({', '.join(told)})" if told else choice.name
+
+
+def work_words(training: Training) -> str:
+    """How much a client trains in a round: `5 epochs`, `10 steps`, `epochs by uniform(low=2)`."""
+    if training.steps is not None:
+        return f"{training.steps} steps"
+    if isinstance(training.epochs, Choice):
+        return f"epochs by {worded(training.epochs, 'workloads')}"
+    return f"{training.epochs} epoch{'s' * (training.epochs > 1)}"
 
 
 def attack_label(attack: Attack) -> str:

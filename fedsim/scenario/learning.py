@@ -13,8 +13,8 @@ class Training:
 
     algorithm: Annotated[Choice, In("local_algorithms")] = Choice("fedavg")
     """What a client does between receiving and sending."""
-    epochs: Annotated[int, Ge(1), Le(10**6)] = 1
-    """Passes over the client's own examples; ignored when steps is given."""
+    epochs: Annotated[int, Ge(1), Le(10**6)] | Annotated[Choice, In("workloads")] = 1
+    """Passes over the client's own examples, or a law that gives each client a number; ignored when steps is given."""
     steps: Annotated[int, Ge(1), Le(10**9)] | None = None
     """Optimizer steps in place of whole epochs; passes over the examples go on from round to round."""
     batch_size: Annotated[int, Ge(1), Le(10**7)] = 32

@@ -137,8 +137,9 @@ def scenario_digest(scenario: Scenario) -> str:
     table = decompose(scenario)
     for key in RESULT_FREE_SECTIONS:
         table.pop(key, None)
-    if "weights" in table["model"]:  # what is in the file belongs to the code of the run, where it lies to nobody
-        table["model"]["weights"] = Path(table["model"]["weights"]).name
+    for named, key in ((table["model"], "weights"), (table["clients"].get("availability", {}), "file")):
+        if key in named:  # what is in the file belongs to the code of the run, where it lies to nobody
+            named[key] = Path(named[key]).name
     text = json.dumps(table, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

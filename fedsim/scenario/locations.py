@@ -10,7 +10,7 @@ from fedsim.plugins.named import is_address
 from fedsim.plugins.places import is_file_name
 from fedsim.scenario.build import families
 from fedsim.scenario.overrides import Override
-from fedsim.scenario.sections import Choice, Partition, Scenario, Tracking
+from fedsim.scenario.sections import Choice, Clients, Partition, Scenario, Tracking
 
 PLACES = {"data": "datasets", "partition": "partitions", "model": "models", "aggregator": "aggregators"}
 """Keys of a scenario with an algorithm that may have paths among its settings, and its family."""
@@ -20,8 +20,20 @@ def located(scenario: Scenario, folder: Path, changes: Iterable[Override] = ()) 
     """The scenario with all its paths absolute; `folder` is that of its file."""
     given = {change.path for change in changes}
     found: dict[str, Any] = {key: _located(key, family, scenario, folder, given) for key, family in PLACES.items()}
+    found["clients"] = _present(scenario.clients, folder, given)
     found["tracking"] = Tracking(to=tuple(_addressed(each, folder) for each in scenario.tracking.to))
     return replace(scenario, **found) if any(found[key] != getattr(scenario, key) for key in found) else scenario
+
+
+def _present(clients: Clients, folder: Path, given: set[tuple[str | int, ...]]) -> Clients:
+    """The clients with the files of their availability named from the root."""
+    law, path = clients.availability, ("clients", "availability")
+    if law is None or not law.name or law.name not in families()["availabilities"]:
+        return clients
+    names = [name for name in path_settings(families()["availabilities"][law.name].settings) if name in law.settings]
+    overridden = {(path[0],), path, *((*path, name) for name in names)} & given
+    paths = {name: absolute(law.settings[name], Path() if overridden else folder) for name in names}
+    return replace(clients, availability=Choice(law.name, {**law.settings, **paths})) if paths else clients
 
 
 def _addressed(choice: Choice, folder: Path) -> Choice:
@@ -36,9 +48,12 @@ def files_outside(scenario: Scenario) -> list[str]:
     """The files and folders that a scenario names, each once."""
     chosen = [getattr(scenario, key) for key in PLACES]
     choices = [each.choice if isinstance(each, Partition) else each for each in chosen]
+    pairs = [*zip(choices, PLACES.values(), strict=True)]
+    if scenario.clients.availability is not None:
+        pairs.append((scenario.clients.availability, "availabilities"))
     found = [
         choice.settings.get(name)
-        for choice, family in zip(choices, PLACES.values(), strict=True)
+        for choice, family in pairs
         if choice.name
         for name in path_settings(families()[family][choice.name].settings)
     ]

@@ -13,7 +13,10 @@ from fedsim.preaggregators.contract import preaggregators
 from fedsim.registry import BYZANTINE
 from fedsim.scenario.build import compose, decompose
 from fedsim.scenario.dry_run import dry_run
-from fedsim.scenario.sections import Choice, Scenario
+from fedsim.scenario.exposure import borne
+from fedsim.scenario.sections import Choice, Scenario, Topology
+from fedsim.scenario.server_checks import full_rows
+from fedsim.scenario.topology import count_of
 
 STEP = re.compile(r"\s*([^()+\s]+)\s*(?:\((.*)\))?\s*", re.DOTALL)
 FORM = "write pre-aggregators and at last a rule, such as nnm+trimmed_mean or nnm(f=2)+krum(f=2)"
@@ -45,22 +48,33 @@ def read_steps(text: str, byzantine: int | None = None) -> list[dict[str, Any]]:
 
 def pipeline_name(scenario: Scenario) -> str:
     """The judgement of a scenario by the names of its steps: `nnm + trimmed_mean`."""
-    return " + ".join(each.name for each in (*scenario.preaggregators, scenario.aggregator))
+    if (topology := scenario.topology) is None:
+        return _named(scenario)
+    return f"{_named(topology)} in {count_of(topology)} groups → {_named(scenario)}"
+
+
+def _named(server: Scenario | Topology) -> str:
+    return " + ".join(each.name for each in (*server.preaggregators, server.aggregator))
 
 
 def has_past(scenario: Scenario) -> bool:
     """Whether a step of the judgement remembers what it saw in earlier rounds."""
-    if any("memory" in preaggregators[each.name].supplied for each in scenario.preaggregators):
+    return _has_past(scenario) or (scenario.topology is not None and _has_past(scenario.topology))
+
+
+def _has_past(server: Scenario | Topology) -> bool:
+    if any("memory" in preaggregators[each.name].supplied for each in server.preaggregators):
         return True
-    return _remembers(scenario.aggregator.name, scenario.aggregator.settings)
+    return _remembers(server.aggregator.name, server.aggregator.settings)
 
 
 def assumed_byzantine(scenario: Scenario) -> int | None:
-    """The f of the scenario's rule, or of the first pre-aggregator that is told one."""
+    """The f of the scenario's rule, or of the first pre-aggregator that is told one; with groups a minority of them."""
     steps: list[tuple[Any, Choice]] = [(aggregators, scenario.aggregator)]
     steps += [(preaggregators, each) for each in scenario.preaggregators]
     found = (registry[each.name].byzantine(each.settings) for registry, each in steps)
-    return next((f for f in found if f is not None), None)
+    minority = None if scenario.topology is None else borne(scenario, full_rows(scenario))
+    return next((f for f in found if f is not None), minority)
 
 
 def _remembers(name: str, settings: Mapping[str, Any]) -> bool:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from fedsim.aggregators.contract import aggregators
-from fedsim.scenario.dry_run import rows_seen
 from fedsim.scenario.momenta import momenta_of_clients
 from fedsim.scenario.sections import Scenario
+from fedsim.scenario.server_checks import rows_seen
 
 
 def rule_notes(scenario: Scenario, population: int | None) -> list[str]:

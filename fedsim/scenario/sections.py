@@ -14,11 +14,12 @@ from fedsim.exact_fractions import portion
 from fedsim.scenario.choices import Choice, In, section
 from fedsim.scenario.keeping import Execution, Output, Tracking
 from fedsim.scenario.learning import Server, Training
+from fedsim.scenario.topology import Topology
 from fedsim.scenario.validation import PLAIN_PATH, PLAIN_WORD
 
 __all__ = [
     "Attack", "Choice", "Clients", "Evaluation", "Execution", "In", "Output", "Partition", "Root", "Scenario", "Server",
-    "Tracking", "Training", "attackers", "attackers_wanted", "section",
+    "Topology", "Tracking", "Training", "attackers", "attackers_wanted", "section",
 ]  # fmt: skip
 
 Count = Annotated[int, Ge(1), Le(10**9)]
@@ -44,6 +45,10 @@ class Clients:
     """Clients that never answer when they are sampled; cohorts and batches are those of a run in which they do."""
     latency: Annotated[Choice, In("latencies")] = Choice("constant")
     """Law of the simulated seconds from being sampled until the update arrives."""
+    availability: Annotated[Choice | None, In("availabilities")] = None
+    """Law of when clients are there to be sampled, always if not given; whoever leaves before answering is lost."""
+    at_least: Count | None = None
+    """Clients that must be there for a round to begin, 1 if not given; it samples fewer where fewer are there."""
     deadline: Seconds | None = None
     """Simulated seconds after which a round closes whoever is missing; when not given it waits for everyone."""
     quorum: Count | None = None
@@ -174,6 +179,8 @@ class Scenario:
     """Pre-aggregators: what is done to the clients' updates before the rule sees them, in order."""
     aggregator: Annotated[Choice, In("aggregators")] = Choice("fedavg")
     """The aggregation rule: what makes one update of those of the clients."""
+    topology: Topology | None = None
+    """The topology: groups of clients with a rule of their own below that rule; when not given there is one server."""
     server: Server = Server()
     """The server's step: how the aggregate changes the global parameters."""
     root: Root = Root()

@@ -180,6 +180,7 @@ def _words(error: ErrorDetails, place: tuple[str | int, ...], keys: dict[tuple[s
         "tuple_type": f"must be a list, got {value}",
         "dataclass_type": f"must be a table of settings, got {value}",
         "dict_type": f"must be a table of settings, got {value}",
+        "is_instance_of": f"must be the name of a law or a table, got {value}",
         "string_pattern_mismatch": f"must be {PATTERNS.get(context.get('pattern', ''), 'otherwise')}, got {value}",
     }.get(kind, f"{error['msg'][:1].lower()}{error['msg'][1:]}, got {value}")
 

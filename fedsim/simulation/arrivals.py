@@ -10,11 +10,8 @@ from numpy.typing import NDArray
 
 from fedsim.aggregators.contract import Aggregate
 from fedsim.array_types import Array, Integers
-from fedsim.events import BROKEN
 from fedsim.kernels import distances_to
 from fedsim.kernels.rules.finite_rows import screen
-from fedsim.scenario.exposure import borne
-from fedsim.scenario.sections import Scenario
 from fedsim.simulation.clock import Arrival
 from fedsim.simulation.state import InFlight, State
 from fedsim.simulation.steps import Cohort
@@ -102,12 +99,6 @@ def measure(received: Received, verdict: Aggregate | None) -> Measures:
         return Measures(0.0, 0.0, math.nan)
     byzantine, norm = float(verdict.weights[received.byzantine].sum()), _length(verdict.update)
     return Measures(byzantine, norm, _distance_to_honest(received, verdict.update))
-
-
-def guarantee(scenario: Scenario, received: Received) -> str:
-    """BROKEN where more of the rows that were judged are Byzantine than the server is set up to bear, or nothing."""
-    bearable = borne(scenario, len(received.matrix), len(received.nonfinite))
-    return BROKEN if received.byzantine.sum() > bearable else ""
 
 
 def multiplied(verdict: Aggregate | None) -> tuple[float, ...]:

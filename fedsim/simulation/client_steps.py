@@ -16,6 +16,8 @@ def steps_of(count: int, given: Training) -> int:
     size = min(training.batch_size, count)
     if size == 0 or training.steps is not None:
         return 0 if size == 0 else training.steps or 0
+    if not isinstance(training.epochs, int):
+        raise TypeError(f"epochs by {training.epochs.name} are a client's own: ask with its own training")
     return training.epochs * (count // size if training.drop_last else -(-count // size))
 
 
@@ -26,15 +28,18 @@ def length_of(count: int, training: Training) -> float:
     return float(length(training.optimizer.settings, steps)) if length and steps else 1.0
 
 
-def normalise(rows: Iterable[tuple[Array, int]], training: Training, trained: int) -> None:
-    """Divide each client's row, in place, by the length that goes with its number of examples; buffers stay."""
-    for row, count in rows:
+def normalise(rows: Iterable[tuple[Array, int, Training]], trained: int) -> None:
+    """Divide each client's row, in place, by the length that goes with its examples and its work; buffers stay."""
+    for row, count, training in rows:
         if (length := length_of(count, training)) != 1.0:
             row[:trained] /= np.float32(length)
 
 
-def effective(weights: Array, counts: Iterable[int], training: Training) -> float:
-    """τ_eff: by what the server multiplies the aggregate; 1 where rows are not normalised."""
-    if not local_algorithms[training.algorithm.name].traits["length"]:
-        return 1.0
-    return float(sum(weight * length_of(int(count), training) for weight, count in zip(weights, counts, strict=True)))
+def normalises(training: Training) -> bool:
+    """Whether clients divide their rows by the length of their work."""
+    return bool(local_algorithms[training.algorithm.name].traits["length"])
+
+
+def effective(weights: Array, work: Iterable[tuple[int, Training]]) -> float:
+    """τ_eff: by what the server multiplies the aggregate of rows of so many examples and such work."""
+    return float(sum(weight * length_of(*each) for weight, each in zip(weights, work, strict=True)))

@@ -22,13 +22,20 @@ class Closing(NamedTuple):
 
 
 def close_round(
-    now: float, arrivals: Iterable[Arrival], dropped: int, *, deadline: float | None, quorum: int | None
+    now: float,
+    arrivals: Iterable[Arrival],
+    dropped: int,
+    *,
+    deadline: float | None,
+    quorum: int | None,
+    left: float = 0.0,
 ) -> Closing:
     """Who is in when a round that began at `now` closes.
 
     It closes when a quorum is in, when the deadline passes, or when everyone who will ever answer is in. A server
     that has a deadline cannot tell a drop-out from a straggler and waits it out; one that has none is told of
-    drop-outs at once, as it would wait forever. An update that arrives exactly at the deadline is in time.
+    drop-outs at once, as it would wait forever, and of those who leave on the way when the last of them has `left`. An
+    update that arrives exactly at the deadline is in time.
     """
     queue = sorted(arrivals)
     limit = float("inf") if deadline is None else now + deadline
@@ -39,7 +46,7 @@ def close_round(
     elif deadline is not None and (dropped or len(arrived) < len(queue)):
         time = limit
     else:
-        time = arrived[-1].time if arrived else now
+        time = max(arrived[-1].time if arrived else now, left)
     return Closing(max(time, now), tuple(arrived), tuple(queue[len(arrived) :]))
 
 

@@ -24,6 +24,7 @@ from fedsim.simulation.adversaries import Held
 from fedsim.simulation.client_momentum import client_rate
 from fedsim.simulation.client_steps import normalise
 from fedsim.simulation.client_variates import keeps_variates
+from fedsim.simulation.client_work import SERVER, epochs_of, own_training
 from fedsim.simulation.federation import Federation
 from fedsim.simulation.scoring import asks
 from fedsim.simulation.triggers import shown
@@ -87,24 +88,26 @@ class Dispatcher:
         """Local work of (client, its row, who holds it in this round), in fixed batches and in order."""
         factor, stream = self.factor(round), self._federation.stream
         here, passes = stream.at("round", round, "client"), stream.at("passes", "client")
+        epochs = epochs_of(self._site.training, stream, [client for client, *_ in work], round)
         jobs = [
             ClientJob(
                 client,
                 row,
                 self._own(client),
-                Turn(here.at(client), passes.at(client), round - 1),
+                Turn(here.at(client), passes.at(client), round - 1, own),
                 self._poisoned(round, client, held),
                 factor,
                 *self._attacked(held),
             )
-            for client, row, held in work
+            for (client, row, held), own in zip(work, epochs, strict=True)
         ]
         return self._sent(round, jobs)
 
-    def turn(self, round: int, *who: str | int) -> Turn:
-        """The turn in this round of the client, or of the server, at this address."""
-        stream = self._federation.stream
-        return Turn(stream.at("round", round, *who), stream.at("passes", *who), round - 1)
+    def turn(self, round: int, client: int | None) -> Turn:
+        """A client's turn in this round, or the server's own on its root data."""
+        stream, who = self._federation.stream, ("server",) if client is None else ("client", client)
+        (epochs,) = epochs_of(self._site.training, stream, [SERVER if client is None else client], round)
+        return Turn(stream.at("round", round, *who), stream.at("passes", *who), round - 1, epochs)
 
     def extras(self, round: int) -> dict[str, Callable[[Array], Any]]:
         """What costs work and is made only for a rule that asks for it, each from the rows it is given."""
@@ -122,12 +125,12 @@ class Dispatcher:
             row = len(self.rows) - 1
             if self.variates is not None:
                 self.variates[row] = 0  # the server's own work is one client's alone: nothing drifts
-            own, turn = self._federation.root, self.turn(round, "server")
+            own, turn = self._federation.root, self.turn(round, None)
             for _ in self._sent(round, [ClientJob(-1, row, own, turn, (), self.factor(round))]):
                 pass
             trusted, trained = self.rows[row].copy(), self._federation.layout.trained
             trusted[:trained] *= np.float32(client_rate(self._site.training, self.factor(round)))
-            normalise([(trusted, len(own))], self._site.training, trained)
+            normalise([(trusted, len(own), own_training(self._site.training, turn.epochs))], trained)
             self._trusted = round, trusted
         return self._trusted[1]
 

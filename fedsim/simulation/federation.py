@@ -25,6 +25,7 @@ from fedsim.scenario.adversary_checks import wrong_on_data
 from fedsim.scenario.compatibility import told_of_data, unsuited
 from fedsim.scenario.sections import Scenario, attackers_wanted
 from fedsim.simulation.adversaries import ClientSet, draw_controlled
+from fedsim.simulation.groups import Groups, build_groups
 from fedsim.simulation.holders import among_honest
 from fedsim.tasks import TASKS
 from fedsim.training.flat import Layout
@@ -49,6 +50,7 @@ class Federation:
     layout: Layout  # of such vectors
     controlled: tuple[ClientSet, ...]  # for each adversary the clients that it holds over the whole run
     free: ClientSet  # those that none holds
+    groups: Groups | None = None  # of the clients, where there is a topology
     data: str = ""  # digest of all examples, of a person's own files
 
     @property
@@ -90,7 +92,7 @@ def build_federation(scenario: Scenario, progress: Progress = silent) -> Federat
     start = fitted(kind, scenario, shares)
     return Federation(
         scenario, stream, data.train, _limited(data.test, scenario.evaluation.limit), root, validation, held, shares,
-        kind, *start, *whose,
+        kind, *start, *whose, build_groups(scenario, len(shares), stream.at("topology")),
         digest_of(data) if path_settings(datasets[scenario.data.name].settings) else "",
     )  # fmt: skip
 

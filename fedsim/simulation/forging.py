@@ -1,12 +1,12 @@
 """What the adversaries of a round do to the rows of their clients, step by step of their chains."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fedsim.array_types import Array, Defence
+from fedsim.array_types import Array, Defence, Integers
 from fedsim.attacks.contract import forged_rows
 from fedsim.checked_calls import blamed
 from fedsim.kernels.rules.finite_rows import screen
@@ -14,6 +14,9 @@ from fedsim.scenario.chains import Step, forging, poisoning, retraining
 from fedsim.simulation.federation import Federation
 from fedsim.simulation.state import State
 from fedsim.simulation.steps import Cohort
+
+Asked = Callable[[Array, Integers], Array]
+"""(n, d), (n,) -> (d,): what the server would make of these rows of these clients."""
 
 
 class ForgedBy(NamedTuple):
@@ -39,7 +42,7 @@ def trains(federation: Federation, cohort: Cohort, client: int) -> bool:
 
 
 def forge(
-    federation: Federation, state: State, cohort: Cohort, index: int, matrix: Array, defence: Defence
+    federation: Federation, state: State, cohort: Cohort, index: int, matrix: Array, defence: Asked
 ) -> Iterator[ForgedBy]:
     """Overwrite the rows of the clients held by the adversary at this place, and say after each step whose they are.
 
@@ -77,7 +80,7 @@ class _Chain:
         cohort: Cohort,
         index: int,
         matrix: Array,
-        defence: Defence,
+        defence: Asked,
         several: bool,
     ) -> None:
         self._federation, self._state, self._index, self._defence = federation, state, index, defence
@@ -97,7 +100,6 @@ class _Chain:
             "count": len(rows),
             "parameters": state.parameters,
             "previous": state.previous,
-            "defence": self._defence,
             "clients": self._clients[rows],
             "round": round,
             "memory": state.memories.get(path),
@@ -107,11 +109,18 @@ class _Chain:
             given["own"] = self._matrix[rows]
         if "honest" in entry.supplied:
             given |= self._known(rows)
+        given["defence"] = self._tried(given.get("honest_clients", self._clients[:0]), self._clients[rows])
         with blamed("attack", entry.name, entry.function, round), np.errstate(over="ignore", invalid="ignore"):
             answer = entry.call(given, step.choice.settings)
             made = forged_rows(entry.name, answer, len(rows), self._matrix.shape[1])
         state.remember(path, made.memory, self._matrix)
         return made.updates
+
+    def _tried(self, known: Integers, own: Integers) -> Defence:
+        """The defence, which is shown rows of those known of and below them one's own; others are taken for theirs."""
+        both = np.concatenate([known, own])
+        by_number = {len(own): own, len(known): known, len(both): both}
+        return lambda matrix: self._defence(matrix, by_number.get(len(matrix), np.resize(both, len(matrix))))
 
     def _known(self, rows: list[int]) -> dict[str, Any]:
         """What whoever holds these rows knows of; a row that is not finite tells nothing while another is finite."""

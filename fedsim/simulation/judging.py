@@ -1,4 +1,4 @@
-"""The server's judgement of a round: pre-aggregators in turn, then the rule."""
+"""One server's judgement of rows: pre-aggregators in turn, then the rule."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,31 +10,60 @@ from fedsim.aggregators.contract import Aggregate, aggregators
 from fedsim.array_types import Array, Integers
 from fedsim.checked_calls import blamed
 from fedsim.kernels.rules.finite_rows import screen
+from fedsim.layers import Layer
 from fedsim.preaggregators.contract import Mixed, preaggregators
-from fedsim.scenario.sections import Choice
-from fedsim.simulation.federation import Federation
-from fedsim.simulation.state import Memory, State
+from fedsim.randomness import Stream
+from fedsim.scenario.choices import Choice
+from fedsim.simulation.state import Memory
 
 RULE = "aggregator"
 """Path of the rule in a scenario."""
 
 
+class Grouped(NamedTuple):
+    """The groups of rows, where there is a topology."""
+
+    rows: Integers  # (n,) of each finite row
+    nonfinite: Integers  # (k,) of each row that was set aside
+
+
 @dataclass(frozen=True)
 class Inputs:
-    """What the server has when a round closes."""
+    """What a server has when a round closes."""
 
     matrix: Array  # (n, d) finite rows
     counts: Integers  # (n,) examples behind each
     clients: Integers  # (n,)
     nonfinite: int  # rows set aside before; the rule's f shrinks by as many
     staleness: Integers  # (n,) rounds that each row was on its way
+    groups: Grouped | None = None
 
     @classmethod
-    def trial(cls, matrix: Array) -> "Inputs":
+    def trial(cls, matrix: Array, groups: Integers | None = None) -> "Inputs":
         """Rows that an attack only imagines, taken in as the server would take them in."""
-        rows = matrix[screen(matrix)]
+        finite = screen(matrix)
+        rows = matrix[finite]
         n = len(rows)
-        return cls(rows, np.ones(n, np.int64), np.arange(n), len(matrix) - n, np.zeros(n, np.int64))
+        grouped = None if groups is None else Grouped(groups[finite], groups[~finite])
+        return cls(rows, np.ones(n, np.int64), np.arange(n), len(matrix) - n, np.zeros(n, np.int64), grouped)
+
+
+class Server(NamedTuple):
+    """A server's pre-aggregators and rule, and where its draws and its memories have their addresses."""
+
+    preaggregators: tuple[Choice, ...]
+    aggregator: Choice
+    stream: Stream
+    path: str = ""
+
+
+class Before(NamedTuple):
+    """What there is before the round, the same for all servers."""
+
+    parameters: Array  # (d,)
+    previous: Array  # (d,) the last aggregate
+    memories: Mapping[str, Memory]  # by path
+    layers: tuple[Layer, ...]  # of such vectors
 
 
 class Judgement(NamedTuple):
@@ -42,6 +71,8 @@ class Judgement(NamedTuple):
 
     verdict: Aggregate  # weights are those of the clients' rows
     memories: Mapping[str, Memory | None]
+    silent: tuple[int, ...] = ()  # groups whose rows did not suffice for their rule
+    spoilt: tuple[int, ...] = ()  # groups that were set aside, as nothing finite came of them
 
 
 class Shares(NamedTuple):
@@ -72,38 +103,38 @@ class Shares(NamedTuple):
         return np.where(parts > 0, factors @ self.matrix / np.where(parts > 0, parts, 1), 0.0)
 
 
-def judge(federation: Federation, state: State, round: int, inputs: Inputs, extras: Mapping[str, Any]) -> Judgement:
-    """Pre-aggregators in turn, then the rule; the state is left as it is.
+def judged_by(server: Server, before: Before, round: int, inputs: Inputs, extras: Mapping[str, Any]) -> Judgement:
+    """Pre-aggregators in turn, then the rule; what was before is left as it is.
 
     `extras` maps the expensive items to functions that make them, called only when the rule asks. RowsDoNotSuffice
     where they do not suffice for it; RunFailed where it fails in any other way.
     """
-    stream, rows = federation.stream.at("round", round), inputs.matrix
+    stream, rows = server.stream, inputs.matrix
     memories: dict[str, Memory | None] = {}
     shares, factors = Shares(), None
-    for index, choice in enumerate(federation.scenario.preaggregators):
-        path = f"preaggregators[{index}]"
+    for index, choice in enumerate(server.preaggregators):
+        path = f"{server.path}preaggregators[{index}]"
         supplied = {
             "updates": rows,
             "staleness": shares.mixed(inputs.staleness),
             "clients": _identities(rows, inputs),
-            "memory": state.memories.get(path),
+            "memory": before.memories.get(path),
             "stream": stream.at("preaggregator", index),
         }
         mixed = _mixed(choice, supplied, inputs, round)
         factors = _multiplied(factors, mixed.factors, shares)
         rows, shares, memories[path] = mixed.updates, shares.then(mixed.shares), mixed.memory
-    choice = federation.scenario.aggregator
+    choice, path = server.aggregator, f"{server.path}{RULE}"
     entry = aggregators[choice.name]
     available: dict[str, Any] = {
         "updates": rows,
         "counts": shares.mixed(inputs.counts),
-        "previous": state.previous,
-        "parameters": state.parameters,
-        "memory": state.memories.get(RULE),
+        "previous": before.previous,
+        "parameters": before.parameters,
+        "memory": before.memories.get(path),
         "clients": _identities(rows, inputs),
         "staleness": shares.mixed(inputs.staleness),
-        "layers": federation.layout.layers,
+        "layers": before.layers,
         "round": round,
         "stream": stream.at("aggregator"),
     }
@@ -112,7 +143,7 @@ def judge(federation: Federation, state: State, round: int, inputs: Inputs, extr
         verdict: Aggregate = entry.function(*given.values(), **entry.lowered(choice.settings, inputs.nonfinite))
     factors = _multiplied(factors, verdict.factors, shares)
     whole = verdict._replace(weights=shares.of_clients(verdict.weights), factors=factors)
-    return Judgement(whole, {**memories, RULE: verdict.memory})
+    return Judgement(whole, {**memories, path: verdict.memory})
 
 
 def _identities(rows: Array, inputs: Inputs) -> Integers:

@@ -1,6 +1,7 @@
 """When clients answer, and who begins next where clients go on each for itself."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from fedsim.checked_calls import blamed, floats
 from fedsim.latencies.contract import latencies
 from fedsim.randomness import Stream
 from fedsim.scenario.sections import Choice, attackers
+from fedsim.simulation.client_steps import steps_of
+from fedsim.simulation.client_work import epochs_of, own_training
 from fedsim.simulation.clock import Arrival
 from fedsim.simulation.federation import Federation
 
@@ -68,7 +71,7 @@ def drops(stream: Stream, client: int, chance: float) -> bool:
 def delays_of(federation: Federation, clients: Integers, round: int, held: Mapping[int, int]) -> Array:
     """(k,) seconds that each client takes: those of the law of the adversary that holds it, where that has one."""
     scenario = federation.scenario
-    seconds = _by_law(scenario.clients.latency, federation.stream.at("latency"), clients, round)
+    seconds = _by_law(federation, scenario.clients.latency, federation.stream.at("latency"), clients, round)
     for index, adversary in attackers(scenario, round):
         if adversary.latency is None:
             continue
@@ -76,13 +79,23 @@ def delays_of(federation: Federation, clients: Integers, round: int, held: Mappi
         if mine.any():
             stream = federation.stream.at("attack", index, "latency")
             seconds = seconds.copy()
-            seconds[mine] = _by_law(adversary.latency, stream, clients[mine], round)
+            seconds[mine] = _by_law(federation, adversary.latency, stream, clients[mine], round)
     return seconds
 
 
-def _by_law(choice: Choice, stream: Stream, clients: Integers, round: int) -> Array:
+def _steps(federation: Federation, clients: Integers, round: int) -> Integers:
+    """(k,) optimizer steps of each client in a round."""
+    training, own = federation.scenario.training, clients.tolist()
+    work = zip(own, epochs_of(training, federation.stream, own, round), strict=True)
+    found = [steps_of(federation.claimed_by(client), own_training(training, epochs)) for client, epochs in work]
+    return np.array(found, np.int64)
+
+
+def _by_law(federation: Federation, choice: Choice, stream: Stream, clients: Integers, round: int) -> Array:
     entry = latencies[choice.name]
-    given = {"clients": clients, "round": round, "stream": stream}
+    given: dict[str, Any] = {"clients": clients, "round": round, "stream": stream}
+    if "steps" in entry.supplied:
+        given["steps"] = _steps(federation, clients, round)
     with blamed("latency law", entry.name, entry.function, round):
         delays = floats(f"latency law `{entry.name}`: seconds", entry.call(given, choice.settings), (len(clients),))
         if not (np.isfinite(delays).all() and (delays >= 0).all()):

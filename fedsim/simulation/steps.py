@@ -10,6 +10,7 @@ from fedsim.randomness import Stream
 from fedsim.simulation.adversaries import Held
 from fedsim.simulation.clock import Arrival, Closing, close_round, fill_buffer
 from fedsim.simulation.federation import Federation
+from fedsim.simulation.presence import Present, present_cohort
 from fedsim.simulation.sampling import holders, sample
 from fedsim.simulation.starts import Starts, delays_of, drops
 from fedsim.simulation.state import State
@@ -24,6 +25,7 @@ class Cohort:
     dropped: tuple[int, ...]  # never answer
     closing: Closing  # updates of earlier rounds that arrive now are among the arrived
     answering: tuple[int, ...]  # whose update of this round will be used, now or later; ascending
+    begin: float  # on the simulation's clock: later than the round before it ended where it waited for clients
     rounds: bool = True  # false: nobody is late, since the server waits for no cohort
 
     def byzantine(self, client: int) -> bool:
@@ -42,23 +44,43 @@ def gather(federation: Federation, state: State, round: int) -> Cohort:
     stream, settings = federation.stream.at("round", round), federation.scenario.clients
     if settings.buffer is not None:
         return _buffered(federation, state, round)
-    sampled = sample(federation, stream.at("cohort"))
+    present = _present(federation, stream.at("cohort"), state.time, round)
+    sampled, begin = present.clients, present.begin
     held = holders(federation, sampled, round)
     dropped = _dropped(sampled, stream, settings.dropout, settings.absent or ())
     answers = sampled[~np.isin(sampled, dropped)] if dropped else sampled
     delays = delays_of(federation, answers, round, {client: each.adversary for client, each in held.items()})
-    arrivals = [Arrival(state.time + float(s), int(c), round) for s, c in zip(delays, answers, strict=True)]
+    arrivals = [Arrival(begin + float(s), int(c), round) for s, c in zip(delays, answers, strict=True)]
+    gone = _gone(arrivals, present)
+    arrivals, dropped = [each for each in arrivals if each.client not in gone], tuple(sorted({*dropped, *gone}))
+    left = max(gone.values(), default=begin)
     in_flight = [update.arrival for update in state.in_flight]
     closing = close_round(
-        state.time,
+        begin,
         [*arrivals, *in_flight],
         len(dropped),
         deadline=settings.deadline,
         quorum=settings.quorum,
+        left=left,
     )
     used = (*closing.arrived, *(closing.late if settings.late == "keep" else ()))
     answering = tuple(sorted(arrival.client for arrival in used if arrival.round == round))
-    return Cohort(sampled, held, dropped, closing, answering)
+    return Cohort(sampled, held, dropped, closing, answering, begin)
+
+
+def _present(federation: Federation, stream: Stream, time: float, round: int) -> Present:
+    """The cohort and when it begins: at once and from all clients, unless a law says who is there."""
+    law = federation.scenario.clients.availability
+    if law is not None:
+        return present_cohort(federation, law, stream, time, round)
+    sampled = sample(federation, stream)
+    return Present(time, sampled, np.full(len(sampled), np.inf))
+
+
+def _gone(arrivals: Sequence[Arrival], present: Present) -> dict[int, float]:
+    """The clients that leave before their update arrives, and when."""
+    ends = dict(zip(present.clients.tolist(), present.ends.tolist(), strict=True))
+    return {each.client: ends[each.client] for each in arrivals if each.time > ends[each.client]}
 
 
 def _buffered(federation: Federation, state: State, round: int) -> Cohort:
@@ -69,7 +91,9 @@ def _buffered(federation: Federation, state: State, round: int) -> Cohort:
     closing = fill_buffer(state.time, at_work, vacant, settings.buffer or 1, starts.begin)
     answering = tuple(sorted(a.client for a in (*closing.arrived, *closing.late) if a.round == round))
     began = np.array(sorted(starts.began), np.int64)
-    return Cohort(began, holders(federation, began, round), tuple(starts.dropped), closing, answering, rounds=False)
+    return Cohort(
+        began, holders(federation, began, round), tuple(starts.dropped), closing, answering, state.time, rounds=False
+    )
 
 
 def _dropped(sampled: Integers, stream: Stream, chance: float, absent: Sequence[int]) -> tuple[int, ...]:

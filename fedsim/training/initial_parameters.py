@@ -103,5 +103,7 @@ def _has_batch_of_one(scenario: Scenario, shares: Shares) -> bool:
         return scenario.training.batch_size == 1
     sizes = map(int, np.unique(np.diff(shares.offsets)))
     # how long batches are does not depend on what is drawn
-    plans = (islice(batches(size, counted(scenario.training), Turn(UNNAMED, UNNAMED)), size) for size in sizes)
+    plans = (
+        islice(batches(size, counted(scenario.training), Turn(UNNAMED, UNNAMED, epochs=1)), size) for size in sizes
+    )
     return any(len(batch) == 1 for plan in plans for batch in plan)

@@ -28,6 +28,7 @@ class Turn:
     stream: Stream  # the client's randomness in this round
     passes: Stream  # its randomness in all rounds
     before: int = 0  # rounds before this one
+    epochs: int | None = None  # of this client in this round, where a law gives them
 
 
 def counted(training: Training) -> Training:
@@ -43,11 +44,17 @@ def batches(count: int, training: Training, turn: Turn) -> Iterator[Integers]:
         return
     a_pass = count // size if training.drop_last else -(-count // size)
     if training.steps is None:
-        walk = _whole(count, a_pass, training.epochs, turn)
+        walk = _whole(count, a_pass, _epochs(training, turn), turn)
     else:
         walk = _part(count, a_pass, training.steps, turn)
     for order, place in walk:
         yield order[place * size : (place + 1) * size].copy()
+
+
+def _epochs(training: Training, turn: Turn) -> int:
+    if not isinstance(training.epochs, int) and turn.epochs is None:
+        raise ValueError(f"epochs by {training.epochs.name} are drawn for each turn, and this one has none")
+    return training.epochs if isinstance(training.epochs, int) else turn.epochs or 1
 
 
 def _whole(count: int, a_pass: int, epochs: int, turn: Turn) -> Iterator[tuple[Integers, int]]:

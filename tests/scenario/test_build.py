@@ -129,6 +129,8 @@ def test_every_algorithm_composes_and_decomposes(family, data):
         "schedules": {"server": {"schedule": table}},
         "optimizers": {"training": {"optimizer": table}},
         "latencies": {"clients": {"latency": table}},
+        "workloads": {"training": {"epochs": table}},
+        "availabilities": {"clients": {"availability": table}},
         "metrics": {"evaluation": {"metrics": [table]}},
         "trackers": {"tracking": {"to": [table]}},
     }[family]

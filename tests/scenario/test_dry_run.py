@@ -3,9 +3,9 @@
 import pytest
 
 from fedsim.errors import ScenarioError
-from fedsim.scenario.dry_run import rows_seen
 from fedsim.scenario.load import parse_scenario
 from fedsim.scenario.sections import Attack, Choice, attackers_wanted
+from fedsim.scenario.server_checks import rows_seen
 
 
 def problems(text):

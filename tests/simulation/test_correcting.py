@@ -14,6 +14,7 @@ from fedsim.runs.checkpoints import load_checkpoint, save_checkpoint
 from fedsim.runs.course import carried_over, forgotten
 from fedsim.scenario.load import parse_scenario
 from fedsim.simulation.client_steps import steps_of
+from fedsim.simulation.client_work import epochs_of
 from fedsim.training.minibatches import Turn, batches
 from tests.small_runs import same
 
@@ -61,7 +62,9 @@ class Slow:
 
     def train(self, x, client, round, variate, momentum=0.0):
         own, stream = self.federation.examples_of(client), self.federation.stream
-        turn = Turn(stream.at("round", round, "client", client), stream.at("passes", "client", client), round - 1)
+        (epochs,) = epochs_of(self.given.training, stream, [client], round)
+        here, passes = stream.at("round", round, "client", client), stream.at("passes", "client", client)
+        turn = Turn(here, passes, round - 1, epochs)
         y, buffer, steps = x.clone(), None, 0
         for chosen in batches(len(own), self.given.training, turn):
             torch.nn.utils.vector_to_parameters(y.clone(), self.module.parameters())
@@ -135,6 +138,25 @@ def test_fednova_is_the_papers(momentum):
         np.testing.assert_allclose(here, there, atol=2e-5)
     plain, *_ = played(scenario("fedavg", rule="fedavg", more=f", momentum = {momentum}"))
     assert np.abs(plain[-1] - found[-1]).max() > 1e-3
+
+
+UNLIKE = 'training.epochs={name="uniform", low=1, high=5, fresh=%s}'
+
+
+@pytest.mark.parametrize("fresh", ["false", "true"])
+@pytest.mark.parametrize("algorithm", ["scaffold", "fednova"])
+def test_they_are_the_papers_when_clients_train_unlike_epochs(algorithm, fresh):
+    given = scenario(algorithm, rule="fedavg" if algorithm == "fednova" else "mean", changes=[UNLIKE % fresh])
+    found, cohorts, federation, _ = played(given)
+    drawn = [epochs_of(given.training, federation.stream, cohort, r) for r, cohort in enumerate(cohorts, 1)]
+    assert len({epochs for each in drawn for epochs in each}) > 2
+    wanted = (
+        fednova(federation, given, cohorts, 0.0) if algorithm == "fednova" else scaffold(federation, given, cohorts)[0]
+    )
+    for here, there in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(here, there, atol=3e-5)
+    alike, *_ = played(scenario(algorithm, rule=given.aggregator.name))
+    assert np.abs(alike[-1] - found[-1]).max() > 1e-3
 
 
 def test_steps_are_those_that_are_drawn():

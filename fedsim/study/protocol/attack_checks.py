@@ -5,7 +5,7 @@ from typing import Any
 
 from fedsim.attacks.contract import attacks
 from fedsim.scenario.build import decompose
-from fedsim.scenario.exposure import server_steps
+from fedsim.scenario.exposure import edge_steps, server_steps
 from fedsim.scenario.scores import backdoored
 from fedsim.study.protocol.answers import Judged, Keys, Mend
 from fedsim.study.protocol.mending import Adversary, attackers, base_keys, one_more
@@ -54,7 +54,7 @@ def undefended(subject: Subject) -> Judged:
     """What does the attack do where nothing defends?"""
     if not subject.attacked:
         return NOBODY
-    groups = subject.apart_from("aggregator", "preaggregators").values()
+    groups = subject.apart_from("aggregator", "preaggregators", "topology").values()
     harmless = [group for group in groups if group[0].adversaries and all(map(_defence, group))]
     if not harmless:
         return Judged("holds", "every attack is there against plain averaging too")
@@ -171,7 +171,9 @@ def _times(value: Any, times: float) -> Any:
 
 
 def _told(case: Case) -> int | None:
-    """The least f that the server is told."""
+    """The least f that the server is told; with groups it is no number of clients."""
+    if case.scenario.topology is not None:
+        return None
     given = [f for entry, choice in server_steps(case.scenario) if (f := entry.byzantine(choice.settings)) is not None]
     return min(given) if given else None
 
@@ -194,7 +196,8 @@ def _knows_the_defence(adversary: Any) -> bool:
 
 def _defence(case: Case) -> str:
     """What defends, by name; empty where nothing does."""
-    names = [choice.name for _, choice in server_steps(case.scenario) if choice.name not in PLAIN]
+    steps = (*edge_steps(case.scenario), *server_steps(case.scenario))
+    names = [choice.name for _, choice in steps if choice.name not in PLAIN]
     return " → ".join(names)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from cli.commands.explain import example, explained, page
 from cli.keys import key_pages
+from fedsim.availabilities.trace import Stay
 from fedsim.scenario.build import families
 from fedsim.scenario.load import parse_scenario
 from tests.cli.recorded_run import ask
@@ -34,6 +35,8 @@ def test_every_page_holds_every_section_and_setting(entry):
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{entry.family}.{entry.name}")
 def test_every_example_is_a_scenario(entry, monkeypatch):
     monkeypatch.setattr("fedsim.scenario.tracking_checks.find_spec", bool)  # as if every package were installed
+    stays = {client: [Stay(0.0, 1.0, 2)] for client in range(100)}
+    monkeypatch.setattr("fedsim.availabilities.trace.stays_in", lambda _: stays)  # and every file were there
     parse_scenario(example(entry))
 
 

@@ -1,0 +1,128 @@
+"""Rounds of whoever is there: by hand, over an interrupt, and where nobody comes any more."""
+
+import numpy as np
+import pytest
+
+from fedsim.engine import simulate
+from fedsim.errors import RunFailed, ScenarioError
+from fedsim.events import RoundEnded
+from fedsim.execution.pool import Pool
+from fedsim.runs.checkpoints import load_checkpoint, save_checkpoint
+from fedsim.runs.perform import perform
+from fedsim.runs.verify import verify
+from fedsim.scenario.guarantees import guarantees
+from fedsim.scenario.load import parse_scenario
+from tests.small_runs import DIGITS, played, same, scenario, starts, verdicts
+
+FEW = ["clients.population=4", "clients.sampled=2", 'aggregator="mean"']
+STAYS = """client,begin,end
+0,0,2.5
+1,0,1
+2,4,100
+3,6,6.5
+3,8,100
+"""
+
+
+@pytest.fixture
+def timeline(tmp_path):
+    path = tmp_path / "stays.csv"
+    path.write_text(STAYS)
+    return [*FEW, f'clients.availability={{name="trace", file="{path}"}}']
+
+
+def test_a_timeline_by_hand(timeline):
+    # rounds take a second: both of 0 and 1 at 0 (1 leaves as it answers), 0 alone at 1, 0 leaves too early at 2 ...
+    events = played(scenario(DIGITS, *timeline, "rounds=6"))
+    told = [
+        (start.time, start.cohort, v.dropped, v.clients)
+        for start, v in zip(starts(events), verdicts(events), strict=True)
+    ]
+    assert told == [
+        (0.0, (0, 1), (), (0, 1)),
+        (1.0, (0,), (), (0,)),
+        (2.0, (0,), (0,), ()),
+        (4.0, (2,), (), (2,)),  # nobody was there before
+        (5.0, (2,), (), (2,)),
+        (6.0, (2, 3), (3,), (2,)),  # 3 leaves on the way
+    ]
+    assert verdicts(events)[2].skipped == "no usable update arrived"
+
+
+def test_a_round_waits_for_as_many_as_it_must(timeline):
+    events = played(scenario(DIGITS, *timeline, "clients.at_least=2", "rounds=4"))
+    assert [(start.time, start.cohort) for start in starts(events)] == [
+        (0.0, (0, 1)), (6.0, (2, 3)), (8.0, (2, 3)), (9.0, (2, 3)),
+    ]  # fmt: skip
+
+
+def test_where_nobody_comes_any_more_the_run_ends_in_words(tmp_path):
+    path = tmp_path / "stays.csv"
+    path.write_text("client,begin,end\n0,0,5\n1,0,5\n2,0,3\n3,0,3\n")
+    gone = [*FEW, f'clients.availability={{name="trace", file="{path}"}}', "rounds=9"]
+    with pytest.raises(RunFailed, match="round 6: no client is ever there again after 5 simulated seconds"):
+        played(scenario(DIGITS, *gone))
+    few = "round 4: never are 3 clients \\(clients.at_least\\) there again after 3 simulated seconds"
+    with pytest.raises(RunFailed, match=few):
+        played(scenario(DIGITS, *gone, "clients.at_least=3"))
+
+
+COMING = ['clients.availability={name="alternating", stay=2.0, away=4.0}', 'clients.latency={name="exponential"}']
+
+
+def test_all_that_are_there_are_as_likely():
+    counts = np.zeros(12)
+    for event in starts(played(scenario(DIGITS, 'clients.availability={name="alternating"}', "rounds=1200",
+                                        "training.steps=1", "evaluation.every=1200"))):  # fmt: skip
+        counts[list(event.cohort)] += 1
+    assert counts.min() > 0.7 * counts.mean()
+
+
+def test_resumed_and_with_two_workers_it_is_the_same(tmp_path):
+    given = scenario(DIGITS, *COMING, "rounds=8", "clients.deadline=3.0", 'clients.late="keep"', "execution.batch=2")
+    straight = same(played(given))
+    assert len({len(event["cohort"]) for event in straight if event["event"] == "RoundStarted"}) > 1
+    with Pool(2) as pool:
+        assert same(played(given, pool)) == straight
+    first = simulate(given, Pool(1, "serial"))
+    for event in first:
+        if isinstance(event, RoundEnded) and event.round == 5:
+            break
+    state = load_checkpoint(save_checkpoint(tmp_path, first.state))
+    first.close()
+    tail = [event for event in same(simulate(given, Pool(1, "serial"), resume=state)) if "round" in event]
+    assert tail == [event for event in straight if event.get("round", 0) > 5]
+
+
+def test_a_run_verifies(tmp_path):
+    list(perform(scenario(DIGITS, *COMING, "rounds=6"), tmp_path / "run"))
+    assert verify(tmp_path / "run").difference is None
+
+
+def test_of_many_clients_not_all_are_asked():
+    text = DIGITS + '[partition]\nname = "virtual"\nsamples = 5\n'
+    given = parse_scenario(text, ["clients.population=1_000_000", *COMING[:1], "rounds=2", "execution.workers=1"])
+    events = played(given)
+    assert [len(start.cohort) for start in starts(events)] == [6, 6]
+    cohorts = [set(start.cohort) for start in starts(events)]
+    assert cohorts[0] != cohorts[1]
+
+
+def test_what_does_not_go_with_it_is_refused():
+    for changes, where, message in (
+        (["clients.at_least=3"], "clients.at_least", "means nothing where all clients are there at all times"),
+        ([COMING[0], "clients.at_least=13"], "clients.at_least", "there are never more than 12 clients"),
+        ([COMING[0], "clients.buffer=2"], "clients.availability", "an asynchronous server draws from all clients"),
+        ([COMING[0], 'clients.sampling="stratified"'], "clients.sampling", "a stratified cohort has its shares"),
+    ):
+        with pytest.raises(ScenarioError) as refused:
+            parse_scenario(DIGITS, changes)
+        (problem,) = refused.value.problems
+        assert problem.where == where
+        assert problem.message.startswith(message)
+
+
+def test_chances_are_said_to_be_those_of_a_full_house():
+    attack = '[[attacks]]\nname = "zero"\ncount = 3\n'
+    found = [each.text for each in guarantees(parse_scenario(DIGITS + attack, COMING[:1]))]
+    assert "cohorts are drawn from whoever is there (alternating): chances are told as if everybody were" in found
