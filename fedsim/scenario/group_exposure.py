@@ -52,7 +52,10 @@ def tolerated_by_groups(scenario: Scenario, population: int) -> Tolerated:
     """What the topology bears of a round in which every group has its share of the rows."""
     assert scenario.topology is not None  # noqa: S101 - for mypy
     rows = min(rows_of_a_step(scenario), population)
-    shares = sorted(share for share in apportioned(rows, sizes_of(scenario.topology, population)) if share)
+    all_shares, least = sorted(apportioned(rows, sizes_of(scenario.topology, population))), fewest_rows(scenario, rows)
+    shares = [share for share in all_shares if share >= least]
+    if not shares:
+        return Tolerated(rows, 0, 0, 0)
     bears = [borne_by(edge_steps(scenario), share) for share in shares]
     lost = min(borne_by(server_steps(scenario), len(shares)), len(shares) - 1)
     anywhere = sum(sorted(f + 1 for f in bears)[: lost + 1]) - 1

@@ -138,7 +138,7 @@ def _borne_by_groups(scenario: Scenario, population: int) -> list[Guarantee]:
     found = tolerated_by_groups(scenario, population)
 
     def share(many: int) -> str:
-        return f"{many:,} ({many / found.rows:.0%})"
+        return f"{many:,} ({100 * many / found.rows:.3g}%)"
 
     text = (
         f"of {found.rows:,} rows a round {share(found.anywhere)} may be Byzantine wherever they are; "
@@ -160,8 +160,12 @@ def _groups(scenario: Scenario, population: int) -> list[Guarantee]:
     who = f"{risk.byzantine:,} of {population:,} attack"
     if risk.expected < NEGLIGIBLE:
         return [*found, Guarantee("holds", f"no round loses more groups to attackers than are borne ({who})")]
-    lost = f"{odds(risk.worst)} will lose more groups to attackers than are borne ({who})"
-    return [*found, Guarantee("warning", f"{lost}; expect {_about(risk.expected)} of {scenario.rounds:,}")]
+    lost = "more groups to attackers than are borne"
+    if all(plan.ids is not None for plan in scenario.attacks):
+        expected = f"expect {_about(risk.expected)} of {scenario.rounds:,}"
+        return [*found, Guarantee("warning", f"{odds(risk.worst)} will lose {lost} ({who}); {expected}")]
+    chance = f"{risk.worst:.2g}" if risk.worst < 0.01 else f"{risk.worst:.0%}"  # noqa: PLR2004
+    return [*found, Guarantee("warning", f"{who}, drawn at random: the chance that a round loses {lost} is {chance}")]
 
 
 def _limit(scenario: Scenario, found: Exposure) -> str:

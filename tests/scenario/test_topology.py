@@ -166,7 +166,7 @@ def test_both_levels_are_promised_for():
         (
             "holds",
             "of 12 rows a round 3 (25%) may be Byzantine wherever they are; "
-            "4 (33%) that fill group after group, 5 (42%) spread evenly",
+            "4 (33.3%) that fill group after group, 5 (41.7%) spread evenly",
         ),
     ]
 
