@@ -24,6 +24,8 @@ HEADINGS = {
     "server_optimizers": "Server optimizers",
     "schedules": "Schedules",
     "latencies": "Latencies",
+    "workloads": "Workloads",
+    "availabilities": "Availabilities",
     "metrics": "Metrics",
     "trackers": "Trackers",
 }
