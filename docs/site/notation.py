@@ -107,7 +107,8 @@ class Reader:
         if sign.kind == "big":
             return self.scripted(SIGNS[sign.text], place + 1)
         if sign.text == "…":
-            return Found(SIGNS["…"], place + 1, False) if self.line.at(place + 1).kind != "end" else None
+            listed = "," in (self.line.at(place - 1).text, self.line.at(place + 1).text)
+            return Found(SIGNS["…"] if listed else rf"\,{SIGNS['…']}\,", place + 1, False)
         if sign.text in ("√", "#"):
             under = self.factor(place + 1)
             start, end = (r"\sqrt{", "}") if sign.text == "√" else (r"\text{#}", "")

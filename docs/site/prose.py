@@ -81,11 +81,11 @@ def plain(text: str) -> str:
 
 def joined(found: "Iterator[Piece] | list[Piece]") -> str:
     """Pieces as MyST."""
-    shown, before = "", None
+    shown, before = "", Piece("words", "", "")
     for piece in found:
-        stays = before == "mathematics" and piece.kind == "words" and not piece.gap  # a comma stays on the line
-        shown += (" " if piece.gap else WORD_JOINER if stays else "") + _shown(piece)
-        before = piece.kind
+        kept = {before.kind, piece.kind} == {"mathematics", "words"}  # brackets and commas stay on the line
+        shown += (" " if piece.gap else WORD_JOINER if kept else "") + _shown(piece)
+        before = piece
     return shown.strip()
 
 

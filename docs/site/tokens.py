@@ -28,7 +28,7 @@ _PATTERNS = {
     r"|\b[a-z_]+ = (?:\"[^\"]*\"|None\b|True\b|False\b)"
     r"|\"[^\"]*\""
     r"|\b[A-Za-z]{2,}(?:_[A-Za-z0-9]+)*_[A-Za-z]{3,}(?:_[A-Za-z0-9]+)*\b"  # test_fraction, not row_i
-    r"|\b[a-z]{2,}(?:\.[a-z_]+)+\b",  # training.batch_size
+    r"|\b[a-z]{2,}(?:\.[A-Za-z_]+)+\b",  # training.batch_size
     "number": r"\d+(?:,\d{3})*(?:\.\d+)?(?:e[-−]?\d+)?",
     "word": r"[A-Za-z]{2,}\d×\d|(?:[A-Za-z]\.){2,}|[A-Za-zÀ-ɏ]+(?:[-’'][A-Za-zÀ-ɏ]+)+|[A-Za-zÀ-ɏ]{2,}",
     "sub": f"[{''.join(SUBSCRIPTS)}]+",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.golden import training
 from tests.golden.cases import all_drawn, drawn_images, listed, read, read_images
 from tests.golden.formulas import DATA, FAMILIES
 
@@ -26,7 +27,18 @@ def made():
     images = listed(drawn_images())
     poisoned = {name: formula(*read_images(images)) for name, (_, formula) in DATA.items()}
     data = {name: {"inputs": x.tolist(), "targets": y.tolist()} for name, (x, y) in poisoned.items()}
-    return {"cases": cases, **answers, "examples": {"images": images}, "data": data}
+    steps = listed(training.drawn())
+    rows = {
+        name: {"row": rounded(formula(steps, **training.SETTINGS[name]))} for name, formula in training.FORMULAS.items()
+    }
+    return {
+        "cases": cases,
+        **answers,
+        "examples": {"images": images},
+        "data": data,
+        "steps": {"drawn": steps},
+        "training": rows,
+    }
 
 
 def rounded(values):

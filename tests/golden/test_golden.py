@@ -10,6 +10,8 @@ from fedsim.registry import registries
 from tests.golden.cases import STREAM, all_drawn, drawn_images, listed, read, read_images
 from tests.golden.formulas import DATA, FAMILIES
 from tests.golden.make import FILE
+from tests.golden.training import FORMULAS, SETTINGS, drawn, pieces
+from tests.golden.training import asked as trained
 
 KEPT = json.loads(FILE.read_text(encoding="utf-8"))
 each = pytest.mark.parametrize(
@@ -78,6 +80,34 @@ def test_poisoned_examples_are_those_that_are_kept(name):
 
 def test_the_images_are_those_that_are_drawn():
     assert KEPT["examples"]["images"] == listed(drawn_images())
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_what_attackers_train_is_what_is_kept(name):
+    steps, expected = KEPT["steps"]["drawn"], np.array(KEPT["training"][name]["row"])
+    close(trained(registries()["attacks"][name], steps), expected, 1e-9)
+    close(np.array(FORMULAS[name](steps, **SETTINGS[name])), expected, 1e-9)
+
+
+def test_the_steps_are_those_that_are_drawn():
+    assert KEPT["steps"]["drawn"] == listed(drawn())
+
+
+def test_the_steps_leave_each_setting_something_to_do():
+    steps = KEPT["steps"]["drawn"]
+    rows = {name: np.array(KEPT["training"][name]["row"]) for name in FORMULAS}
+    assert (rows["neurotoxin"] == 0).sum() == 10  # of 31: 8 of 12, 3 of 4, 8 of 12 and 2 of 3 learn
+    np.testing.assert_allclose(np.linalg.norm(rows["neurotoxin"]), 0.9)
+    honest = np.array(FORMULAS["backdoor_critical_layers"](steps, threshold=1e-9, blend=1.0))
+    moved = ~np.isclose(rows["backdoor_critical_layers"], honest)
+    assert {moved[list(places)].mean() > 0 for places in pieces()} == {True, False}
+
+
+def test_every_attack_on_the_training_has_a_vector():
+    found = {
+        entry.name for entry in registries()["attacks"] if entry.traits["poisons"] == "training" and not entry.file
+    }
+    assert set(FORMULAS) == found
 
 
 def test_every_attack_on_data_that_need_not_draw_has_a_vector():
