@@ -13,8 +13,10 @@ import typer
 from cli import judgements, lookups, proofs, results
 from cli.bench.options import Full, Only, Write
 from cli.options import (
+    Address,
     AsEvents,
     AsJson,
+    Backend,
     Debug,
     Force,
     KeptCode,
@@ -166,6 +168,8 @@ def sweep(
         int | None, typer.Option("--max-cells", min=0, metavar="N", help="Play no more than N runs now.")
     ] = None,
     workers: Workers = None,
+    backend: Backend = None,
+    address: Address = None,
     out: Annotated[Path | None, typer.Option("--out", help="The study's folder.")] = None,
     plugins: Plugins = None,
     _no_plugins: NoPlugins = False,
@@ -173,10 +177,12 @@ def sweep(
     _debug: Debug = False,
 ) -> None:
     """Play the cells of a study, and show what they say over seeds."""
-    from cli.commands.sweep import Options
     from cli.commands.sweep import sweep as perform
+    from cli.commands.sweep_options import Options
 
-    options = Options(dry_run, only or (), shard, max_cells, read_workers(workers), out, as_json, plugins or ())
+    options = Options(
+        dry_run, only or (), shard, max_cells, read_workers(workers), out, as_json, plugins or (), backend, address
+    )
     raise typer.Exit(perform(study, options))
 
 

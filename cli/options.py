@@ -159,6 +159,14 @@ Workers = Annotated[
     str | None,
     typer.Option("--workers", metavar="N|auto", help="Worker processes; results do not depend on it."),
 ]
+Backend = Annotated[
+    str | None,
+    typer.Option("--backend", metavar="loky|dask", help="Who plays the cells: processes started here, or a cluster."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", metavar="tcp://HOST:PORT", help="The scheduler of a Dask cluster that plays the cells."),
+]
 Out = Annotated[Path | None, typer.Option("--out", help="The results folder.")]
 Until = Annotated[
     str | None,

@@ -10,6 +10,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,6 @@ from fedsim.events import Aggregated, BatchTrained, Event, RoundEnded, RoundStar
 from fedsim.execution.arithmetic import repeatable
 from fedsim.execution.cleanup import close_at_exit
 from fedsim.execution.pool import Pool
-from fedsim.execution.shared_memory import Arena
 from fedsim.scenario.load import load_scenario
 from fedsim.scenario.sections import Scenario, attackers
 from fedsim.simulation.arrivals import Received, measure, multiplied, receive
@@ -68,6 +68,7 @@ class Simulation(Iterator[Event]):
         self.federation: Federation | None = None  # once RunStarted is out
         self.received: Received | None = None  # the rows of a round, from Aggregated on until the next round begins
         self._pool, self._progress = pool, progress
+        self._used: Pool | None = None  # once the first event is asked for
         self._moments = Moments(self._run())
         close_at_exit(self)
 
@@ -82,6 +83,15 @@ class Simulation(Iterator[Event]):
         with repeatable():
             return named(flat_model(self.federation.kind, channels_last=False), self.state.parameters)
 
+    @property
+    def note(self) -> str:
+        """What a person should know of those who do the work."""
+        return self._used.note if self._used else ""
+
+    def machines(self) -> dict[str, Any]:
+        """Who does the work, where that is not this machine alone."""
+        return self._used.machines() if self._used else {}
+
     def close(self) -> None:
         """End the run where it is: workers gone, memory freed."""
         self._moments.close()
@@ -95,11 +105,13 @@ class Simulation(Iterator[Event]):
     def _run(self) -> Generator[Moment, None, None]:
         begin, execution = time.perf_counter(), self.scenario.execution
         with ExitStack() as stack:
-            pool = self._pool or stack.enter_context(Pool(execution.workers, execution.backend))
+            given = self._pool
+            pool = given or stack.enter_context(Pool(execution.workers, execution.backend, execution.address))
+            self._used = pool
             pool.start()
             federation = build_federation(self.scenario, self._progress)
-            check_memory(federation, pool.workers)
-            arena = Arena()
+            check_memory(federation, pool.workers_here)
+            arena = pool.arena()
             stack.callback(arena.close)
             dispatcher = Dispatcher(federation, pool, arena)
             self.federation, self.state = federation, first_state(self.state, federation.parameters)

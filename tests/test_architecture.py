@@ -23,7 +23,7 @@ FLOORS = {
         [],
         "errors array_types array_interop blame checked_calls events atomic_files exact_fractions clean_text "
         "html_tables randomness layers registry stand_ins signatures supply inputs tasks paths "
-        "plugins plugins.* kernels kernels.*",
+        "plugins plugins.* kernels kernels.* provenance code_files",
     ),
     "execution": (["ground"], "execution execution.*"),
     "contracts": (["ground"], " ".join(f"{family} {family}.contract" for family in FAMILIES)),
@@ -72,6 +72,7 @@ LIBRARIES = {
     "tomli_w": ["fedsim/scenario/load.py"],
     "cloudpickle": ["fedsim/execution/sending.py"],
     "joblib": ["fedsim/execution/pool.py", "fedsim/execution/side_by_side.py", "fedsim/execution/workers.py"],
+    "distributed": ["fedsim/execution/cluster/*"],  # the extra `dask`
     "threadpoolctl": ["fedsim/execution/arithmetic.py"],
     "llvmlite": ["fedsim/kernels/*"],
     "safetensors": [
@@ -120,6 +121,7 @@ LAZY = {
     "mlflow",
     "wandb",
     "optuna",
+    "distributed",
     *PEERS,
 }
 EAGER = {
@@ -349,7 +351,7 @@ def test_the_environment_is_read_where_it_is_said():
     kept, started, named = (
         "fedsim/datasets/cache.py",
         {"fedsim/__init__.py", "fedsim/execution/arithmetic.py", "fedsim/execution/workers.py"},
-        "fedsim/runs/provenance.py",
+        "fedsim/provenance.py",
     )
     assert readers <= {kept, *started, named}  # where data is kept, what libraries start with, what is named
 

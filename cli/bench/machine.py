@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from cli.bench.pairs import timed
-from fedsim.runs.provenance import host, versions
+from fedsim.provenance import host, versions
 
 SIDE = 1024
 """Rows and columns of the product that measures the peak."""

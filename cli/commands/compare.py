@@ -142,7 +142,7 @@ def _play(runs: Sequence[ComparedRun], options: Options, console: Console, above
     with ExitStack() as stack:
         sink, progress, finishing = _screen(stack, runs, options, console, above)
         stopping = stack.enter_context(Stopping(finishing))
-        pool = stack.enter_context(Pool(execution.workers, execution.backend))
+        pool = stack.enter_context(Pool(execution.workers, execution.backend, execution.address))
         pool.start()  # before anybody's first round, which would be charged with it
         playing = [stack.enter_context(closed(_told(run, pool, options, progress))) for run in waiting]
         try:

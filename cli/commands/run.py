@@ -137,6 +137,7 @@ def _perform(scenario: Scenario, folder: RunFolder | None, state: State | None, 
     screen = Screen(scenario, history, mode)
     screen.begin(*_notes(folder, state))
     simulation = simulate(scenario, resume=state, progress=screen.progress)
+    screen.noting = lambda: simulation.note
     recorder = Recorder(folder, simulation)
     stopped = _play(simulation, recorder, history, screen, goal)
     _tell(screen, history, recorder, time.perf_counter() - begin, stopped)

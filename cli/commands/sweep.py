@@ -1,15 +1,14 @@
 """`fedsim sweep`: the cells of a study played side by side, and what their numbers say."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
-from typing import Any, Literal
+from typing import Any
 
 import typer
 from rich.text import Text
 
+from cli.commands.sweep_options import Options, read_shard, read_where
 from cli.display.consoles import messages, output, show, show_json_line
 from cli.display.formatting import clock, plural
 from cli.display.grid import Grid
@@ -19,31 +18,17 @@ from cli.display.waiting import Waiting
 from cli.signals import INTERRUPTED, Interrupted, Stopping
 from fedsim.clean_text import one_line
 from fedsim.study.cells import Cell, cells_of, chosen
-from fedsim.study.effort import effort_of_a_cell, megabytes, runs_to_play, usable_cores
+from fedsim.study.effort import effort_of_a_cell, megabytes, runs_to_play
 from fedsim.study.perform import CellEvent, Sweep
 from fedsim.study.plan import Plan, read_plan
 from fedsim.study.results import HEATMAP, Study, study_of
 from fedsim.study.state import State, states_of
+from fedsim.study.where import Where
 
 GRACE = 3.0
 """Seconds that the rounds under way get to end when the end is asked for."""
 MOST_SHOWN = 8
 """Failures and damaged cells that are told one by one."""
-SHARD = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the command line asks for besides the study itself."""
-
-    dry_run: bool = False
-    only: Sequence[str] = ()
-    shard: str | None = None
-    max_cells: int | None = None
-    workers: int | Literal["auto"] | None = None
-    out: Path | None = None
-    as_json: bool = False
-    plugins: Sequence[str] = ()
 
 
 def sweep(path: Path, options: Options) -> int:
@@ -57,27 +42,16 @@ def sweep(path: Path, options: Options) -> int:
         raise typer.BadParameter(str(error), param_hint="--only") from error
     with Waiting(messages()) as waiting:
         states = states_of(mine, waiting)
-    workers = options.workers if isinstance(options.workers, int) else usable_cores()
+    where = read_where(cells, options)
+    workers = where.workers
     if options.dry_run:
         _dry_run(plan, mine, states, workers, options, len(cells))
         return _exit_code(states, failed=0)
     show(opening(plan, mine, states, len(cells)), _console(options))
-    failed, interrupted = _play(plan, _first(mine, states, options.max_cells), states, workers, options)
+    failed, interrupted = _play(plan, _first(mine, states, options.max_cells), states, where, options)
     study = study_of(plan, cells)
     _tell(study, mine, states, options)
     return INTERRUPTED if interrupted else _exit_code(states, failed)
-
-
-def read_shard(text: str | None) -> tuple[int, int]:
-    """`2/8` as numbers; typer.BadParameter where it is no shard."""
-    if text is None:
-        return 1, 1
-    found = SHARD.fullmatch(text.strip())
-    number, shards = (int(found[1]), int(found[2])) if found else (0, 0)
-    if not 1 <= number <= shards:
-        message = f"must be which of how many, from 1/1, such as 2/8; got {text!r}"
-        raise typer.BadParameter(message, param_hint="--shard")
-    return number, shards
 
 
 def _console(options: Options) -> Any:
@@ -162,14 +136,15 @@ def estimate(folder: Path, cells: Sequence[Cell], states: Mapping[Path, State], 
 
 
 def _play(
-    plan: Plan, cells: Sequence[Cell], states: dict[Path, State], workers: int, options: Options
+    plan: Plan, cells: Sequence[Cell], states: dict[Path, State], where: Where, options: Options
 ) -> tuple[int, bool]:
     """How many cells failed, and whether it was broken off; the states are what they are afterwards."""
-    playing = Sweep(cells, states, workers)
+    playing = Sweep(cells, states, where)
     if not playing.waiting:
         return 0, False
     failures: list[CellEvent] = []
     untold: list[CellEvent] = []
+    noted = False
     with Grid(_console(options), plan, cells, states, quiet=options.as_json) as grid:
 
         def asked() -> None:
@@ -179,6 +154,9 @@ def _play(
         with Stopping(asked, GRACE) as stopping:
             try:
                 for event in stopping.following(iter(playing), lambda _: False):
+                    if not noted and playing.note:
+                        noted = True
+                        show(labelled("note", playing.note, width=output().width, column=8, style="yellow"), messages())
                     grid(event)
                     failures += [event] if event.kind == "failed" else []
                     untold += [event] if event.kind in ("finished", "stopped") and event.message else []

@@ -31,8 +31,11 @@ def title(scenario: Scenario) -> Text:
     return Text.assemble((scenario.name, "bold"), question)
 
 
-def opening(scenario: Scenario, started: RunStarted, width: int) -> list[Text]:
-    """The facts of a run that has just been built, in lines of at most `width` where words allow it."""
+def opening(scenario: Scenario, started: RunStarted, width: int, note: str = "") -> list[Text]:
+    """The facts of a run that has just been built, in lines of at most `width` where words allow it.
+
+    The note is on those who do the work.
+    """
     pairs = [
         [("data", _data(scenario, started))],
         [("clients", _clients(scenario, started))],
@@ -47,7 +50,8 @@ def opening(scenario: Scenario, started: RunStarted, width: int) -> list[Text]:
         [("own code", own_code(scenario))],
     ]
     lines = [line for pair in pairs for line in _lines([fact for fact in pair if fact[1]], width)]
-    return [*lines, *warnings(scenario, started.population, width)]
+    noted = _fact("note", note, width, "yellow") if note else []
+    return [*lines, *noted, *warnings(scenario, started.population, width)]
 
 
 def warnings(scenario: Scenario, population: int | None, width: int) -> list[Text]:

@@ -12,7 +12,7 @@ from cli.display.header import opening, title
 from cli.display.live import LiveTable
 from cli.display.plain import JsonLines, PlainTable
 from cli.display.waiting import Waiting
-from fedsim.events import Event, RunStarted
+from fedsim.events import Event, RunEnded, RunStarted
 from fedsim.runs.history import History
 from fedsim.scenario.sections import Scenario
 
@@ -27,6 +27,8 @@ class Screen:
     def __init__(self, scenario: Scenario, history: History, mode: Mode, console: Console | None = None) -> None:
         self.scenario, self.history, self.mode = scenario, history, mode
         self.console = console or (messages() if mode == "json" else output())
+        self.noting: Callable[[], str] = str  # what is to be said of those who do the work
+        self._noted = ""
         self._stack = ExitStack()
         self._waiting = self._stack.enter_context(Waiting(messages()))
         self._live: LiveTable | None = None
@@ -58,6 +60,9 @@ class Screen:
             self._waiting.over()
             if self.mode == "table":
                 self._rows = self._table(event)
+        if isinstance(event, RunStarted | RunEnded) and (note := self.noting()) != self._noted:
+            self.say(note)
+            self._noted = note
         if self._rows:
             self._rows(event)
 
@@ -69,7 +74,8 @@ class Screen:
         self._stack.close()
 
     def _table(self, started: RunStarted) -> Callable[[Event], None]:
-        lines = opening(self.scenario, started, self.console.width)
+        self._noted = self.noting()
+        lines = opening(self.scenario, started, self.console.width, self._noted)
         show([*lines, Text("")], self.console)
         if not self.console.is_terminal:
             return PlainTable(self.console, self.history)

@@ -9,14 +9,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from importlib import import_module
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
 
 from fedsim.blame import keep_place, place_of
 from fedsim.errors import FedsimError, RunFailed
 from fedsim.execution.arithmetic import ONE_THREAD, repeatable, settle
+from fedsim.execution.shared_memory import Arena, Arrays
 from fedsim.execution.workers import cpu_count, end_workers, refusal, start_workers
+
+if TYPE_CHECKING:
+    from fedsim.execution.cluster.cluster import Cluster
 
 FIRST_NEEDED = ("fedsim.training.batch", "fedsim.training.evaluation")
 """Modules that jobs are made of, by name: this folder does not know what they do."""
@@ -60,10 +64,16 @@ class Pool:
     """A set of workers; `map` gives each job's result in the order of the jobs."""
 
     def __init__(
-        self, workers: int | Literal["auto"] = "auto", backend: Literal["loky", "threading", "serial"] = "loky"
+        self,
+        workers: int | Literal["auto"] = "auto",
+        backend: Literal["loky", "threading", "serial", "dask"] = "loky",
+        address: str | None = None,
     ) -> None:
         self.workers = 1 if backend == "serial" else cpu_count() if workers == "auto" else workers
-        self.note = ""  # what a person should know: why there are no workers where they were asked for
+        self._note = ""  # why there are no workers where they were asked for
+        self._cluster = _cluster(address, self.workers) if backend == "dask" else None
+        if self._cluster is not None:
+            self.workers = self._cluster.workers
         self._auto = workers == "auto"
         self._backend = backend
         self._executor: Executor | None = None
@@ -74,7 +84,7 @@ class Pool:
         if reason and workers != "auto":
             raise NoWorkers(reason)
         if reason:
-            self.workers, self.note = 1, str(NoWorkers(reason))
+            self.workers, self._note = 1, str(NoWorkers(reason))
 
     def __enter__(self) -> "Pool":
         return self
@@ -82,21 +92,44 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def note(self) -> str:
+        """What a person should know of the workers, or of there being none."""
+        return self._cluster.note if self._cluster else self._note
+
+    @property
+    def workers_here(self) -> int:
+        """Those that take memory of this machine."""
+        return self.workers if self._cluster is None or self._cluster.is_own else 1
+
+    def machines(self) -> dict[str, Any]:
+        """For the record of a run: who did the work, where that was not this machine as it was asked for."""
+        found = {"cluster": self._cluster.machines()} if self._cluster else {}
+        return found | ({"note": self.note} if self.note else {})
+
+    def arena(self) -> Arrays:
+        """Makes arrays that the workers see."""
+        return self._cluster.arena() if self._cluster else Arena()
+
     def start(self) -> None:
         """Start the workers while something else is being done."""
-        if self.workers > 1 and not self._auto:
+        if self.workers > 1 and not self._auto and self._cluster is None:
             self._start()
 
     def map(self, function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
         """`function(job)` for each job, in order; JobFailed or WorkersDied name the job that stopped it."""
         listed = list(jobs)
-        if self._sends_away(function, len(listed)):
+        if self._cluster is not None and len(listed) > 1:
+            yield from self._cluster.map(function, listed)
+        elif self._sends_away(function, len(listed)):
             yield from self._map_away(function, listed)
         else:
             yield from self._map_here(function, listed)
 
     def close(self) -> None:
         """End the workers at once, whatever they are doing."""
+        if self._cluster is not None:
+            self._cluster.close()
         executor, self._executor, self._warm = self._executor, None, []
         if isinstance(executor, ProcessPoolExecutor):
             end_workers(executor)
@@ -104,7 +137,7 @@ class Pool:
             executor.shutdown(wait=True, cancel_futures=True)
 
     def _sends_away(self, function: object, jobs: int) -> bool:
-        if self.workers == 1 or jobs <= 1:
+        if self.workers == 1 or jobs <= 1 or self._cluster is not None:
             return False
         if not self._auto:
             return True
@@ -114,7 +147,7 @@ class Pool:
             try:
                 self._start()
             except NoWorkers as error:
-                self.workers, self.note = 1, str(error)
+                self.workers, self._note = 1, str(error)
                 return False
         return self._recent.get(function, 0.0) >= SEND_FROM_SECONDS and all(future.done() for future in self._warm)
 
@@ -171,6 +204,12 @@ class Pool:
         if self._backend == "threading":
             return ThreadPoolExecutor(self.workers), []
         return start_workers(self.workers, begin_worker, warm, ONE_THREAD)
+
+
+def _cluster(address: str | None, workers: int) -> "Cluster":
+    from fedsim.execution.cluster.cluster import Cluster
+
+    return Cluster(address, workers)
 
 
 def begin_worker() -> None:

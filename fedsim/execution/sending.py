@@ -2,21 +2,22 @@
 
 A function that another process can import is sent as its address. Any other, such as one of a notebook, of the script
 that is being run or of a file loaded by its path, is sent by value. Only what a run's first process sent to its own
-workers, through a pipe or through memory that it shares, is unpickled: never what lies in a results folder.
+workers, through a pipe, memory that it shares or a cluster that it was told of, is unpickled: never what lies in a
+results folder.
 """
 
 import sys
+import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import cloudpickle
 import numpy as np
-from numpy.typing import NDArray
 
 from fedsim.errors import RunFailed
 from fedsim.execution.shared_memory import Arena, Shared
@@ -38,34 +39,70 @@ class Sent(Generic[Thing]):
         self.thing = thing
 
     def __reduce__(self) -> tuple[Any, tuple[str, bytes | Shared]]:
-        return _received, self._parcel
+        name, data = self._packed
+        if len(data) <= SENT_WITH_JOBS:
+            return _received, (name, data)
+        return _received, (name, self._shared if _here.parcels is None else _here.parcels.parcel(name, data))
 
     @cached_property
-    def _parcel(self) -> tuple[str, bytes | Shared]:
+    def _packed(self) -> tuple[str, bytes]:
         data = _packed(self.thing)
-        name = blake2b(data, digest_size=16).hexdigest()
-        if len(data) <= SENT_WITH_JOBS:
-            return name, data
+        return blake2b(data, digest_size=16).hexdigest(), data
+
+    @cached_property
+    def _shared(self) -> Shared:
         arena = Arena()
         weakref.finalize(self, arena.close)
-        return name, arena.of(np.frombuffer(data, np.uint8))
+        return arena.of(np.frombuffer(self._packed[1], np.uint8))
 
 
+class Parcels(Protocol):
+    """Where what is too long to go with every job is put, for workers that do not share this machine's memory."""
+
+    def parcel(self, key: str, data: bytes) -> Shared:
+        """The address of these bytes."""
+
+
+class _Here(threading.local):
+    """Whose jobs this thread packs."""
+
+    parcels: Parcels | None = None
+
+
+_here = _Here()
 _kept: OrderedDict[str, Sent[Any]] = OrderedDict()
+_keeping = threading.RLock()
 
 
 def _received(name: str, data: bytes | Shared) -> Sent[Any]:
     """What was sent under this name, unpacked the first time that it arrives."""
-    if name not in _kept:
-        _kept[name] = Sent(cloudpickle.loads(bytes(_opened(data))))
-        while len(_kept) > MOST_KEPT:
-            _kept.popitem(last=False)
-    _kept.move_to_end(name)
-    return _kept[name]
+    with _keeping:
+        if name not in _kept:
+            _kept[name] = Sent(cloudpickle.loads(data if isinstance(data, bytes) else bytes(data.open())))
+            while len(_kept) > MOST_KEPT:
+                _kept.popitem(last=False)
+        _kept.move_to_end(name)
+        return _kept[name]
 
 
-def _opened(data: bytes | Shared) -> bytes | NDArray[Any]:
-    return data.open() if isinstance(data, Shared) else data
+def packed(thing: Any, parcels: Parcels | None = None) -> bytes:
+    """A function and its job on their way to another machine."""
+    before, _here.parcels = _here.parcels, parcels
+    try:
+        data: bytes = cloudpickle.dumps(thing)
+    finally:
+        _here.parcels = before
+    return data
+
+
+def unpacked(data: bytes) -> Any:
+    """The same there."""
+    try:
+        return cloudpickle.loads(data)
+    except ImportError as error:
+        raise RunFailed(
+            f"the worker cannot read its job: {error}; what is imported here must be installed there"
+        ) from error
 
 
 def _packed(thing: Bound) -> bytes:

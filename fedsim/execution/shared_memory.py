@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +31,41 @@ REFUSALS = (errno.ENOSYS, errno.EPERM, errno.EACCES)
 PREFIX = "fedsim-shared-"
 
 
-_own: dict["Shared", NDArray[Any]] = {}
+class Shared(Protocol):
+    """An array that every process of a run can be told of: small enough to send with every job."""
+
+    @property
+    def dtype(self) -> str:
+        """Of its numbers."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the array."""
+
+    def open(self) -> NDArray[Any]:
+        """The array itself, wherever this is called."""
+
+
+class Arrays(Protocol):
+    """Makes the arrays of a run."""
+
+    def empty(self, shape: tuple[int, ...], dtype: str = "float32") -> tuple[Shared, NDArray[Any]]:
+        """A zeroed array that jobs may write, and its address."""
+
+    def of(self, array: NDArray[Any]) -> Shared:
+        """The address of an array's contents."""
+
+    def close(self) -> None:
+        """Give the memory back."""
+
+
+_own: dict["Mapped", NDArray[Any]] = {}
 """Arrays that this process has made itself, which need no second mapping."""
 
 
 @dataclass(frozen=True)
-class Shared:
-    """Where an array lies; small enough to send with every job."""
+class Mapped:
+    """Where an array lies that all processes of this machine see."""
 
     path: str
     dtype: str
@@ -59,9 +87,9 @@ class Arena:
         self._token = uuid.uuid4().hex
         self._descriptors: list[int] = []
         self._files: list[Path] = []
-        self._made: list[Shared] = []
+        self._made: list[Mapped] = []
 
-    def empty(self, shape: tuple[int, ...], dtype: str = "float32") -> tuple[Shared, NDArray[Any]]:
+    def empty(self, shape: tuple[int, ...], dtype: str = "float32") -> tuple[Mapped, NDArray[Any]]:
         """A zeroed array that any process may write, and its address."""
         size = max(1, math.prod(shape) * np.dtype(dtype).itemsize)
         try:
@@ -71,15 +99,15 @@ class Arena:
             reason = error.strerror if isinstance(error, OSError) else "more than there can be"
             raise RunFailed(f"cannot get {size:,} bytes of shared memory: {reason}") from error
         array = np.frombuffer(memory, dtype=dtype, count=math.prod(shape)).reshape(shape)
-        shared = Shared(path, dtype, shape, writable=True, token=self._token)
+        shared = Mapped(path, dtype, shape, writable=True, token=self._token)
         _own[shared] = array
         self._made.append(shared)
         return shared, array
 
-    def of(self, array: NDArray[Any]) -> Shared:
+    def of(self, array: NDArray[Any]) -> Mapped:
         """The address of an array's contents: its own file where it is a whole memory map, else a copy."""
         if type(array) is np.memmap and isinstance(array.base, mmap.mmap) and array.flags.c_contiguous:
-            return Shared(str(array.filename), array.dtype.str, array.shape, int(array.offset))
+            return Mapped(str(array.filename), array.dtype.str, array.shape, int(array.offset))
         shared, copy = self.empty(array.shape, array.dtype.str)
         copy[...] = array
         return shared
@@ -148,6 +176,6 @@ def _remove_files_of_the_dead() -> None:
 
 
 @lru_cache(maxsize=16)
-def _map(shared: Shared) -> NDArray[Any]:
+def _map(shared: Mapped) -> NDArray[Any]:
     mode: Any = "r+" if shared.writable else "r"
     return np.asarray(np.memmap(shared.path, dtype=shared.dtype, mode=mode, offset=shared.offset, shape=shared.shape))

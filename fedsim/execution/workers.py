@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ WATCH_SECONDS = 0.5
 """Seconds between two looks."""
 SEMAPHORES = Path("/dev/shm")  # noqa: S108 - where Linux keeps the named semaphores of everybody
 
-__all__ = ["cpu_count", "end_workers", "refusal", "start_workers"]
+__all__ = ["cpu_count", "end_workers", "endings_held", "refusal", "start_workers"]
 
 
 def refusal() -> str:
@@ -53,7 +53,7 @@ def start_workers(
 ) -> tuple[ProcessPoolExecutor, list[Any]]:
     """Processes that have begun so, with this environment; each is given a first job to be ready sooner."""
     _remove_semaphores_of_the_dead()
-    with _endings_held():
+    with endings_held():
         _start_tracker()
         initial = (os.getpid(), SYSTEM_TELLS, begin)
         executor = ProcessPoolExecutor(count, env=environment, initializer=_begin_worker, initargs=initial)
@@ -152,12 +152,12 @@ def _end_with(parent: int) -> None:
 
 
 @contextmanager
-def _endings_held() -> Iterator[None]:
-    """Children started inside never see Ctrl-C; one pressed meanwhile reaches this process afterwards."""
+def endings_held(numbers: Iterable[int] = ENDINGS) -> Iterator[None]:
+    """Children started inside never see these; one that comes meanwhile reaches this process afterwards."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         yield
     finally:

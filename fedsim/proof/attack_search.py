@@ -38,6 +38,7 @@ from fedsim.study.cells import CELLS, Cell
 from fedsim.study.code import code_key
 from fedsim.study.perform import CellEvent, Sweep
 from fedsim.study.state import states_of
+from fedsim.study.where import where_of
 
 SIDE_BY_SIDE = 4
 """Candidates that are proposed before the first of them is judged, whatever the number of workers."""
@@ -177,7 +178,7 @@ class AttackSearch:
     def _played(self, wanted: Sequence[Playable]) -> Iterator[CellEvent]:
         cells = [each.cell for each in wanted]
         self._failures: dict[Path, str] = {}
-        self._sweep = Sweep(cells, states_of(cells), self.workers)
+        self._sweep = Sweep(cells, states_of(cells), where_of(cells, self.workers))
         for event in self._sweep:
             if event.kind == "failed":
                 self._failures[event.cell.folder] = event.message

@@ -30,6 +30,7 @@ from fedsim.study.code import code_key
 from fedsim.study.perform import CellEvent, Sweep
 from fedsim.study.state import states_of
 from fedsim.study.statistics import Estimate, estimate
+from fedsim.study.where import where_of
 
 SEEDS = 3
 
@@ -156,7 +157,7 @@ class Breakdown:
             if not cells:
                 return
             runs = list({cell.folder: cell for cell in cells.values()}.values())
-            self._sweep = Sweep(runs, states_of(runs), self.workers)
+            self._sweep = Sweep(runs, states_of(runs), where_of(runs, self.workers))
             yield from map(_successful, self._sweep)
             if not self._stopping:
                 self._learn(cells)

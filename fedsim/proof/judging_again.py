@@ -11,7 +11,6 @@ from fedsim.engine import OVERFLOWING
 from fedsim.errors import RowsDoNotSuffice, RunFailed
 from fedsim.execution.arithmetic import repeatable
 from fedsim.execution.pool import Pool
-from fedsim.execution.shared_memory import Arena
 from fedsim.proof.outcomes import Outcome, outcome_of
 from fedsim.runs.recorded_updates import RoundRecord, load_updates
 from fedsim.scenario.pipelines import pipeline_name
@@ -35,7 +34,7 @@ class Bench:
             workers = pool or stack.enter_context(Pool(1, "serial"))
             workers.start()
             self._federation = build_federation(scenario, progress)
-            arena = Arena()
+            arena = workers.arena()
             stack.callback(arena.close)
             self._dispatcher = Dispatcher(self._federation, workers, arena)
             self._stack = stack.pop_all()

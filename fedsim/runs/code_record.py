@@ -10,19 +10,19 @@ import inspect
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from fedsim.atomic_files import flush_folder, kind_of, read_plain, remove, storing, write_whole
+from fedsim.code_files import fedsim_files
 from fedsim.plugins.load import Source, plugin_asked_for, plugin_of
 from fedsim.plugins.named import is_address
+from fedsim.plugins.places import is_installed
 from fedsim.registry import Entry
 from fedsim.runs.inventory import CODE, PLUGINS
 from fedsim.scenario.build import choices, families
 from fedsim.scenario.saved_numbers import numbers_file
 from fedsim.scenario.sections import Scenario
-from fedsim.signatures import HOUSE
 
 MOST_BYTES = 2**22
 MOST_SHOWN = 3
@@ -72,11 +72,12 @@ def own_texts(scenario: Scenario) -> dict[str, bytes]:
     return {name: source.text for name, source in _names_apart(_own_code(scenario)[0]).items()}
 
 
-@cache
-def fedsim_files() -> dict[str, str]:
-    """The digest of each of fedsim's files, as they were when it was first asked for."""
-    found = sorted(path for path in HOUSE.rglob("*.py"))
-    return {path.relative_to(HOUSE.parent).as_posix(): _digest(path.read_bytes()) for path in found}
+def own_files(scenario: Scenario) -> dict[str, str]:
+    """The digest of each file that a scenario needs besides fedsim and what is installed, by where it lies."""
+    files = {str(source.file): source.digest for source in _own_code(scenario)[0] if source.file.is_file()}
+    own = {file: digest for file, digest in files.items() if not is_installed(Path(file))}
+    given = str(scenario.model.settings.get("weights"))
+    return own | {str(numbers_file(Path(given))): digest for digest in _numbers(scenario).values()}
 
 
 def recorded_code(folder: Path) -> Code | None:

@@ -131,12 +131,14 @@ class RunFolder:
             self._cut(state.round)
         self._write_summary(unfinished(status, state.round if state else 0))
 
-    def finish(self, started: RunStarted, ended: RunEnded, model: Mapping[str, Array], ledger: Totals) -> None:
+    def finish(
+        self, started: RunStarted, ended: RunEnded, model: Mapping[str, Array], ledger: Totals, who: Mapping[str, Any]
+    ) -> None:
         """Write the model and the summary of a whole run, and leave only the checkpoints of its schedule."""
         write_whole(self.path / MODEL, model_bytes(model))
         self._prune()
         told = ledger.summary(read_partition(self.path))
-        self._write_summary(finished(started, ended, told), {"seconds": ended.seconds})
+        self._write_summary(finished(started, ended, told), {"seconds": ended.seconds} | dict(who))
         self.status = "finished"
 
     def _newest_state(self) -> State | None:

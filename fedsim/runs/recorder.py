@@ -50,7 +50,8 @@ class Recorder:
             self._checkpoint(event, self.folder, self._metrics)
         elif isinstance(event, RunEnded) and self._started:
             self._metrics.sync()
-            self.folder.finish(self._started, event, self.simulation.model(), self.totals)
+            machines = self.simulation.machines()
+            self.folder.finish(self._started, event, self.simulation.model(), self.totals, machines)
 
     def broken_off(self, status: str) -> None:
         """Keep the last whole round of a run that ends early; one that failed before there was any leaves nothing."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from fedsim.atomic_files import read_plain
 from fedsim.events import RunEnded, RunStarted
+from fedsim.provenance import host, versions
 from fedsim.runs.event_json import event_record
 from fedsim.runs.inventory import SUMMARY
-from fedsim.runs.provenance import host, versions
 from fedsim.scenario.build import decompose, settings_of
 from fedsim.scenario.labels import labels
 from fedsim.scenario.load import scenario_digest

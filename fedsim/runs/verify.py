@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fedsim.array_types import Progress, silent
 from fedsim.atomic_files import kind_of
 from fedsim.errors import ResultsConflict
+from fedsim.provenance import host, versions
 from fedsim.runs.checkpoints import checkpoint_round, checkpoints
 from fedsim.runs.code_record import other_code, recorded_code
 from fedsim.runs.consistency import (
@@ -23,7 +24,6 @@ from fedsim.runs.course import Course, legs_of
 from fedsim.runs.folder import model_bytes
 from fedsim.runs.inventory import CHECKPOINTS, CODE, EVENTS, FIGURE, MODEL, PARTITION, REPORT, SUMMARY, strangers
 from fedsim.runs.partition_file import is_written, partition_lines
-from fedsim.runs.provenance import host, versions
 from fedsim.runs.reading import read_scenario
 from fedsim.runs.recorded_updates import is_recorded, recorded_rounds
 from fedsim.runs.replay import Replay, state_before

@@ -14,6 +14,7 @@ from fedsim.registry import Registry
 from fedsim.scenario.adversary_checks import refused, wrong_adversary, wrong_together
 from fedsim.scenario.asynchronous import wrong_availability, wrong_buffer
 from fedsim.scenario.compatibility import told_of_data, too_many_parts, unfit
+from fedsim.scenario.execution_checks import wrong_execution
 from fedsim.scenario.exposure import known_population
 from fedsim.scenario.holder_checks import wrong_holders
 from fedsim.scenario.saved_numbers import no_numbers
@@ -68,6 +69,8 @@ def dry_run(scenario: Scenario, wrong: Sequence[Path] = ()) -> list[Problem]:
         found += [problem for law in _laws(scenario) if sound(law.path) for problem in _tried(law)]
         if sound(("evaluation", "metrics")):
             found += _metrics(scenario)
+        if sound(("execution",)):
+            found += wrong_execution(scenario)
         if sound(("tracking",)):
             found += untrackable(scenario)
     return found

@@ -6,7 +6,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import StringConstraints
 
 from fedsim.scenario.choices import Choice, In, section
-from fedsim.scenario.validation import PLAIN_PATH
+from fedsim.scenario.validation import PLAIN_PATH, SCHEDULER
 
 
 @section
@@ -17,8 +17,10 @@ class Execution:
     """Worker processes; auto: one a core, or none where the work is too small to send away."""
     batch: Annotated[int, Ge(1), Le(10**6)] = 5
     """Most clients in one batch of work."""
-    backend: Literal["loky", "threading", "serial"] = "loky"
-    """loky: processes; threading: threads of this process; serial: no pool at all."""
+    backend: Literal["loky", "threading", "serial", "dask"] = "loky"
+    """loky: processes; threading: threads of this process; serial: no pool at all; dask: a cluster of machines."""
+    address: Annotated[str, StringConstraints(pattern=SCHEDULER)] | None = None
+    """Scheduler of a Dask cluster, as tcp://10.0.0.1:8786; when not given dask is `workers` processes started here."""
 
 
 @section

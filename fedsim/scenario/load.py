@@ -17,6 +17,7 @@ from fedsim.errors import Problem, ScenarioError
 from fedsim.plugins.places import beside, folder, is_file_name
 from fedsim.scenario.build import RESULT_FREE_SECTIONS, compose, decompose
 from fedsim.scenario.dry_run import dry_run
+from fedsim.scenario.execution_checks import not_installed
 from fedsim.scenario.locations import located
 from fedsim.scenario.overrides import Override, Overrides, blamed, read_overrides, write_overrides
 from fedsim.scenario.own_code import refused, run_plugins, with_absolute_plugins
@@ -54,18 +55,18 @@ def parse_scenario(
 ) -> Scenario:
     """The scenario that a TOML text describes; `name` is used when the text gives none.
 
-    Of one that is not to be `tracked` that section is passed over: its trackers need not be there.
+    Of one that is not to be `tracked` that section is passed over: its trackers need not be there, nor its cluster.
     """
     plain = {"name": name, "question": _first_comment(text)} | _parse(text, source)
     if not tracked:
         plain.pop("tracking", None)
     plain = _with_plugins(plain, plugins)
     changes, problems = read_overrides(overrides)
-    scenario, found = _examined(plain, changes)
+    scenario, found = _examined(plain, changes, to_run=tracked)
     if problems or found or scenario is None:
 
         def without(change: Override) -> list[Problem]:
-            return _examined(plain, [each for each in changes if each is not change])[1]
+            return _examined(plain, [each for each in changes if each is not change], to_run=tracked)[1]
 
         problems += map(_located(text), blamed(found, changes, without))
         raise ScenarioError(sorted(problems, key=_order), source, text)
@@ -96,8 +97,10 @@ def examine(plain: dict[str, Any], beside_folder: Path) -> tuple[Scenario | None
         return _examined(plain, [])
 
 
-def _examined(plain: dict[str, Any], changes: Sequence[Override]) -> tuple[Scenario | None, list[Problem]]:
-    """The scenario of a table with these changes, and everything that is wrong with it."""
+def _examined(
+    plain: dict[str, Any], changes: Sequence[Override], *, to_run: bool = True
+) -> tuple[Scenario | None, list[Problem]]:
+    """The scenario of a table with these changes, and everything that is wrong with it, or missing if it is to run."""
     table = copy.deepcopy(plain)
     problems = write_overrides(table, changes)
     table = with_absolute_plugins(table, folder())
@@ -108,6 +111,7 @@ def _examined(plain: dict[str, Any], changes: Sequence[Override]) -> tuple[Scena
     if scenario is not None:
         scenario = located(scenario, folder(), changes)
         problems += dry_run(scenario, [problem.path for problem in problems])
+        problems += not_installed(scenario) if to_run else []
     return scenario, problems
 
 

@@ -15,8 +15,10 @@ STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, use_attrib
 
 PLAIN_WORD = r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,79}$"
 PLAIN_PATH = r"^[^\x00-\x1f\x7f]+$"
+SCHEDULER = r"^(tcp|tls|ucx|ws|wss)://[^\s/]+:[0-9]{1,5}$"
 PATTERNS = {
     PLAIN_WORD: "a plain word of at most 80 letters, digits, `_`, `-` and `.`",
+    SCHEDULER: "the address of a scheduler of Dask, such as tcp://10.0.0.1:8786",
     PLAIN_PATH: "a path of at least one letter and without control characters",
 }
 """What a text must look like, and the same in words."""

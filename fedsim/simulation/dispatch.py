@@ -14,7 +14,7 @@ from fedsim.datasets.contract import Examples
 from fedsim.errors import ClientFailed
 from fedsim.execution.pool import JobFailed, Pool, WorkersDied
 from fedsim.execution.sending import Sent
-from fedsim.execution.shared_memory import Arena, Shared
+from fedsim.execution.shared_memory import Arrays, Shared
 from fedsim.partitions.contract import Split
 from fedsim.registry import Bound
 from fedsim.scenario.chains import poisoning, retraining
@@ -45,7 +45,7 @@ MOST_BYTES = 64 * 2**20
 class Dispatcher:
     """The arrays that all processes of a run share, and the three kinds of work done on them."""
 
-    def __init__(self, federation: Federation, pool: Pool, arena: Arena) -> None:
+    def __init__(self, federation: Federation, pool: Pool, arena: Arrays) -> None:
         self._federation, self._pool = federation, pool
         size, clients = len(federation.parameters), federation.scenario.clients
         capacity = clients.sampled + (clients.buffer or 1)  # all that may begin in a round, and the server itself
@@ -176,7 +176,7 @@ class Dispatcher:
         """Made when a rule first asks: it takes as much memory as the clients' rows."""
         return self._asking()
 
-    def _exam(self, arena: Arena, examples: Examples) -> Exam:
+    def _exam(self, arena: Arrays, examples: Examples) -> Exam:
         inputs, targets = arena.of(examples.inputs), arena.of(examples.targets)
         return Exam(self._federation.kind, self._site.parameters, inputs, targets, asks(self._federation, "logits"))
 
@@ -212,7 +212,7 @@ class Asking(NamedTuple):
     answers: Array
 
 
-def _asking(federation: Federation, parameters: Shared, root: Shared, arena: Arena, capacity: int) -> Asking:
+def _asking(federation: Federation, parameters: Shared, root: Shared, arena: Arrays, capacity: int) -> Asking:
     shape = federation.kind.answers(len(federation.root))
     answers, made = arena.empty((capacity, prod(shape[:-1]), shape[-1]))
     rows, asked = arena.empty((capacity, len(federation.parameters)))
@@ -230,7 +230,7 @@ def grouped(jobs: Sequence[ClientJob], most: int) -> list[tuple[ClientJob, ...]]
     return [tuple(jobs[begin:end]) for begin, end in pairwise(edges)]
 
 
-def _examples(federation: Federation, arena: Arena) -> Callable[[int], Integers | Stretch]:
+def _examples(federation: Federation, arena: Arrays) -> Callable[[int], Integers | Stretch]:
     """What tells which examples are a client's: of a true partition their place, of draws those drawn lately."""
     shares = federation.shares
     if isinstance(shares, Split):

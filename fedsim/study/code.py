@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from fedsim.code_files import fedsim_files
 from fedsim.plugins.load import plugin_of
-from fedsim.runs.code_record import UNTOLD, Code, fedsim_files, present_code
-from fedsim.runs.provenance import versions
+from fedsim.provenance import versions
+from fedsim.runs.code_record import UNTOLD, Code, present_code
 from fedsim.scenario.build import choices, families
 from fedsim.scenario.sections import Scenario
 from fedsim.signatures import HOUSE, source_file

@@ -9,7 +9,6 @@ What is finished is not played again, what is under way is gone on with, and a c
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -27,10 +26,12 @@ from fedsim.study.cells import Cell, cells_of
 from fedsim.study.effort import folder_bytes, megabytes
 from fedsim.study.plan import read_plan
 from fedsim.study.state import State, states_of
+from fedsim.study.where import Backend, Where, where_of
 
 if TYPE_CHECKING:
+    from fedsim.execution.cluster.cells import ClusterHands
+    from fedsim.execution.hands import Hands, Wish
     from fedsim.execution.pool import Pool
-    from fedsim.execution.shared_memory import Shared
 
 Kind = Literal["started", "finished", "failed", "stopped", "held"]
 
@@ -53,7 +54,7 @@ class Job:
     scenario: str
     beside: str
     folder: str
-    stop: "Shared"
+    stop: "Wish"
 
 
 @dataclass(frozen=True)
@@ -66,53 +67,63 @@ class Outcome:
 
 
 def sweep(
-    study: str | PathLike[str], folder: str | PathLike[str] | None = None, *, workers: int = 1
+    study: str | PathLike[str],
+    folder: str | PathLike[str] | None = None,
+    *,
+    workers: int = 1,
+    backend: Backend | None = None,
+    address: str | None = None,
 ) -> Iterator[CellEvent]:
     """What happens to the cells of a study that are not finished, played as it is asked for.
 
-    `study` is a file or a shipped study's plain name. ScenarioError with all that is wrong is raised at once.
+    `study` is a file or a shipped study's plain name. `backend` and `address` are those of the base scenario's
+    [execution] unless given. ScenarioError with all that is wrong is raised at once.
     """
     plan = read_plan(Path(study), Path(folder) if folder is not None else None)
     cells = cells_of(plan)
-    return iter(Sweep(cells, states_of(cells), workers))
+    return iter(Sweep(cells, states_of(cells), where_of(cells, workers, backend, address)))
 
 
 class Sweep:
     """The cells that wait, played as their events are asked for; `stop` ends it after the rounds under way."""
 
     def __init__(
-        self, cells: Sequence[Cell], states: dict[Path, State], workers: int, progress: Progress = silent
+        self, cells: Sequence[Cell], states: dict[Path, State], where: Where, progress: Progress = silent
     ) -> None:
         waiting = {cell.folder: cell for cell in cells if states[cell.folder].waits}
         turns = {seed: turn for turn, seed in enumerate(dict.fromkeys(cell.seed for cell in cells))}
         # A seed after the other: a study that is broken off has something of every condition.
         self.waiting = sorted(waiting.values(), key=lambda cell: turns[cell.seed])
-        self.workers = workers
-        self._progress = progress
+        self._where, self._progress = where, progress
         self._is_stopping = False
-        self._flag: Any = None
+        self._hands: Hands | ClusterHands | None = None
+
+    @property
+    def note(self) -> str:
+        """What a person should know of those who play."""
+        return self._hands.note if self._hands is not None else ""
 
     def stop(self) -> None:
         """Let every cell end its round, and begin no other."""
         self._is_stopping = True
-        if self._flag is not None:
-            self._flag[0] = 1
+        if self._hands is not None:
+            self._hands.stop()
 
     def __iter__(self) -> Iterator[CellEvent]:
         if not self.waiting:
             return
         for cell in self.waiting:
             _make_folder(cell.folder)
-        with self._stop_flag() as flag:
-            jobs = {_job(cell, flag): cell for cell in self.waiting}
-            for cell, event in self._steps(jobs):
+        with self._where.hands(self.waiting) as self._hands:
+            jobs = {_job(cell, self._hands.wish): cell for cell in self.waiting}
+            for cell, event in self._steps(self._hands, jobs):
                 yield event
                 if event.kind == "finished":
                     _check_room(cell, len(self.waiting))
 
-    def _steps(self, jobs: dict[Job, Cell]) -> Iterator[tuple[Cell, CellEvent]]:
-        if self.workers > 1 and len(jobs) >= self.workers:
-            yield from self._away(jobs)
+    def _steps(self, hands: "Hands | ClusterHands", jobs: dict[Job, Cell]) -> Iterator[tuple[Cell, CellEvent]]:
+        if self._where.plays_side_by_side(len(jobs)):
+            yield from self._away(hands, jobs)
         else:
             yield from self._here(jobs)
 
@@ -123,37 +134,21 @@ class Sweep:
                 return
             yield job
 
-    def _away(self, jobs: dict[Job, Cell]) -> Iterator[tuple[Cell, CellEvent]]:
-        from fedsim.execution.side_by_side import side_by_side
-
-        for step in side_by_side(play, self._left(jobs), self.workers):
+    def _away(self, hands: "Hands | ClusterHands", jobs: dict[Job, Cell]) -> Iterator[tuple[Cell, CellEvent]]:
+        for step in hands.side_by_side(play, self._left(jobs)):
             cell = jobs[step.job]
             if step.kind == "started":
                 yield cell, CellEvent(cell, "started")
             elif step.result is None:
-                yield cell, CellEvent(cell, "failed", "the worker process died, twice")
+                yield cell, CellEvent(cell, "failed", hands.died)
             else:
                 yield cell, _told(cell, step.result)
 
     def _here(self, jobs: dict[Job, Cell]) -> Iterator[tuple[Cell, CellEvent]]:
-        from fedsim.execution.pool import Pool
-
-        with Pool(self.workers) if self.workers > 1 else Pool(1, "serial") as pool:
+        with self._where.pool() as pool:
             for job in self._left(jobs):
                 yield jobs[job], CellEvent(jobs[job], "started")
                 yield jobs[job], _told(jobs[job], play(job, pool, self._progress))
-
-    @contextmanager
-    def _stop_flag(self) -> Iterator["Shared"]:
-        from fedsim.execution.shared_memory import Arena
-
-        arena = Arena()
-        shared, self._flag = arena.empty((1,), "uint8")
-        try:
-            yield shared
-        finally:
-            self._flag = None
-            arena.close()
 
 
 def play(job: Job, pool: "Pool | None" = None, progress: Progress = silent) -> Outcome:
@@ -185,13 +180,12 @@ def play(job: Job, pool: "Pool | None" = None, progress: Progress = silent) -> O
     return Outcome("stopped" if stopped else "finished", "; ".join(notes), time.perf_counter() - begin)
 
 
-def _asked(stop: "Shared") -> Callable[[Event], bool]:
-    flag = stop.open()
-    return lambda event: isinstance(event, RoundEnded) and bool(flag[0])
+def _asked(stop: "Wish") -> Callable[[Event], bool]:
+    return lambda event: isinstance(event, RoundEnded) and stop.is_made()
 
 
-def _job(cell: Cell, stop: "Shared") -> Job:
-    return Job(dump_scenario(cell.scenario), str(cell.beside.resolve()), str(cell.folder), stop)
+def _job(cell: Cell, stop: "Wish") -> Job:
+    return Job(dump_scenario(cell.scenario), str(cell.beside.resolve()), str(cell.folder.absolute()), stop)
 
 
 def _told(cell: Cell, outcome: Outcome) -> CellEvent:

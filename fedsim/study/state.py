@@ -9,10 +9,10 @@ from typing import Any, Literal
 from fedsim.array_types import Progress, silent
 from fedsim.atomic_files import read_plain
 from fedsim.errors import ResultsConflict
+from fedsim.provenance import versions
 from fedsim.runs.code_record import present_code, recorded_code
 from fedsim.runs.consistency import outline, whole_ending
 from fedsim.runs.inventory import SCENARIO, check_kinds
-from fedsim.runs.provenance import versions
 from fedsim.runs.reading import MOST_SCENARIO
 from fedsim.runs.summary_file import ADDED_FIELDS, read_summary, recorded_settings
 from fedsim.scenario.load import describes

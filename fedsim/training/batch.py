@@ -5,10 +5,11 @@ A client's row depends on the client's own job alone, never on its neighbours in
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
+from fedsim.execution.own_rows import Rows
 from fedsim.training.attacked_work import train_attacked
 from fedsim.training.backends import local_model
 from fedsim.training.client import ClientJob, Site
@@ -22,6 +23,12 @@ class ClientBatch:
 
     site: Site
     jobs: tuple[ClientJob, ...]
+
+    def rows(self) -> Rows:
+        """Each client reads its variate and writes its difference."""
+        own = tuple(replace(job, row=place) for place, job in enumerate(self.jobs))
+        reads = (self.site.variates,) if self.site.variates else ()
+        return Rows(tuple(job.row for job in self.jobs), reads, (self.site.rows,), replace(self, jobs=own))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy, log_softmax, nll_loss
 
 from fedsim.array_types import Array
+from fedsim.execution.own_rows import Rows
 from fedsim.execution.shared_memory import Shared
 from fedsim.training.inference import outputs
 from fedsim.training.torch_models import ModelKind, flat_model
@@ -83,10 +84,16 @@ class Questions:
 
     kind: ModelKind
     parameters: Shared  # (d,)
-    rows: Shared  # (n, d) differences
+    differences: Shared  # (n, d)
     inputs: Shared  # (r, *shape)
     answers: Shared  # (n, r, classes), written here; r times the places where each is asked
     which: tuple[int, ...]  # rows of this job
+
+    def rows(self) -> Rows:
+        """Each row is read, and its answers are written."""
+        return Rows(
+            self.which, (self.differences,), (self.answers,), replace(self, which=tuple(range(len(self.which))))
+        )
 
 
 def answer(questions: Questions) -> None:
@@ -94,7 +101,7 @@ def answer(questions: Questions) -> None:
     start, inputs = questions.parameters.open(), questions.inputs.open()
     layout = flat_model(questions.kind, channels_last=True).layout
     for row in questions.which:
-        run = outputs(questions.kind, torch.from_numpy(layout.mend(start + questions.rows.open()[row])))
+        run = outputs(questions.kind, torch.from_numpy(layout.mend(start + questions.differences.open()[row])))
         questions.answers.open()[row] = run(inputs).flatten(0, -2).numpy()
 
 

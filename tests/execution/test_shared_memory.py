@@ -13,7 +13,7 @@ import pytest
 from fedsim.errors import RunFailed
 from fedsim.execution import shared_memory as shared_room
 from fedsim.execution.pool import Pool
-from fedsim.execution.shared_memory import Arena, Shared
+from fedsim.execution.shared_memory import Arena, Mapped
 
 
 @pytest.fixture(params=["without a name", "in files"])
@@ -86,7 +86,7 @@ def test_two_arenas_with_the_same_descriptor_are_told_apart():
 def test_an_address_is_small():
     import pickle
 
-    shared = Shared("/proc/123/fd/45", "float32", (1000, 1000), writable=True, token="x" * 32)
+    shared = Mapped("/proc/123/fd/45", "float32", (1000, 1000), writable=True, token="x" * 32)
     assert len(pickle.dumps(shared)) < 300
 
 

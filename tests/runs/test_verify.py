@@ -7,7 +7,7 @@ import pytest
 
 from fedsim.errors import ResultsConflict
 from fedsim.execution.pool import Pool
-from fedsim.runs.provenance import host, versions
+from fedsim.provenance import host, versions
 from fedsim.runs.reading import read_scenario
 from fedsim.runs.replay import PHASES
 from fedsim.runs.summary_file import MACHINE, asked, unfinished, written

@@ -19,6 +19,7 @@ from fedsim.study.perform import Sweep
 from fedsim.study.plan import read_plan
 from fedsim.study.results import load_study, study_of
 from fedsim.study.state import states_of
+from fedsim.study.where import Where
 from tests.small_runs import content
 from tests.study.small_study import STUDY, study_in
 
@@ -185,7 +186,7 @@ def test_cells_that_come_to_the_same_scenario_are_played_once(tmp_path):
 def test_a_sweep_that_is_stopped_ends_after_its_round_and_goes_on_to_the_same_bytes(played, tmp_path):
     path, out = played
     cells = cells_of(read_plan(path, tmp_path / "again"))
-    sweep = Sweep(cells, states_of(cells), 1)
+    sweep = Sweep(cells, states_of(cells), Where(1))
     kinds = []
     for event in sweep:
         kinds.append(event.kind)
