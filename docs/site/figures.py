@@ -1,10 +1,11 @@
 """The figures of `fedsim explain NAME --figure`, kept from build to build while the code that they show is the same."""
 
 import hashlib
+import inspect
 import io
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from docs.site.guides import HOUSE
 from fedsim.errors import FedsimError
 from fedsim.registry import Entry
 
-SHOWN = ("aggregators", "preaggregators", "attacks", "kernels", "probe", "report")
-"""Folders of fedsim that figures depend on."""
+SHARED = ("probe/*.py", "report/plane_figure.py", "report/trigger_figure.py", "report/figures.py", "kernels/**/*.py")
+"""Files of fedsim that every figure depends on; beside them, that of the algorithm and its family's inner ones."""
 PROCESSES = 2
 
 Places = dict[tuple[str, str], str]
@@ -26,40 +27,35 @@ Places = dict[tuple[str, str], str]
 
 def draw(entries: Iterable[Entry], folder: Path, kept: Path) -> Places:
     """Draw what can be drawn and is not kept, and put all of it among the sources."""
-    store = _emptied_of_others(kept, kept / code_digest())
-    candidates = {f"{entry.family}.{entry.name}": entry for entry in entries if _may_be_drawn(entry)}
-    missing = [name for name in candidates if not any(store.glob(f"{name}.*"))]
+    kept.mkdir(parents=True, exist_ok=True)
+    wanted = {f"{each.family}.{each.name}": kept / file_name(each) for each in entries if _may_be_drawn(each)}
+    for old in set(kept.iterdir()) - {file.with_suffix(end) for file in wanted.values() for end in (".png", ".none")}:
+        old.unlink()
+    missing = {name: file for name, file in wanted.items() if not any(kept.glob(f"{file.stem}.*"))}
     with ProcessPoolExecutor(PROCESSES, initializer=_silence) as pool:
-        tasks = [pool.submit(_drawn, name, store) for name in missing]
+        tasks = [pool.submit(_drawn, name, file) for name, file in missing.items()]
         for task in track(as_completed(tasks), "figures", len(tasks)) if tasks else ():
             task.result()
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
-    for name in candidates:
-        if (file := store / f"{name}.png").exists():
-            shutil.copyfile(file, folder / "figures" / file.name)
-    return {
-        (entry.family, entry.name): f"/figures/{name}.png"
-        for name, entry in candidates.items()
-        if (folder / "figures" / f"{name}.png").exists()
-    }
+    return dict(_copied(wanted, folder))
 
 
-def code_digest() -> str:
-    """Of everything that a figure shows."""
+def file_name(entry: Entry) -> str:
+    """Named after the entry and the digest of everything that its figure shows."""
+    own = Path(inspect.getfile(inspect.unwrap(entry.function)))
+    shared = [file for pattern in SHARED for file in (HOUSE / "fedsim").glob(pattern)]
     digest = hashlib.sha256()
-    for name in SHOWN:
-        for file in sorted((HOUSE / "fedsim" / name).rglob("*.py")):
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+    for file in sorted({own, *own.parent.glob("_*.py"), *shared}):
+        digest.update(file.read_bytes())
+    return f"{entry.family}.{entry.name}-{digest.hexdigest()[:16]}.png"
 
 
-def _emptied_of_others(kept: Path, store: Path) -> Path:
-    """The folder of this code's figures; those of other code are removed."""
-    for old in kept.iterdir() if kept.exists() else ():
-        if old != store:
-            shutil.rmtree(old)
-    store.mkdir(parents=True, exist_ok=True)
-    return store
+def _copied(wanted: dict[str, Path], folder: Path) -> Iterator[tuple[tuple[str, str], str]]:
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    for name, file in wanted.items():
+        if file.exists():
+            shutil.copyfile(file, folder / "figures" / f"{name}.png")
+            family, _, own = name.partition(".")
+            yield (family, own), f"/figures/{name}.png"
 
 
 def _may_be_drawn(entry: Entry) -> bool:
@@ -71,11 +67,11 @@ def _silence() -> None:
     sys.stderr = io.StringIO()
 
 
-def _drawn(name: str, store: Path) -> None:
+def _drawn(name: str, file: Path) -> None:
     """Draw it, or leave a word that there is nothing to draw."""
-    beside = store / f".{name}.png"
+    beside = file.with_name(f".{name}.png")
     try:
         drawn(name, beside)
-        beside.replace(store / f"{name}.png")
+        beside.replace(file)
     except (FedsimError, typer.BadParameter) as error:
-        (store / f"{name}.none").write_text(str(error), encoding="utf-8")
+        file.with_suffix(".none").write_text(str(error), encoding="utf-8")
