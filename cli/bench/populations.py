@@ -1,35 +1,48 @@
-"""A hundred clients and a million: what a round takes, and the most memory."""
+"""What a round costs by the number of clients there are, of those sampled, and of parameters; and the most memory."""
 
 from cli.bench.processes import answered
 from cli.bench.tables import Column, Row, Table, megabytes, milliseconds
 
-SIZES = (100, 1_000_000)
+SIZES = (
+    (100, 20, 128),
+    (1_000_000, 20, 128),
+    (1_000_000, 200, 128),
+    (1_000_000, 2_000, 128),
+    (1_000_000, 20, 1_280),
+)
+"""Clients, those sampled in a round, and units in the hidden layer of the mlp."""
 COLUMNS = (
     Column("clients", "clients", lambda count: f"{count:,}"),
+    Column("sampled", "sampled a round", lambda count: f"{count:,}"),
+    Column("parameters", "parameters", lambda count: f"{count:,}"),
     Column("first", "data to first round, s", lambda seconds: f"{seconds:.2f}"),
     Column("round", "a round, ms", milliseconds),
     Column("memory", "most memory, MB", megabytes),
 )
-VIRTUAL = ('partition={name="virtual", samples=200}',)
+VIRTUAL = 'partition={name="virtual", samples=200}'
+ROUNDS = 5
 CODE = """
 import json, sys
 from cli.bench.populations import lived
-print(json.dumps(lived(int(sys.argv[1]))))
+print(json.dumps(lived(*map(int, sys.argv[1:]))))
 """
 
 
 def populations(repeats: int) -> Table:
     """Each size in a process of its own, the sizes in turn; the least of the repeats."""
-    lives: dict[int, list[Row]] = {size: [] for size in SIZES}
+    lives: dict[tuple[int, ...], list[Row]] = {size: [] for size in SIZES}
     for _ in range(repeats):
         for size in SIZES:
-            lives[size].append(dict(answered(CODE, str(size))))
+            lives[size].append(dict(answered(CODE, *map(str, size))))
     rows = [{key: min(life[key] for life in lives[size]) for key in lives[size][0]} for size in SIZES]
-    note = "Virtual clients of the mlp, 20 sampled a round: a client's examples are drawn when it is."
+    note = (
+        "Virtual clients of the mlp: a client's examples are drawn when it is. A round costs its cohort and its "
+        "parameters, not the population; the median of five."
+    )
     return Table("around", "A hundred clients and a million", COLUMNS, rows, (note,))
 
 
-def lived(clients: int) -> Row:
+def lived(clients: int, sampled: int, hidden: int) -> Row:
     """Some rounds in this process."""
     from statistics import median
     from time import perf_counter
@@ -38,10 +51,13 @@ def lived(clients: int) -> Row:
     from cli.bench.running import Run
     from cli.bench.workloads import WORKLOADS
 
+    sizes = [f"clients.population={clients}", f"clients.sampled={sampled}", f'model={{name="mlp", hidden={hidden}}}']
     begin = perf_counter()
-    run = Run(WORKLOADS["mlp"].scenario(overrides=[*VIRTUAL, f"clients.population={clients}"]))
+    run = Run(WORKLOADS["mlp"].scenario(overrides=[VIRTUAL, *sizes]))
     run.round()
     first = perf_counter() - begin
-    seconds = median(run.round().whole for _ in range(10))
+    seconds = median(run.round().whole for _ in range(ROUNDS))
+    parameters = run.parameters
     run.close()
-    return {"clients": clients, "first": first, "round": seconds, "memory": peak_memory()}
+    told = {"clients": clients, "sampled": sampled, "parameters": parameters}
+    return {**told, "first": first, "round": seconds, "memory": peak_memory()}

@@ -41,6 +41,12 @@ class Run:
                 return Spent(event.seconds, local, *phases, event.digest)
         raise RuntimeError("the run is over")
 
+    @property
+    def parameters(self) -> int:
+        """How many the model has, once a round was played."""
+        state = self._simulation.state
+        return len(state.parameters) if state else 0
+
     def close(self) -> None:
         """End it."""
         self._simulation.close()

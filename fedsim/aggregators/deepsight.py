@@ -109,20 +109,22 @@ def _ratios(updates: Array, outputs: Any, draw: "np.random.Generator", count: in
     own = [_log_probabilities(outputs(np.zeros_like(updates[0])), part) for part in parts]
 
     def mean(row: Array) -> NDArray[np.float64]:
-        run, total = outputs(row), np.zeros(own[0].shape[1])
+        run, total = outputs(row), np.zeros(len(own[0]))
         for part, before in zip(parts, own, strict=True):
-            total += np.exp(np.clip(_log_probabilities(run, part) - before, -MOST_LOG_RATIO, MOST_LOG_RATIO)).sum(
-                axis=0
-            )
-        return np.asarray(total / sum(map(len, own)))
+            ratios = np.clip(_log_probabilities(run, part) - before, -MOST_LOG_RATIO, MOST_LOG_RATIO)
+            total += np.exp(ratios, out=ratios).sum(axis=1)
+        return np.asarray(total / count)
 
     return np.array([mean(row) for row in updates])
 
 
 def _log_probabilities(run: Any, inputs: Array) -> Matrix:
-    logits = np.nan_to_num(np.asarray(run(inputs), np.float64))
-    logits = np.clip(logits - logits.max(axis=1, keepdims=True), -2 * MOST_LOG_RATIO, 0)
-    return np.asarray(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
+    """(C, k): an example a column, since sums over few classes are slow along rows."""
+    logits = np.array(np.asarray(run(inputs)).T, np.float64, order="C")
+    if not np.isfinite(logits).all():
+        logits = np.nan_to_num(logits)
+    logits = np.clip(logits - logits.max(axis=0), -2 * MOST_LOG_RATIO, 0)
+    return np.asarray(logits - np.log(np.exp(logits).sum(axis=0)))
 
 
 def _alone(labels: Labels) -> Labels:

@@ -61,7 +61,7 @@ def test_the_screen_at_the_end(folder, columns, rows, colour):
     assert "accuracy" in shown
     assert "done in " in shown
     numbers = [int(line.split()[0]) for line in lines if line[:6].strip().isdigit()]
-    assert numbers == list(range(61 - len(numbers), 61))  # the last rounds, none twice, none missing
+    assert numbers == list(range(61 - len(numbers), 61)), shown  # the last rounds, none twice, none missing
     assert shown.count("weight on Byz.") <= 1
     assert written.endswith(b"\r\n")
     assert written.count(b"\x1b[?25l") == written.count(b"\x1b[?25h")  # the cursor is given back

@@ -93,7 +93,7 @@ def test_one_gradient_step_after_another_brings_the_loss_down(name):
     x[:, 0, 0, :4] += 2 * torch.eye(4)[y]
     optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
     losses = []
-    for _ in range(28):
+    for _ in range(14 if name == "resnet18_gn" else 28):
         optimizer.zero_grad()
         loss = cross_entropy(module(x), y)
         loss.backward()

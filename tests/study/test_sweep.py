@@ -208,12 +208,14 @@ def test_a_cell_that_another_sweep_holds_is_left_to_it(played, tmp_path):
     assert sorted(kinds) == ["finished"] * 7 + ["held"]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_ended_twice_on_the_way_and_continued_it_says_the_same(played, tmp_path, workers):
+@pytest.mark.parametrize(
+    ("workers", "ends"), [(1, [(signal.SIGINT, 4)]), (2, [(signal.SIGKILL, 2), (signal.SIGINT, 5)])]
+)
+def test_ended_on_the_way_and_continued_it_says_the_same(played, tmp_path, workers, ends):
     path, out = played
     command = [sys.executable, "-m", "fedsim", "sweep", path, "--out", tmp_path / "ended", "--workers", str(workers)]
     environment = os.environ | {"PYTHONPATH": str(HOUSE), "COLUMNS": "80"}
-    for number, done in ((signal.SIGKILL, 2), (signal.SIGINT, 5)):
+    for number, done in ends:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path)
         for line in process.stdout:
             if "finished" in line and line.strip().startswith(tuple(f"{found}/" for found in range(done, 9))):
