@@ -48,6 +48,7 @@ def opening(scenario: Scenario, started: RunStarted, width: int, note: str = "")
         [("risk", risk(scenario, started.population))],
         [("server", server(scenario))],
         [("own code", own_code(scenario))],
+        [("cluster", _cluster(scenario, started))],
     ]
     lines = [line for pair in pairs for line in _lines([fact for fact in pair if fact[1]], width)]
     noted = _fact("note", note, width, "yellow") if note else []
@@ -173,6 +174,14 @@ def _share(plan: Attack) -> str:
     if plan.fraction is not None:
         return f"{plan.fraction:.0%} of clients"
     return f"{attackers_wanted(plan, 0)} clients"
+
+
+def _cluster(scenario: Scenario, started: RunStarted) -> str:
+    """Who does the work where that is Dask."""
+    if scenario.execution.backend != "dask":
+        return ""
+    where = f"at {scenario.execution.address}" if scenario.execution.address else "of this machine"
+    return f"{started.workers:,} Dask worker{'s' * (started.workers != 1)} {where}"
 
 
 def _data(scenario: Scenario, started: RunStarted) -> str:

@@ -31,7 +31,7 @@ WATCH_SECONDS = 0.5
 """Seconds between two looks."""
 SEMAPHORES = Path("/dev/shm")  # noqa: S108 - where Linux keeps the named semaphores of everybody
 
-__all__ = ["cpu_count", "end_workers", "endings_held", "refusal", "start_workers"]
+__all__ = ["cpu_count", "end_workers", "endings_held", "refusal", "start_tracker", "start_workers"]
 
 
 def refusal() -> str:
@@ -54,7 +54,7 @@ def start_workers(
     """Processes that have begun so, with this environment; each is given a first job to be ready sooner."""
     _remove_semaphores_of_the_dead()
     with endings_held():
-        _start_tracker()
+        start_tracker()
         initial = (os.getpid(), SYSTEM_TELLS, begin)
         executor = ProcessPoolExecutor(count, env=environment, initializer=_begin_worker, initargs=initial)
         undo_when_left(executor, lambda: _kill_at_once(executor))
@@ -108,12 +108,12 @@ def _forget_waiting(executor: ProcessPoolExecutor) -> None:
             executor._work_ids.get_nowait()
 
 
-def _start_tracker() -> None:
+def start_tracker(tracker: Any = resource_tracker) -> None:
     """Start the process that removes semaphores after us; after a kill it does so without words of its own."""
     before = os.environ.get("PYTHONWARNINGS")
     os.environ["PYTHONWARNINGS"] = "ignore"
     try:
-        resource_tracker.ensure_running()
+        tracker.ensure_running()
     finally:
         if before is None:
             del os.environ["PYTHONWARNINGS"]

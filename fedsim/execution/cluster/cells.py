@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from fedsim.execution.cluster.connection import Connection, NoCluster
+from fedsim.execution.cluster.connection import MOST_LOSSES, Connection, NoCluster
 from fedsim.execution.cluster.likeness import likeness
 from fedsim.execution.cluster.worker import Done, Order, Unready, sees, unlike_files, work_alone
-from fedsim.execution.pool import MOST_DEATHS
 from fedsim.execution.sending import packed
 from fedsim.execution.side_by_side import Step
 
@@ -152,7 +151,7 @@ class _Crew(Generic[Job, Result]):
             self._connection.admit([answer.worker])
         self._connection.look()
         self._lost[job] += 1
-        if self._lost[job] == MOST_DEATHS:
+        if self._lost[job] == MOST_LOSSES:
             yield Step(job, "died")
         else:
             self._submit(job)

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
 from fedsim.code_files import fedsim_files
 from fedsim.errors import RunFailed
 from fedsim.execution.arithmetic import ONE_THREAD
 from fedsim.execution.cluster.likeness import About, about, crowded, differences, kinds_of, refusal, unlike
-from fedsim.execution.workers import endings_held
+from fedsim.execution.workers import endings_held, start_tracker
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 SECONDS = 5.0
 """That a scheduler has to answer, and the first worker to be there."""
 LOOKS_EVERY = 1.0
+MOST_LOSSES = 10
+"""Times that a job may come back without an answer, be it through a worker that had no part in it but its data."""
 PATIENCE = 60.0
 """Seconds without any worker after which a run is given up: those of a batch system come back by themselves."""
 
@@ -87,6 +90,15 @@ class Connection:
         """What each member answers to this at once, or the exception that asking it raised."""
         found: dict[str, Any] = self.client.run(function, *arguments, workers=list(self.members), on_error="return")
         return found
+
+    def scatter(self, what: Any) -> Any:
+        """Where this can be fetched from; where a worker that was about to take it dies, another does."""
+        for _ in range(MOST_LOSSES):
+            with suppress(OSError):
+                return self.client.scatter(what, hash=False)
+            time.sleep(LOOKS_EVERY)
+            self.look()
+        raise NoCluster(f"the workers at {self.address} take no data")
 
     def restriction(self) -> dict[str, Any]:
         """What a job says where not every worker may have it."""
@@ -169,10 +181,11 @@ def _local(workers: int) -> Iterator[Any]:
     """A scheduler and workers of this machine, which end with this process however it ends."""
     from distributed import LocalCluster
 
+    start_tracker(resource_tracker)  # here, for it lets Ctrl-C through again wherever it is started
     with endings_held((signal.SIGINT,)):  # Ctrl-C is for the process that they work for
         cluster = LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None,
-            memory_limit=0, silence_logs=logging.CRITICAL, env=dict(ONE_THREAD),
+            n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0",
+            memory_limit=0, silence_logs=logging.CRITICAL, env=dict(ONE_THREAD), scheduler_kwargs={"dashboard": False},
         )  # fmt: skip
     try:
         yield cluster

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from fedsim.errors import RunFailed
 from fedsim.execution.cluster.arrays import Scattered, ScatteredArena, Sheets, noting, owned, version
-from fedsim.execution.cluster.connection import Connection
+from fedsim.execution.cluster.connection import MOST_LOSSES, Connection
 from fedsim.execution.cluster.likeness import likeness
 from fedsim.execution.cluster.worker import Done, Order, Unready, begin, keep, work
 from fedsim.execution.own_rows import Rows, WithRows
-from fedsim.execution.pool import MOST_DEATHS, JobFailed, WorkersDied
+from fedsim.execution.pool import JobFailed, WorkersDied
 from fedsim.execution.sending import packed
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Rounds:
                 self._connection.client.cancel(left)
 
     def _answer(self, sent: Sent, futures: "list[Future | None]", position: int) -> Done:
-        for _ in range(MOST_DEATHS):
+        for _ in range(MOST_LOSSES):
             answer = self._awaited(cast("Future", futures[position]), position)
             if isinstance(answer, Done):
                 return answer
@@ -120,7 +120,7 @@ class Rounds:
         client, where = self._connection.client, self._connection.restriction()
         places = {name: self._place(name) for name in dict.fromkeys(name for each in sent for name in each.changing)}
         rows = {place: sheets for place, each in enumerate(sent) if (sheets := each.read()) is not None}
-        scattered = dict(zip(rows, client.scatter([*rows.values()], hash=False), strict=True)) if rows else {}
+        scattered = dict(zip(rows, self._connection.scatter([*rows.values()]), strict=True)) if rows else {}
         return [
             client.submit(
                 work, each.order, *(places[name] for name in each.changing),
@@ -133,7 +133,7 @@ class Rounds:
         """Where the workers find an array as it is now: sent to one of them, from which the others have it."""
         now, known = version(name), self._changing.get(name)
         if known is None or known[0] != now or known[1].status != "finished":
-            known = now, self._connection.client.scatter(Sheets({name: owned[name].array}), hash=False)
+            known = now, self._connection.scatter(Sheets({name: owned[name].array}))
             self._changing[name] = known
         return known[1]
 
@@ -150,7 +150,7 @@ class Rounds:
     def _give(self, names: tuple[str, ...], workers: Sequence[str]) -> None:
         client = self._connection.client
         alive = self._connection.alive()
-        whole = client.scatter(Sheets({name: owned[name].array for name in names}), hash=False)
+        whole = self._connection.scatter(Sheets({name: owned[name].array for name in names}))
         given = {
             worker: client.submit(keep, whole, workers=[worker], allow_other_workers=False, pure=False)
             for worker in workers
