@@ -10,7 +10,7 @@ import sys
 from contextlib import ExitStack
 
 from fedsim.engine import simulate
-from fedsim.events import BatchTrained, Event, RoundEnded
+from fedsim.events import BatchTrained, RoundEnded
 from fedsim.execution.pool import Pool
 from fedsim.scenario.load import parse_scenario
 
@@ -60,8 +60,10 @@ def main() -> None:
         took = {name: [end.training_seconds for end in ends] for name, ends in measure(hidden, rounds).items()}
         medians = {name: statistics.median(seconds) for name, seconds in took.items()}
         more = statistics.median(there - here for here, there in zip(took["loky"], took["dask"], strict=True))
-        print(f"{size} parameters: loky {medians['loky']:.3f} s, dask {medians['dask']:.3f} s a round of training, "
-              f"{medians['dask'] / medians['loky']:.2f} times as long: {more:+.3f} s")
+        print(
+            f"{size} parameters: loky {medians['loky']:.3f} s, dask {medians['dask']:.3f} s a round of training, "
+            f"{medians['dask'] / medians['loky']:.2f} times as long: {more:+.3f} s"
+        )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import socket
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from fedsim.code_files import fedsim_files
 from fedsim.errors import RunFailed
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 SECONDS = 5.0
 """That a scheduler has to answer, and the first worker to be there."""
+REACHED_WITHIN = 0.5
 LOOKS_EVERY = 1.0
 MOST_LOSSES = 10
 """Times that a job may come back without an answer, be it through a worker that had no part in it but its data."""
@@ -50,6 +53,7 @@ class Connection:
             stack.enter_context(_silence())
             self.client = _client(stack, address, workers)
             self._admit_first()
+            self.client.direct_to_workers = all(map(_is_reached, _one_a_host(self.members)))
             self._stack = stack.pop_all()
 
     def close(self) -> None:
@@ -157,6 +161,19 @@ class Connection:
             return {}
         found: dict[str, str] = self.client.run(fedsim_files, workers=[worker])[worker]
         return found
+
+
+def _one_a_host(workers: Iterable[str]) -> Iterator[tuple[str, int]]:
+    """Host and port of one worker of each machine."""
+    hosts = {parts.hostname: parts.port for parts in map(urlsplit, workers)}
+    return ((host, port) for host, port in hosts.items() if host and port)
+
+
+def _is_reached(place: tuple[str, int]) -> bool:
+    """Whether data may go to and fro without the scheduler in between, which would have to carry all of them."""
+    with suppress(OSError), socket.create_connection(place, timeout=REACHED_WITHIN):
+        return True
+    return False
 
 
 def _client(stack: ExitStack, address: str | None, workers: int) -> "Client":

@@ -9,8 +9,10 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from numpy.typing import NDArray
+
 from fedsim.errors import RunFailed
-from fedsim.execution.cluster.arrays import Scattered, ScatteredArena, Sheets, noting, owned, version
+from fedsim.execution.cluster.arrays import Scattered, ScatteredArena, Sheets, is_still, noting, owned
 from fedsim.execution.cluster.connection import MOST_LOSSES, Connection
 from fedsim.execution.cluster.likeness import likeness
 from fedsim.execution.cluster.worker import Done, Order, Unready, begin, keep, work
@@ -51,7 +53,7 @@ class Rounds:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._changing: dict[str, tuple[bytes, Future]] = {}  # version and place of what was sent last
+        self._changing: dict[str, tuple[NDArray[Any], Future]] = {}  # what was sent last, and where it is
         self._sent: dict[str, set[str]] = {}  # worker -> what it was sent for good
         self._kept: list[tuple[frozenset[str], Future]] = []  # Dask keeps it while these live
         self._parcels = self.arena()  # of functions that are too long to go with every job
@@ -131,9 +133,10 @@ class Rounds:
 
     def _place(self, name: str) -> "Future":
         """Where the workers find an array as it is now: sent to one of them, from which the others have it."""
-        now, known = version(name), self._changing.get(name)
-        if known is None or known[0] != now or known[1].status != "finished":
-            known = now, self._connection.scatter(Sheets({name: owned[name].array}))
+        known = self._changing.get(name)
+        if known is None or known[1].status != "finished" or not is_still(name, known[0]):
+            now = owned[name].array.copy()
+            known = now, self._connection.scatter(Sheets({name: now}))
             self._changing[name] = known
         return known[1]
 

@@ -20,7 +20,7 @@ class Cluster:
         self.folder, self.file = folder, folder / "scheduler.json"
         self.workers = []
         options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(self.file)]
-        self._scheduler = self._begun("scheduler", *options)
+        self.scheduler = self._begun("scheduler", *options)
         until(self.file.exists)
         self.address = json.loads(until(self._told))["address"]
 
@@ -46,7 +46,7 @@ class Cluster:
 
     def end(self):
         """End them all."""
-        for process in [*self.workers, self._scheduler]:
+        for process in [*self.workers, self.scheduler]:
             with suppress(ProcessLookupError):
                 process.kill()
             process.wait()

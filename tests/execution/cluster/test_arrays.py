@@ -9,10 +9,10 @@ from fedsim.execution.cluster.arrays import (
     PAGE,
     ScatteredArena,
     Sheets,
+    is_still,
     laid_out,
     noting,
     owned,
-    version,
     zeros,
 )
 
@@ -54,11 +54,11 @@ def test_the_names_that_a_job_knows_are_noted(arena):
 
 def test_a_change_is_seen_whatever_it_is(arena):
     shared, array = arena.empty((2,))
-    before = version(shared.name)
+    before = array.copy()
     array[0] = -0.0
-    assert version(shared.name) != before
-    array[0] = 0.0
-    assert version(shared.name) == before
+    assert not is_still(shared.name, before)
+    array[0] = np.nan
+    assert is_still(shared.name, array.copy())
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (3, 0), (5, 7)])

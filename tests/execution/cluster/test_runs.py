@@ -9,7 +9,8 @@ import fedsim
 from fedsim.attacks.contract import attacks, data_attack
 from fedsim.engine import simulate
 from fedsim.errors import ClientFailed
-from fedsim.events import BatchTrained
+from fedsim.events import BatchTrained, RoundEnded
+from fedsim.execution.cluster.connection import NoCluster
 from fedsim.execution.pool import Pool
 from fedsim.execution.sending import SENT_WITH_JOBS
 from fedsim.runs.summary_file import read_summary
@@ -114,7 +115,7 @@ def test_the_record_of_a_run_says_who_did_the_work(machines, pool, tmp_path):
 
 
 def test_a_study_is_played_on_the_cluster_and_outlives_a_worker(machines, tmp_path):
-    path = study_in(tmp_path, STUDY.replace("rounds = 3", "rounds = 20"))
+    path = study_in(tmp_path, STUDY.replace("rounds = 3", "rounds = 10"))
     kinds = []
     for event in fedsim.sweep(path, tmp_path / "there", address=machines.address):
         kinds.append(event.kind)
@@ -143,3 +144,12 @@ def test_a_study_stops_after_the_rounds_under_way(machines, tmp_path):
     assert set(kinds) == {"started", "stopped"}
     assert kinds.count("started") == kinds.count("stopped")
     assert {state.status for state in states_of(cells).values()} == {"partial", "new"}
+
+
+def test_a_scheduler_that_is_gone_ends_the_run_in_words(machines, pool):
+    """The last one here: nobody can use these machines afterwards."""
+    with pytest.raises(NoCluster, match=rf"the scheduler at {machines.address} is gone"):
+        for event in simulate(scenario(DIGITS, ALONE), pool):
+            if isinstance(event, RoundEnded):
+                machines.scheduler.kill()
+                machines.scheduler.wait()
