@@ -36,6 +36,8 @@ FLOORS = {
     "probe": (["ground", "contracts", "scenario", "laws"], "probe probe.*"),
     "laws": (["ground", "contracts", "scenario", "execution", "training"], "laws laws.*"),
     "simulation": (["ground", "contracts", "scenario", "execution", "training"], "simulation simulation.* engine"),
+    # the judgement inside other frameworks
+    "integrations": (["ground", "contracts", "scenario", "simulation"], "integrations integrations.*"),
     "runs": (["ground", "contracts", "scenario", "execution", "training", "simulation"], "runs runs.*"),
     "proof": (
         ["ground", "contracts", "scenario", "execution", "training", "simulation", "runs", "study"],
@@ -102,10 +104,12 @@ LIBRARIES = {
         "fedsim/study/statistics.py",
         "fedsim/runs/ledger_totals.py",
     ],
+    "datasets": ["fedsim/partitions/partitioners.py"],  # Hugging Face's, of flwr-datasets
     "optuna": ["fedsim/proof/attack_samplers.py"],  # the extra `search`
     "torchvision": ["fedsim/datasets/*"],
     "torch": ["fedsim/*", "cli/bench/*", "benchmarks/*"],
     **{peer: ["benchmarks/*", "fedsim/conformance/peers/*"] for peer in PEERS},
+    "flwr": ["benchmarks/*", "fedsim/conformance/peers/*", "fedsim/integrations/flower.py"],
 }
 LAZY = {
     "torch",
@@ -122,6 +126,7 @@ LAZY = {
     "wandb",
     "optuna",
     "distributed",
+    "datasets",
     *PEERS,
 }
 EAGER = {
@@ -130,7 +135,7 @@ EAGER = {
     if file.startswith(
         ("fedsim/training/", "fedsim/simulation/", "fedsim/engine.py", "fedsim/execution/torch_settings")
     )
-}
+} | {"fedsim/integrations/flower.py": {"flwr"}}  # its strategy is a class of Flower's
 
 
 def over(files):
@@ -208,7 +213,7 @@ def test_families_do_not_know_each_other(file):
     family = room_of(module_of(file)).split(".")[0]
     if family not in FAMILIES:
         return
-    for module in imported(TREES[file]):
+    for module in (each for each in imported(TREES[file]) if each.startswith("fedsim.")):
         other = room_of(module).split(".")[0]
         borrowed = family == "preaggregators" and room_of(module) == "aggregators.contract"
         assert other not in FAMILIES or other == family or borrowed, f"{family} imports {module}"

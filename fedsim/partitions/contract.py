@@ -15,7 +15,7 @@ import numpy as np
 
 from fedsim.array_types import Integers
 from fedsim.registry import Registry
-from fedsim.supply import Item, table
+from fedsim.supply import Item, Synonyms, table
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -77,7 +77,13 @@ def check_shares(shares: Shares, examples: int, *, shared: bool) -> None:
         raise ValueError("the split is no partition: some example belongs to nobody, or to more than one client")
 
 
-partitions = Registry("partitions", "partition", "fedsim.partitions", SUPPLIES)
+SYNONYMS: Synonyms = {
+    "num_partitions": ("clients", lambda clients: DEFAULT_CLIENTS if clients is None else clients),
+    "seed": ("stream", lambda stream: stream.seed),
+}
+"""How partitioners of flwr-datasets call the same things, and how they want them."""
+
+partitions = Registry("partitions", "partition", "fedsim.partitions", SUPPLIES, SYNONYMS)
 
 
 def partition(
@@ -101,4 +107,17 @@ def partition(
     return decorate
 
 
-partitions.adopt = lambda name, function: partition(name)(function)
+DEALERS: list[Callable[[Callable[..., Any]], Callable[..., Any] | None]] = []
+"""What makes a partition of a thing of another package's, or nothing of one that it does not know."""
+
+
+def _adopt(name: str, function: Callable[..., Any]) -> object:
+    """Enter a function that nobody decorated, or what a module of the family knows how to ask."""
+    partitions.names()  # with them the dealers are there
+    made = next((found for dealer in DEALERS if (found := dealer(function)) is not None), None)
+    if made is None:
+        return partition(name)(function)
+    return partition(name, breaks={"partition": "a partitioner may leave examples out"})(made)
+
+
+partitions.adopt = _adopt

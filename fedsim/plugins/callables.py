@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PLAIN = (bool, int, float, str, NoneType)
 ANY_SETTING = bool | int | float | str
+SLIP_LETTERS = 2
+"""By how many a name that is meant for an item is longer or shorter."""
 Give = Callable[[Mapping[str, Any]], Any]
 
 
@@ -110,7 +112,9 @@ def _setting(registry: "Registry", what: str, parameter: inspect.Parameter) -> i
     kind, default = parameter.annotation, parameter.default
     required = default is parameter.empty
     known = [*registry.supplies, *registry.synonyms]
-    if required and parameter.kind is not parameter.KEYWORD_ONLY and (near := did_you_mean(parameter.name, known)):
+    may_be_item = required and parameter.kind is not parameter.KEYWORD_ONLY and kind is not str  # no item is a text
+    alike = [item for item in known if abs(len(item) - len(parameter.name)) <= SLIP_LETTERS]
+    if may_be_item and (near := did_you_mean(parameter.name, alike)):
         raise NotRegistrable(f"{what} asks for `{parameter.name}`, which the engine does not supply{near}")
     if not required and parameter.name in registry.common:
         return None  # a scenario means the engine's own by it
