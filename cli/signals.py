@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from fedsim.events import RoundEnded, RunEnded
 from fedsim.execution.cleanup import undo_all
 
-GRACE = 1.0
+GRACE_SECONDS = 1.0
 """Seconds that a round gets to end by itself."""
 PATIENCE = 2
 """Times that a person asks before even the cleaning up is left undone."""
@@ -38,7 +38,7 @@ class Interrupted(BaseException):
 class Stopping:
     """While it is entered, Ctrl-C and SIGTERM first ask for the end, and raise Interrupted when asked again."""
 
-    def __init__(self, asked: Callable[[], None] = lambda: None, grace: float = GRACE) -> None:
+    def __init__(self, asked: Callable[[], None] = lambda: None, grace: float = GRACE_SECONDS) -> None:
         self.requested = False
         self._asked, self._grace = asked, grace
         self._interruptible = False

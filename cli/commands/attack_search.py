@@ -9,20 +9,17 @@ from typing import Any, Literal
 import typer
 from rich.text import Text
 
-from cli.display.consoles import messages, output, show, show_json, width
+from cli.commands.playing import is_interrupted
+from cli.display.consoles import messages, show, show_json, width
 from cli.display.formatting import plural
 from cli.display.layout import labelled
-from cli.display.waiting import Waiting
-from cli.signals import INTERRUPTED, Interrupted, Stopping
+from cli.signals import INTERRUPTED
 from fedsim.clean_text import one_line
 from fedsim.proof.attack_answer import TRIED, Tried, WorstCase
 from fedsim.proof.attack_search import AttackSearch
 from fedsim.scenario.toml_values import NOTHING
 from fedsim.study.effort import usable_cores
-from fedsim.study.perform import CellEvent
 
-GRACE = 3.0
-"""Seconds that the rounds under way get to end when the end is asked for."""
 COLUMN = 12
 MOST_SHOWN = 5
 """Runners-up that are shown; all of them stand in a file."""
@@ -54,7 +51,10 @@ def searched(scenario: Path, asked: Asked) -> int:
     except ValueError as error:
         hint = "--sampler" if "sampler" in str(error) or "Optuna" in str(error) else "--bar"
         raise typer.BadParameter(str(error), param_hint=hint) from error
-    if _is_interrupted(search, quiet=asked.as_json):
+    what = f"searching {one_line(search.name)}"
+    if is_interrupted(
+        search, search.bar.key, lambda done: (what, min(done, search.runs), search.runs), quiet=asked.as_json
+    ):
         words = f"interrupted: the same command goes on from what is in {search.folder}"
         show([Text(words)], messages())
         return INTERRUPTED
@@ -64,28 +64,6 @@ def searched(scenario: Path, asked: Asked) -> int:
     else:
         show(lines(answer, search.worst_file, width()))
     return 0
-
-
-def _is_interrupted(search: AttackSearch, *, quiet: bool) -> bool:
-    """Play what is wanted, a line a run in a pipe; whether it was broken off."""
-    console, done = output(), 0
-    with Waiting(messages()) as waiting, Stopping(search.stop, GRACE) as stopping:
-        try:
-            for event in stopping.following(iter(search), lambda _: False):
-                done += event.kind != "started"
-                waiting(f"searching {one_line(search.name)}", min(done, search.runs), search.runs)
-                if not quiet and not console.is_terminal and event.kind != "started":
-                    console.print(_told(event, search), soft_wrap=True)
-                    console.file.flush()
-        except Interrupted:
-            return True
-        return stopping.requested
-
-
-def _told(event: CellEvent, search: AttackSearch) -> Text:
-    number = (event.summary or {}).get("scores", {}).get(search.bar.key)
-    told = f"{search.bar.key} {number:.3f}" if isinstance(number, int | float) else one_line(event.message) or NOTHING
-    return Text(f"{event.kind}  {event.cell.name}  {told}")
 
 
 def record(answer: WorstCase, file: Path) -> dict[str, Any]:

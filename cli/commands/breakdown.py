@@ -8,22 +8,19 @@ from typing import Any, Literal
 import typer
 from rich.text import Text
 
-from cli.display.consoles import messages, output, show, show_json, width
+from cli.commands.playing import is_interrupted
+from cli.display.consoles import messages, show, show_json, width
 from cli.display.formatting import plural
 from cli.display.layout import labelled
 from cli.display.study_tables import table_lines
-from cli.display.waiting import Waiting
-from cli.signals import INTERRUPTED, Interrupted, Stopping
+from cli.signals import INTERRUPTED
 from fedsim.clean_text import one_line
 from fedsim.proof.breakdown import Answer, Breakdown, Breaking
 from fedsim.proof.severity import Axis
 from fedsim.scenario.toml_values import NOTHING
 from fedsim.study.effort import usable_cores
-from fedsim.study.perform import CellEvent
 from fedsim.study.tables import Table
 
-GRACE = 3.0
-"""Seconds that the rounds under way get to end when the end is asked for."""
 COLUMN = 8
 OUTSIDE = {True: "fails at once", False: "never fails"}
 
@@ -53,7 +50,8 @@ def broken(scenario: Path, asked: Asked) -> int:
         )  # fmt: skip
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--bar") from error
-    if _is_interrupted(search, quiet=asked.as_json):
+    what = f"bisecting {one_line(search.name)}"
+    if is_interrupted(search, search.bar.key, lambda done: (what, done, done + 1), quiet=asked.as_json):
         show([Text(f"interrupted: the same command goes on from what is in {search.folder}")], messages())
         return INTERRUPTED
     answer = search.answer()
@@ -62,27 +60,6 @@ def broken(scenario: Path, asked: Asked) -> int:
     else:
         show(lines(answer, width()))
     return 0
-
-
-def _is_interrupted(search: Breakdown, *, quiet: bool) -> bool:
-    """Play what is wanted, a line a run in a pipe; whether it was broken off."""
-    console = output()
-    with Waiting(messages()) as waiting, Stopping(search.stop, GRACE) as stopping:
-        try:
-            for number, event in enumerate(stopping.following(iter(search), lambda _: False)):
-                waiting(f"bisecting {one_line(search.name)}", number // 2, max(number, 1))
-                if not quiet and not console.is_terminal and event.kind != "started":
-                    console.print(_told(event, search), soft_wrap=True)
-                    console.file.flush()
-        except Interrupted:
-            return True
-        return stopping.requested
-
-
-def _told(event: CellEvent, search: Breakdown) -> Text:
-    number = (event.summary or {}).get("scores", {}).get(search.bar.key)
-    told = f"{search.bar.key} {number:.3f}" if isinstance(number, int | float) else NOTHING
-    return Text(f"{event.kind}  {event.cell.name}  {told}")
 
 
 def record(answer: Answer) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def compare(paths: Sequence[Path], options: Options) -> int:
         )
     runs = compared_runs(paths, options.all_overrides, options.force, options.save, options.plugins)
     console = messages() if options.mode == "json" else output()
-    lines = list(opening(runs, console.width)) if options.mode == "table" else []
+    lines = list(head_lines(runs, console.width)) if options.mode == "table" else []
     show(lines, console)
     whole = _play(runs, options, console, len(lines))
     show(closing(runs, console.width), console, apart=options.mode == "table")
@@ -85,7 +85,7 @@ def compare(paths: Sequence[Path], options: Options) -> int:
     return 0 if whole else INTERRUPTED
 
 
-def opening(runs: Sequence[ComparedRun], width: int) -> Iterator[Text]:
+def head_lines(runs: Sequence[ComparedRun], width: int) -> Iterator[Text]:
     """The names, what is shared, and the settings that differ."""
     yield Text(" · ".join(run.name for run in runs), style="bold")
     yield from labelled("same", same(runs), width=width, column=8)

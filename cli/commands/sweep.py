@@ -25,7 +25,7 @@ from fedsim.study.results import HEATMAP, Study, study_of
 from fedsim.study.state import State, states_of
 from fedsim.study.where import Where
 
-GRACE = 3.0
+GRACE_SECONDS = 3.0
 """Seconds that the rounds under way get to end when the end is asked for."""
 MOST_SHOWN = 8
 """Failures and damaged cells that are told one by one."""
@@ -47,7 +47,7 @@ def sweep(path: Path, options: Options) -> int:
     if options.dry_run:
         _dry_run(plan, mine, states, workers, options, len(cells))
         return _exit_code(states, failed=0)
-    show(opening(plan, mine, states, len(cells)), _console(options))
+    show(head_lines(plan, mine, states, len(cells)), _console(options))
     failed, interrupted = _play(plan, _first(mine, states, options.max_cells), states, where, options)
     study = study_of(plan, cells)
     _tell(study, mine, states, options)
@@ -72,7 +72,7 @@ def _first(cells: Sequence[Cell], states: Mapping[Path, State], most: int | None
     return [cell for cell in cells if cell.folder in kept or not states[cell.folder].waits]
 
 
-def opening(plan: Plan, cells: Sequence[Cell], states: Mapping[Path, State], total: int) -> Iterator[Text]:
+def head_lines(plan: Plan, cells: Sequence[Cell], states: Mapping[Path, State], total: int) -> Iterator[Text]:
     """The study, how many cells it has and how far they are."""
     yield Text.assemble((one_line(plan.name), "bold"), f": {one_line(plan.question)}" if plan.question else "")
     width = output().width
@@ -117,7 +117,7 @@ def _dry_run(
             known = {"status": state.status, "reason": state.reason, "rounds_done": state.rounds_done}
             show_json_line({"cell": cell.labels, "folder": str(cell.folder), "scenario": cell.digest} | known)
         return
-    show(opening(plan, cells, states, total))
+    show(head_lines(plan, cells, states, total))
     rows = [(states[cell.folder].status, cell.name, states[cell.folder].reason) for cell in cells]
     show(Text(f"  {status:<9} {name}{f'  ({reason})' if reason else ''}") for status, name, reason in rows)
     show(labelled("to do", estimate(plan.folder, cells, states, workers), width=output().width, column=8), apart=True)
@@ -151,7 +151,7 @@ def _play(
             playing.stop()
             grid.finishing()
 
-        with Stopping(asked, GRACE) as stopping:
+        with Stopping(asked, GRACE_SECONDS) as stopping:
             try:
                 for event in stopping.following(iter(playing), lambda _: False):
                     if not noted and playing.note:

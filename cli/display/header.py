@@ -31,7 +31,7 @@ def title(scenario: Scenario) -> Text:
     return Text.assemble((scenario.name, "bold"), question)
 
 
-def opening(scenario: Scenario, started: RunStarted, width: int, note: str = "") -> list[Text]:
+def head_lines(scenario: Scenario, started: RunStarted, width: int, note: str = "") -> list[Text]:
     """The facts of a run that has just been built, in lines of at most `width` where words allow it.
 
     The note is on those who do the work.

@@ -95,9 +95,9 @@ class LiveTable:
 
 
 def height_for(rounds: int, screen: int, above: int, around: int) -> int:
-    """Rows to show: what fits below the opening lines, and no more than there are rounds."""
+    """Rows to show: what fits below the head, and no more than there are rounds."""
     room = screen - around - above
-    if room < LEAST_ROWS:  # then the opening lines may scroll away
+    if room < LEAST_ROWS:  # then the head may scroll away
         room = screen - around
     return max(1, min(rounds, room))
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.display.consoles import messages, output, show
-from cli.display.header import opening, title
+from cli.display.header import head_lines, title
 from cli.display.live import LiveTable
 from cli.display.plain import JsonLines, PlainTable
 from cli.display.waiting import Waiting
@@ -75,7 +75,7 @@ class Screen:
 
     def _table(self, started: RunStarted) -> Callable[[Event], None]:
         self._noted = self.noting()
-        lines = opening(self.scenario, started, self.console.width, self._noted)
+        lines = head_lines(self.scenario, started, self.console.width, self._noted)
         show([*lines, Text("")], self.console)
         if not self.console.is_terminal:
             return PlainTable(self.console, self.history)

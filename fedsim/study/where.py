@@ -54,9 +54,9 @@ class Where(NamedTuple):
 
 def where_of(cells: Sequence[Cell], workers: int, backend: Backend | None = None, address: str | None = None) -> Where:
     """What is asked for, or else what the base scenario says; an address alone means Dask."""
-    said = cells[0].scenario.execution
     if backend is None and address is None:
-        return Where(workers, said.backend, said.address)
+        said = [(cell.scenario.execution.backend, cell.scenario.execution.address) for cell in cells[:1]]
+        return Where(workers, *said[0]) if said else Where(workers)
     if address is not None and backend not in (None, DASK):
         raise ValueError(f"an address is that of a scheduler of Dask: it does not go with the backend {backend}")
     return Where(workers, backend or DASK, address)

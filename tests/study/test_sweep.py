@@ -271,3 +271,10 @@ def _children_of(folder):
         except OSError:
             continue
     return found
+
+
+def test_a_shard_without_cells_is_nothing_to_play():
+    from fedsim.study.where import Where, where_of
+
+    assert where_of([], 3) == Where(3)
+    assert where_of([], 3, address="tcp://127.0.0.1:1") == Where(3, "dask", "tcp://127.0.0.1:1")
