@@ -129,13 +129,17 @@ LAZY = {
     "datasets",
     *PEERS,
 }
-EAGER = {
-    file: {"torch"}
-    for file in TREES
-    if file.startswith(
-        ("fedsim/training/", "fedsim/simulation/", "fedsim/engine.py", "fedsim/execution/torch_settings")
-    )
-} | {"fedsim/integrations/flower.py": {"flwr"}}  # its strategy is a class of Flower's
+EAGER = (
+    {"fedsim/execution/cluster/own_workers.py": {"distributed"}}
+    | {
+        file: {"torch"}
+        for file in TREES
+        if file.startswith(
+            ("fedsim/training/", "fedsim/simulation/", "fedsim/engine.py", "fedsim/execution/torch_settings")
+        )
+    }
+    | {"fedsim/integrations/flower.py": {"flwr"}}
+)  # its strategy is a class of Flower's
 
 
 def over(files):

@@ -198,12 +198,18 @@ def _local(workers: int) -> Iterator[Any]:
     """A scheduler and workers of this machine, which end with this process however it ends."""
     from distributed import LocalCluster
 
+    from fedsim.execution.cluster.own_workers import OwnNanny
+
     start_tracker(resource_tracker)  # here, for it lets Ctrl-C through again wherever it is started
     with endings_held((signal.SIGINT,)):  # Ctrl-C is for the process that they work for
-        cluster = LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0",
-            memory_limit=0, silence_logs=logging.CRITICAL, env=dict(ONE_THREAD), scheduler_kwargs={"dashboard": False},
-        )  # fmt: skip
+        try:
+            cluster = LocalCluster(
+                n_workers=workers, threads_per_worker=1, worker_class=OwnNanny, host="127.0.0.1", memory_limit=0,
+                env=dict(ONE_THREAD), silence_logs=logging.CRITICAL, dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
+            )  # fmt: skip
+        except (OSError, RuntimeError) as error:
+            raise NoCluster(f"{workers} Dask workers cannot be started here: {error}") from error
     try:
         yield cluster
     finally:

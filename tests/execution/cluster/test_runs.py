@@ -1,5 +1,8 @@
 """Runs and studies on a cluster of Dask: the same bits, whoever does the work and whoever dies over it."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -10,12 +13,13 @@ from fedsim.attacks.contract import attacks, data_attack
 from fedsim.engine import simulate
 from fedsim.errors import ClientFailed
 from fedsim.events import BatchTrained, RoundEnded
+from fedsim.execution.cleanup import is_alive
 from fedsim.execution.cluster.connection import NoCluster
 from fedsim.execution.pool import Pool
 from fedsim.execution.sending import SENT_WITH_JOBS
 from fedsim.runs.summary_file import read_summary
-from tests.execution.cluster.processes import cluster
-from tests.small_runs import DIGITS, content, held, played, registered, run_in, same, scenario
+from tests.execution.cluster.processes import HOUSE, cluster, until
+from tests.small_runs import DIGITS, content, ends, held, played, registered, run_in, same, scenario
 from tests.study.small_study import STUDY, study_in
 
 pytest.importorskip("distributed")
@@ -144,6 +148,34 @@ def test_a_study_stops_after_the_rounds_under_way(machines, tmp_path):
     assert set(kinds) == {"started", "stopped"}
     assert kinds.count("started") == kinds.count("stopped")
     assert {state.status for state in states_of(cells).values()} == {"partial", "new"}
+
+
+SCRIPT = """
+import os, sys, time
+from fedsim.engine import simulate
+from fedsim.events import RoundEnded
+from fedsim.execution.pool import Pool
+from tests.small_runs import scenario
+
+with Pool(2, "dask") as pool:
+    print(*pool._cluster._connection.client.run(os.getpid).values(), flush=True)
+    for event in simulate(scenario("rounds = 1", "data='digits'", "execution.batch=1"), pool):
+        if isinstance(event, RoundEnded):
+            print(event.digest, flush=True)
+            time.sleep(100)
+"""
+
+
+def test_a_script_starts_workers_of_its_own_which_end_with_it_however_it_ends(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)  # as anybody writes one: without a guard around what it does
+    command = [sys.executable, tmp_path / "script.py"]
+    environment = os.environ | {"PYTHONPATH": str(HOUSE)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as script:
+        workers = list(map(int, script.stdout.readline().split()))
+        assert script.stdout.readline().strip() == ends(played(scenario("rounds = 1", "data='digits'")))[0].digest
+        assert len(workers) == 2
+        script.kill()
+    until(lambda: not any(map(is_alive, workers)))
 
 
 def test_a_scheduler_that_is_gone_ends_the_run_in_words(machines, pool):
