@@ -83,8 +83,9 @@ def training(scenario: Scenario) -> str:
         unscaled = plan.algorithm.settings.get("rate") == "server"
         optimizer = described(plan.optimizer, "optimizers") if unscaled else optimizer
         return ", ".join([algorithm, f"one gradient over {plan.batch_size}", optimizer, *extras])
+    batched = " in batches" if plan.steps is None and isinstance(plan.epochs, Choice) else ""
     named = [algorithm] * (plan.algorithm.name != DEFAULTS["local_algorithms"])
-    return ", ".join([*named, optimizer, f"{work_words(plan)} of {plan.batch_size}", *extras])
+    return ", ".join([*named, optimizer, f"{work_words(plan)}{batched} of {plan.batch_size}", *extras])
 
 
 def attacks(scenario: Scenario, population: int | None) -> str:

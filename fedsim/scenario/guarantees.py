@@ -17,7 +17,7 @@ from fedsim.scenario.exposure import (
 from fedsim.scenario.group_exposure import silent_groups, tolerated_by_groups
 from fedsim.scenario.momenta import momentum_notes
 from fedsim.scenario.rule_notes import rule_notes
-from fedsim.scenario.sections import Scenario
+from fedsim.scenario.sections import Choice, Scenario
 from fedsim.scenario.server_checks import edge_rows, rows_seen, rows_through
 from fedsim.scenario.topology import count_of
 
@@ -39,9 +39,11 @@ class Guarantee:
 def guarantees(scenario: Scenario, population: int | None = None) -> list[Guarantee]:
     """Everything worth saying about what the scenario promises, good and bad."""
     population = population or known_population(scenario)
-    found = [*_conditions(scenario, population), *_averaging(scenario), *_absences(scenario), *_presence(scenario)]
+    found = [*_conditions(scenario, population), *_averaging(scenario), *_absences(scenario)]
     found += [Guarantee("warning", text) for text in (*momentum_notes(scenario), *rule_notes(scenario, population))]
-    return found + _exposed(scenario, population) if population else found
+    if scenario.clients.availability is None:
+        return found + _exposed(scenario, population) if population else found
+    return [*found, _presence(scenario.clients.availability)]
 
 
 def condition(scenario: Scenario) -> tuple[str, Condition]:
@@ -100,13 +102,10 @@ def _absences(scenario: Scenario) -> list[Guarantee]:
     return [Guarantee("warning", text)]
 
 
-def _presence(scenario: Scenario) -> list[Guarantee]:
+def _presence(law: Choice) -> Guarantee:
     """That nobody foresees who is there when."""
-    law = scenario.clients.availability
-    if law is None:
-        return []
-    text = f"cohorts are drawn from whoever is there ({law.name}): chances are told as if everybody were"
-    return [Guarantee("warning", text)]
+    text = f"cohorts are drawn from whoever is there ({law.name}): how many of them attack is not foreseen"
+    return Guarantee("warning", text)
 
 
 def _exposed(scenario: Scenario, population: int) -> list[Guarantee]:

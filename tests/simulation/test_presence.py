@@ -122,7 +122,7 @@ def test_what_does_not_go_with_it_is_refused():
         assert problem.message.startswith(message)
 
 
-def test_chances_are_said_to_be_those_of_a_full_house():
+def test_no_chances_are_told_of_whoever_will_be_there():
     attack = '[[attacks]]\nname = "zero"\ncount = 3\n'
     found = [each.text for each in guarantees(parse_scenario(DIGITS + attack, COMING[:1]))]
-    assert "cohorts are drawn from whoever is there (alternating): chances are told as if everybody were" in found
+    assert found == ["cohorts are drawn from whoever is there (alternating): how many of them attack is not foreseen"]
