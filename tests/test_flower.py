@@ -57,11 +57,6 @@ class Averaging:
     def summary(self):
         pass
 
-    def _check_and_log_replies(self, replies, is_train, validate=True):
-        assert is_train
-        assert not validate  # one client's nonsense would end the round for all
-        return [r for r in replies if r.content is not None], [r for r in replies if r.content is None]
-
 
 def averaged(contents, key):
     metrics = [next(iter(each.metric_records.values())) for each in contents]
@@ -101,14 +96,15 @@ def reply(node, by, examples=10, loss=1.0, **parts):
     arrays = {"w": Array(np.full(3, by, np.float32)), "n": Array(np.array(node))} | parts.pop("arrays", {})
     metrics = {"num-examples": examples, "loss": loss} | parts.pop("metrics", {})
     content = Records(arrays=ArrayRecord(arrays), metrics=MetricRecord(metrics), **parts)
-    return SimpleNamespace(content=content, metadata=SimpleNamespace(src_node_id=node))
+    return SimpleNamespace(content=content, metadata=SimpleNamespace(src_node_id=node), has_error=lambda: False)
 
 
 def test_a_round_by_hand(flower):
     strategy = flower.strategy("trimmed_mean", f=1, fraction_train=0.5)
     assert strategy.fraction_train == 0.5
     assert strategy.configure_train(1, MODEL, {}, None) == ["train 1"]
-    lost = SimpleNamespace(content=None, metadata=SimpleNamespace(src_node_id=77))
+    lost = reply(77, 9.0)
+    lost.has_error, lost.error = lambda: True, SimpleNamespace(reason="out of memory")
     sent = [reply(5, 1.0), reply(3, 2.0), reply(9, 50.0, loss=7.0), reply(4, 3.0), lost]
     arrays, metrics = strategy.aggregate_train(1, sent)
     np.testing.assert_array_equal(arrays["w"].numpy(), [2.5] * 3)
@@ -119,6 +115,7 @@ def test_a_round_by_hand(flower):
         "fedsim-refused": [], "fedsim-failed": 1, "fedsim-skipped": 0, "fedsim-f": 1,
     }  # fmt: skip
     assert strategy.outcomes[1].weights == (0.5, 0.5, 0.0, 0.0)
+    assert "round 1: node 77 failed: out of memory" in flower.said
 
 
 def test_what_a_client_sends_cannot_end_the_run(flower):
@@ -232,7 +229,6 @@ def test_the_stand_ins_have_what_flowers_own_have():
     from flwr.serverapp.strategy import FedAvg
 
     assert {"fraction_train", "weighted_by_key", "train_metrics_aggr_fn"} <= {*inspect.signature(FedAvg).parameters}
-    assert {"is_train", "validate"} <= {*inspect.signature(FedAvg._check_and_log_replies).parameters}
     content = RecordDict({"a": ArrayRecord(), "m": MetricRecord({"num-examples": 3})})
     assert (len(content.array_records), len(content.metric_records)) == (1, 1)
-    assert hasattr(Message, "metadata")
+    assert all(hasattr(Message, name) for name in ("metadata", "content", "has_error", "error"))

@@ -188,4 +188,4 @@ def test_it_costs_no_torch():
 def test_without_flower_it_says_what_to_install():
     code = "import sys; sys.modules['flwr'] = None\nimport fedsim.integrations.flower"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr
-    assert "needs Flower 1.20 or later: pip install 'fedsim-byzantine[flower]'" in told
+    assert "needs Flower 1.22 or later: pip install 'fedsim-byzantine[flower]'" in told

@@ -21,7 +21,7 @@ try:
     from flwr.serverapp import Grid
     from flwr.serverapp.strategy import FedAvg
 except ImportError as error:
-    message = "fedsim.integrations.flower needs Flower 1.20 or later: pip install 'fedsim-byzantine[flower]'"
+    message = "fedsim.integrations.flower needs Flower 1.22 or later: pip install 'fedsim-byzantine[flower]'"
     raise ImportError(message) from error
 
 from fedsim.integrations.judge import Judge, Outcome, Reply, Step
@@ -74,7 +74,9 @@ class RobustStrategy(FedAvg):  # type: ignore[misc]
         self, server_round: int, replies: Iterable[Message]
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
         """The model that the rule makes of the replies, or None where it cannot, and the metrics of the round."""
-        valid, failed = self._check_and_log_replies(list(replies), is_train=True, validate=False)
+        messages = list(replies)
+        failed = [message for message in messages if message.has_error()]
+        valid = [message for message in messages if not message.has_error()]
         if self._model is None:
             raise RuntimeError("aggregate_train before configure_train: there is nothing to compare replies with")
         if not valid:
@@ -83,7 +85,7 @@ class RobustStrategy(FedAvg):  # type: ignore[misc]
         model = {name: array.numpy() for name, array in self._model.items()}
         outcome = self._judge.judge(server_round, model, [reply for reply, _ in readable], unreadable)
         self.outcomes[server_round] = outcome
-        self._say(server_round, outcome)
+        self._say(server_round, outcome, failed)
         heard = {*outcome.clients}
         metrics = self._averaged([content for reply, content in readable if reply.client in heard])
         metrics |= _told(outcome, len(failed))
@@ -117,7 +119,9 @@ class RobustStrategy(FedAvg):  # type: ignore[misc]
         alike = [each for each, form in zip(contents, forms, strict=True) if form == usual]
         return dict(self.train_metrics_aggr_fn(alike, self.weighted_by_key)) if alike else {}
 
-    def _say(self, round: int, outcome: Outcome) -> None:
+    def _say(self, round: int, outcome: Outcome, failed: Sequence[Message]) -> None:
+        for message in failed:
+            log(WARNING, "round %s: node %s failed: %s", round, message.metadata.src_node_id, message.error.reason)
         for client, why in outcome.refused.items():
             log(WARNING, "round %s: the reply of node %s is set aside: %s", round, client, why)
         if outcome.skipped:

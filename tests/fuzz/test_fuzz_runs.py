@@ -18,14 +18,17 @@ model = "{model}"
 partition = {partition}
 preaggregators = [{preaggregator}]
 aggregator = {aggregator}
+{topology}
 [clients]
 population = {population}
 sampled = {sampled}
 dropout = {dropout}
 latency = {latency}
+{availability}
 late = "{late}"
 {deadline}
 [training]
+epochs = {epochs}
 batch_size = {batch}
 optimizer = {optimizer}
 algorithm = {algorithm}
@@ -73,6 +76,15 @@ def an_attack(draw):
     return f"[[attacks]]\n{head}\ncount = {draw.randint(0, 3)}\n{every}\n"
 
 
+def a_topology(draw):
+    rule = f"groups = {draw.randint(1, 4)}, aggregator = {choice('aggregators', draw)}"
+    return f"{rule}, preaggregators = [{choice('preaggregators', draw)}]" if draw.random() < 0.3 else rule
+
+
+def an_availability(draw):
+    return f"availability = {choice('availabilities', draw, without={'trace'})}"
+
+
 def a_scenario(draw):
     sampled = draw.randint(1, 8)
     return PLAIN.format(
@@ -98,6 +110,11 @@ def a_scenario(draw):
         smoothing=draw.choice([0.0, 0.0, 0.3]),
         clip=draw.choice(["", "clip_norm = 0.1"]),
         warmup=draw.choice([0, 0, 1]),
+        topology=f"topology = {{ {a_topology(draw)} }}" if draw.random() < 0.2 else "",
+        availability=f"availability = {choice('availabilities', draw, without={'trace'})}"
+        if draw.random() < 0.3
+        else "",
+        epochs=choice("workloads", draw) if draw.random() < 0.3 else "1",
         attacks="".join(an_attack(draw) for _ in range(draw.randint(0, 3))),
     )
 
@@ -119,4 +136,4 @@ def test_whatever_is_accepted_can_be_run():
             assert isinstance(events[-1], RunEnded)
             assert all(event_line(read_event(event_line(event))) == event_line(event) for event in events)
             ran += 1
-    assert ran > CASES / 4
+    assert ran > CASES / 6

@@ -8,10 +8,11 @@ from fedsim.errors import RunFailed, ScenarioError
 from fedsim.events import RoundEnded
 from fedsim.execution.pool import Pool
 from fedsim.runs.checkpoints import load_checkpoint, save_checkpoint
+from fedsim.runs.code_record import other_code
 from fedsim.runs.perform import perform
 from fedsim.runs.verify import verify
 from fedsim.scenario.guarantees import guarantees
-from fedsim.scenario.load import parse_scenario
+from fedsim.scenario.load import parse_scenario, scenario_digest
 from tests.small_runs import DIGITS, played, same, scenario, starts, verdicts
 
 FEW = ["clients.population=4", "clients.sampled=2", 'aggregator="mean"']
@@ -126,3 +127,19 @@ def test_no_chances_are_told_of_whoever_will_be_there():
     attack = '[[attacks]]\nname = "zero"\ncount = 3\n'
     found = [each.text for each in guarantees(parse_scenario(DIGITS + attack, COMING[:1]))]
     assert found == ["cohorts are drawn from whoever is there (alternating): how many of them attack is not foreseen"]
+
+
+def test_another_trace_is_not_gone_on_with_unasked(timeline, tmp_path):
+    given = scenario(DIGITS, *timeline, "rounds=4")
+    list(perform(given, tmp_path / "run"))
+    assert other_code(tmp_path / "run", given) == ""
+    (tmp_path / "stays.csv").write_text(STAYS.replace("2,4,100", "2,3,100"))
+    assert other_code(tmp_path / "run", given) == "made from other numbers: stays.csv changed"
+
+
+def test_where_a_trace_lies_is_no_part_of_what_a_run_is(timeline, tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "stays.csv").write_text(STAYS)
+    moved = timeline[-1].replace(str(tmp_path), str(tmp_path / "there"))
+    digests = {scenario_digest(scenario(DIGITS, *FEW, trace)) for trace in (timeline[-1], moved)}
+    assert len(digests) == 1

@@ -11,6 +11,7 @@ from fedsim.execution.pool import Pool
 from fedsim.proof.counterfactual import replay
 from fedsim.proof.fork import fork
 from fedsim.runs.checkpoints import load_checkpoint, save_checkpoint
+from fedsim.runs.course import carried_over, forgotten
 from fedsim.runs.event_json import event_line, read_event
 from fedsim.runs.perform import perform
 from fedsim.runs.verify import verify
@@ -259,3 +260,18 @@ def test_verify_replay_and_fork(remembering, tmp_path):
     other = tmp_path / "fork"
     list(fork(folder, 1, ["topology.aggregator.f=0"], other))
     assert verify(other).difference is None
+
+
+def test_a_fork_forgets_what_groups_remember_where_they_are_others(remembering):
+    with simulate(scenario(DIGITS, *COUNTING), Pool(1, "serial")) as run:
+        list(run)
+        state, before = run.state, run.scenario
+    same_groups = scenario(DIGITS, *COUNTING, "aggregator=median")
+    kept = {path for path in state.memories if path.startswith("topology.groups[")}
+    assert len(kept) == 3
+    assert set(carried_over(state, before, same_groups).memories) == kept
+    assert forgotten(state, before, same_groups) == ["aggregator"]
+    for change in ("topology.groups=4", "topology.assignment=contiguous", "topology.aggregator=median"):
+        other = scenario(DIGITS, *COUNTING, change)
+        assert set(carried_over(state, before, other).memories) == {"aggregator"}
+        assert forgotten(state, before, other) == ["topology.aggregator"]
