@@ -85,7 +85,17 @@ def _named(registry: Registry, heading: str) -> str:
 
 def _ordered() -> list[str]:
     """Guides for those who use it, how-to before findings."""
-    first = ["own-data", "asynchronous", "topologies", "unlike-clients", "flower", "proof", "ledger", "report"]
+    first = [
+        "own-data",
+        "asynchronous",
+        "topologies",
+        "unlike-clients",
+        "cluster",
+        "flower",
+        "proof",
+        "ledger",
+        "report",
+    ]
     others = sorted(file.stem for file in (HOUSE / "docs").glob("*.md") if file.stem not in (*first, "architecture"))
     return [*first, *others]
 

@@ -88,8 +88,12 @@ class ClusterHands:
         crew: _Crew[Job, Result] = _Crew(self._connection, function, iter(jobs))
         try:
             while not crew.is_done():
-                yield from (Step(job, "started") for job in crew.hand_out())
-                yield from crew.answers()
+                with self._connection.at_work():
+                    steps = [*(Step[Job, Result](job, "started") for job in crew.hand_out())]
+                yield from steps
+                with self._connection.at_work():
+                    steps = [*crew.answers()]
+                yield from steps
         finally:
             crew.end()
 
@@ -129,8 +133,7 @@ class _Crew(Generic[Job, Result]):
 
     def end(self) -> None:
         """Let nothing more be begun."""
-        if self._running:
-            self._connection.client.cancel([*self._running])
+        self._connection.drop(self._running)
 
     def _step(self, job: Job, future: "Future") -> Iterator[Step[Job, Result]]:
         from distributed import KilledWorker

@@ -95,6 +95,24 @@ class Connection:
         found: dict[str, Any] = self.client.run(function, *arguments, workers=list(self.members), on_error="return")
         return found
 
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Whatever Dask raises inside because the scheduler is gone is told as that."""
+        try:
+            yield
+        except NoCluster:
+            raise
+        except Exception:
+            self.look()
+            raise
+
+    def drop(self, futures: "Iterable[Future]") -> None:
+        """Let nobody begin with these, nor keep what came of them."""
+        if left := list(futures):
+            with suppress(OSError):
+                if self.client.status == "running":
+                    self.client.cancel(left)
+
     def scatter(self, what: Any) -> Any:
         """Where this can be fetched from; where a worker that was about to take it dies, another does."""
         for _ in range(MOST_LOSSES):

@@ -71,17 +71,19 @@ class Rounds:
     def map(self, function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
         """`function(job)` for each job, in order; whoever does it, and however often it must be asked for."""
         sent = [_packed(function, job, self._parcels) for job in jobs]
-        self._deliver({name for each in sent for name in each.order.fixed}, self._connection.members)
-        futures: list[Future | None] = [*self._submit(sent)]
+        futures: list[Future | None] = []
+        with self._connection.at_work():
+            self._deliver({name for each in sent for name in each.order.fixed}, self._connection.members)
+            futures += self._submit(sent)
         try:
             for position, each in enumerate(sent):
-                done = self._answer(each, futures, position)
+                with self._connection.at_work():
+                    done = self._answer(each, futures, position)
                 futures[position] = None
                 each.write(done)
                 yield cast("Result", done.result)
         finally:
-            if left := [future for future in futures if future is not None]:
-                self._connection.client.cancel(left)
+            self._connection.drop(future for future in futures if future is not None)
 
     def _answer(self, sent: Sent, futures: "list[Future | None]", position: int) -> Done:
         for _ in range(MOST_LOSSES):
