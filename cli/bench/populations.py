@@ -29,12 +29,13 @@ print(json.dumps(lived(*map(int, sys.argv[1:]))))
 
 
 def populations(repeats: int) -> Table:
-    """Each size in a process of its own, the sizes in turn; the least of the repeats."""
-    lives: dict[tuple[int, ...], list[Row]] = {size: [] for size in SIZES}
+    """Each size in a process of its own, the sizes in turn; the least of the repeats. Once alone is a quick look."""
+    sizes = SIZES if repeats > 1 else SIZES[:2]
+    lives: dict[tuple[int, ...], list[Row]] = {size: [] for size in sizes}
     for _ in range(repeats):
-        for size in SIZES:
+        for size in sizes:
             lives[size].append(dict(answered(CODE, *map(str, size))))
-    rows = [{key: min(life[key] for life in lives[size]) for key in lives[size][0]} for size in SIZES]
+    rows = [{key: min(life[key] for life in lives[size]) for key in lives[size][0]} for size in sizes]
     note = (
         "Virtual clients of the mlp: a client's examples are drawn when it is. A round costs its cohort and its "
         "parameters, not the population; the median of five."
