@@ -19,11 +19,13 @@ PAGES = {
     "bucketing": "bucketing.md",
     "byzfl_small": "byzfl-benchmark.md",
     "byzfl_benchmark": "byzfl-benchmark.md",
+    "not_waiting": "asynchronous.md",
 }
 PLAYED = {
     "six_rules": ("means", "worst", "ranks"),
     "bucketing_small": ("means", "worst"),
     "byzfl_small": ("means", "worst"),
+    "not_waiting": ("means",),
 }
 """Studies whose runs are in docs/<study>.csv, with the tables that the page shows."""
 
