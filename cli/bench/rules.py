@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cli.bench import every_rule
 from cli.bench.checkout import beside
 from cli.bench.effort import BenchFailed, Effort
 from cli.bench.pairs import Call, Peer, timed
@@ -58,6 +59,8 @@ def section(effort: Effort) -> Iterator[Table]:
         yield Table("rules", f"Rules on {n} × {d:,}, f = {n // 5}", (*COLUMNS, *theirs, *best), rows, NOTES)
     effort.progress("the first calls of a process", len(shapes), len(shapes) + 1)
     if effort.full:
+        with repeatable():
+            yield every_rule.table(effort)
         yield beside("cold").cold()
     effort.progress("rules", len(shapes) + 1, len(shapes) + 1)
 

@@ -80,7 +80,8 @@ def alternating_minimisation(
     """Take turns between looking honest and coming nearer to the attacker's aim.
 
     Formula:
-        for each batch of clean examples: w ← step(w, ∇(ℓ(w; clean batch) + ρ‖w − w̄‖)), w̄ = w_global + last aggregate
+        for each batch of clean examples: w ← step(w, ∇(ℓ(w; clean batch) + ρ‖w − w̄‖)), w̄ = w_global + g
+        with g the last aggregate
         after every `stealth` of them, and after the last ones: if ℓ(w; poisoned examples) > 0,
         w ← w + boost · (step(w, ∇ℓ(w; poisoned examples)) − w);  row = w − w_global
         Both kinds of step have an optimizer of their own.

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from rich.console import Console
 from benchmarks import players, rounds
 from benchmarks.players import Contender, Player
 from cli.app import main
-from cli.bench import command, rules
+from cli.bench import command, every_rule, rules
 from cli.bench.effort import BenchFailed, Effort, must_agree
 from cli.bench.listeners import listening
 from cli.bench.machine import bandwidth, installed, machine_line, peak
@@ -25,8 +26,10 @@ from cli.bench.pairs import Peer, in_turn, ratio
 from cli.bench.processes import answered
 from cli.bench.tables import Column, Table, markdown, milliseconds, plain, record, screen, share, times
 from cli.bench.workloads import WORKLOADS
+from fedsim.aggregators.contract import aggregators
 from fedsim.datasets.contract import datasets
 from fedsim.models.contract import models
+from fedsim.preaggregators.contract import preaggregators
 
 TABLE = Table(
     "training",
@@ -366,3 +369,19 @@ def runs(process):
         return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def test_every_rule_and_pre_aggregator_has_a_time():
+    found = every_rule.table(Effort(), d=300)
+    listed = {entry.name for family in (aggregators, preaggregators) for entry in family if not entry.file}
+    assert [row["rule"] for row in found.rows if row["rule"] == "mean" and row["means"] == 1] == ["mean"]
+    assert {row["rule"] for row in found.rows} == listed
+    assert [row["seconds"] for row in found.rows] == sorted(row["seconds"] for row in found.rows)
+
+
+def test_the_full_section_has_that_table(monkeypatch):
+    cold = replace(TABLE, title="cold")
+    monkeypatch.setattr(rules, "FULL", ())
+    monkeypatch.setattr(every_rule, "table", lambda effort: TABLE)
+    monkeypatch.setattr(rules, "beside", lambda name: SimpleNamespace(cold=lambda: cold))
+    assert list(rules.section(Effort(full=True))) == [TABLE, cold]
