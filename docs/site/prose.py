@@ -42,7 +42,7 @@ def pieces(text: str) -> Iterator[Piece]:
         place += 1
         if sign.kind == "code":
             yield Piece("code", sign.text.strip("`"), sign.gap)
-        elif sign.text in LONE and reader.line.at(place).kind != "number":
+        elif (sign.text in LONE or sign.text == "->") and reader.line.at(place).kind != "number":
             yield Piece("mathematics", SIGNS.get(sign.text, sign.text), sign.gap)
         else:
             yield Piece("words", sign.text, sign.gap)

@@ -62,6 +62,7 @@ def test_prose_stays_prose(text):
 def test_words_and_mathematics_part():
     assert markdown("The mean of the n − f rows") == "The mean of the {math}`n - f` rows"
     assert markdown('byzfl sums n distances (variant="byzfl")') == 'byzfl sums {math}`n` distances (`variant="byzfl"`)'
+    assert markdown("(correct=None) -> None: steps") == r"(`correct=None`) {math}`\to` None: steps"
     assert markdown("`steps` of *one* [kind]") == r"`steps` of \*one\* \[kind\]"
 
 
