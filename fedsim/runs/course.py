@@ -71,7 +71,7 @@ class Course(Iterator[Event]):
         self.scenario = legs[-1].scenario
         self.state = resume  # likewise: after the last whole round, and another may be put there
         self._legs = legs
-        self._parts = [simulate(leg.scenario, pool, progress=progress) for leg in legs]
+        self._parts = [simulate(_played_here(leg.scenario), pool, progress=progress) for leg in legs]
         self._playing, self._begun = self._parts[-1], False
 
     def __next__(self) -> Event:
@@ -124,6 +124,13 @@ class Course(Iterator[Event]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _played_here(scenario: Scenario) -> Scenario:
+    """Whoever plays a run again need not have the cluster that it was played on."""
+    if scenario.execution.backend != "dask":
+        return scenario
+    return replace(scenario, execution=replace(scenario.execution, backend="loky", address=None))
 
 
 def _algorithms(scenario: Scenario) -> dict[str, str]:

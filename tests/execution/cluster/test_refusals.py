@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+from contextlib import closing
 from importlib.util import find_spec
 
 import pytest
@@ -98,8 +99,15 @@ def test_a_cluster_of_other_code_or_without_workers(monkeypatch, tmp_path):
             patch.setattr(connection, "SECONDS", 1.0)
             with pytest.raises(NoCluster, match=f"no workers are attached to the scheduler at {made.address}"):
                 Connection(made.address, 1)
-        made.start(house=other)
+        made.start()
         made.has(1)
+        with closing(Connection(made.address, 1)) as connected:
+            made.start(house=other)
+            made.has(2)
+            connected.admit(set(connected.alive()) - set(connected.members))
+            assert len(connected.members) == 1
+            assert "not used: worker tcp://127.0.0.1:" in connected.note
+            assert connected.restriction()["workers"] == list(connected.members)
         with pytest.raises(NoCluster) as caught:
             Connection(made.address, 1)
     assert "other code of fedsim: fedsim/engine.py differs" in str(caught.value)

@@ -111,11 +111,15 @@ def test_a_worker_killed_in_mid_round_changes_nothing_and_another_may_come(machi
     assert len(pool.machines()["cluster"]["processors"]) == 1
 
 
-def test_the_record_of_a_run_says_who_did_the_work(machines, pool, tmp_path):
-    run_in(tmp_path / "run", scenario(DIGITS, ALONE), pool)
+def test_the_record_of_a_run_says_who_did_the_work_and_is_verified_without_them(machines, pool, tmp_path, monkeypatch):
+    cluster = ["execution.backend='dask'", f"execution.address='{machines.address}'"]
+    run_in(tmp_path / "run", scenario(DIGITS, ALONE, *cluster), pool)
     found = read_summary(tmp_path / "run")["wall"]["cluster"]
     assert found["scheduler"] == machines.address
     assert sum(found["processors"].values()) == found["workers"] >= 2
+    with monkeypatch.context() as patch:
+        patch.setattr("fedsim.scenario.execution_checks.find_spec", lambda _: None)  # somebody who has no cluster
+        assert fedsim.load_run(tmp_path / "run").verify().difference is None
 
 
 def test_a_study_is_played_on_the_cluster_and_outlives_a_worker(machines, tmp_path):
@@ -129,6 +133,17 @@ def test_a_study_is_played_on_the_cluster_and_outlives_a_worker(machines, tmp_pa
     assert kinds.count("started") == 8
     assert {event.kind for event in fedsim.sweep(path, tmp_path / "here")} == {"started", "finished"}
     assert content(tmp_path / "there/cells") == content(tmp_path / "here/cells")
+
+
+def test_the_cells_of_a_study_need_a_disk_that_workers_see(machines, tmp_path, monkeypatch):
+    path = study_in(tmp_path)
+    monkeypatch.setattr("fedsim.execution.cluster.cells.sees", len)
+    with pytest.raises(NoCluster, match="must lie on a disk that every worker sees under the same path"):
+        list(fedsim.sweep(path, tmp_path / "out", address=machines.address))
+    monkeypatch.undo()
+    monkeypatch.setattr("fedsim.study.where.own_files", lambda _: {str(path): "0" * 64})
+    with pytest.raises(NoCluster, match=r"does not have the same .*small.toml: own code must lie there too"):
+        list(fedsim.sweep(path, tmp_path / "out", address=machines.address))
 
 
 def test_a_study_stops_after_the_rounds_under_way(machines, tmp_path):
