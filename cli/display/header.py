@@ -205,7 +205,7 @@ def _clients(scenario: Scenario, started: RunStarted) -> str:
     plan = scenario.clients
     cohort = f"{min(plan.sampled, started.population):,} of {started.population:,}"
     words = [f"{cohort} a round" if plan.buffer is None else f"{cohort} at work · a step every {plan.buffer} updates"]
-    words += ["stratified"] * (plan.sampling == "stratified")
+    words += [plan.sampling] * (plan.sampling != "uniform")
     words += [f"drop-out {plan.dropout:.0%}"] * (plan.dropout > 0)
     words += [f"latency {described(plan.latency, 'latencies')}"] * (plan.latency.name != "constant")
     if plan.availability is not None:

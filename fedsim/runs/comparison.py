@@ -11,14 +11,7 @@ DATA = ("seed", "data.", "partition.", "clients.population", "root.", "evaluatio
 LOCAL = ("training.batch_size", "training.epochs", "training.steps", "training.drop_last")
 SHARED = {
     "data": DATA,
-    "cohorts": (
-        "seed",
-        "partition.",
-        "clients.population",
-        "clients.sampled",
-        "clients.availability",
-        "clients.at_least",
-    ),
+    "cohorts": ("seed", "partition.", "clients.population", "clients.sampl"),
     "batches": (*DATA, *LOCAL),
     "initial models": ("seed", "data.", "model."),
 }
@@ -37,9 +30,19 @@ def differences(scenarios: Sequence[Scenario]) -> dict[str, list[str]]:
 
 def shared(scenarios: Sequence[Scenario]) -> tuple[list[str], list[str]]:
     """What is the same in every run and what is not: data, cohorts, batches, initial models."""
-    different = differences(scenarios)
-    apart = [what for what, keys in SHARED.items() if any(key.startswith(keys) for key in different)]
+    different, keys = differences(scenarios), {**SHARED, "cohorts": _of_cohorts(scenarios)}
+    apart = [what for what in SHARED if any(key.startswith(keys[what]) for key in different)]
     return [what for what in SHARED if what not in apart], apart
+
+
+def _of_cohorts(scenarios: Sequence[Scenario]) -> tuple[str, ...]:
+    """What cohorts depend on: of groups with a share of each on these, of whoever is there on all that takes time."""
+    found = SHARED["cohorts"]
+    if any(scenario.clients.sampling == "grouped" for scenario in scenarios):
+        found = (*found, "topology.groups", "topology.assignment")
+    if any(scenario.clients.availability is not None for scenario in scenarios):
+        found = (*found, "clients.", "attacks", *DATA, *LOCAL)
+    return found
 
 
 def interval(first: float, second: float, examples: int) -> float:

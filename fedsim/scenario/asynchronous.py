@@ -50,6 +50,8 @@ def wrong_availability(scenario: Scenario) -> list[Problem]:
         message = "an asynchronous server draws from all clients that are free: leave out availability, or buffer"
         found.append(Problem(("clients", "availability"), message, clients.availability.name))
     if clients.sampling != "uniform":
-        message = "a stratified cohort has its shares whoever is there: leave out availability, or sample uniformly"
+        message = (
+            f"a {clients.sampling} cohort has its shares whoever is there: leave out availability, or sample uniformly"
+        )
         found.append(Problem(("clients", "sampling"), message, clients.sampling))
     return found

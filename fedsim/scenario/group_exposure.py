@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedsim.aggregators.contract import Condition
-from fedsim.exact_fractions import apportioned
 from fedsim.scenario.exposure import (
     Exposure,
     Held,
@@ -31,7 +30,7 @@ from fedsim.scenario.exposure import (
 )
 from fedsim.scenario.sections import Scenario
 from fedsim.scenario.server_checks import rows_through
-from fedsim.scenario.topology import first_of, sizes_of
+from fedsim.scenario.topology import first_of, seats_of, sizes_of
 
 Ways = NDArray[np.float64]
 
@@ -52,7 +51,7 @@ def tolerated_by_groups(scenario: Scenario, population: int) -> Tolerated:
     """What the topology bears of a round in which every group has its share of the rows."""
     assert scenario.topology is not None  # noqa: S101 - for mypy
     rows = min(rows_of_a_step(scenario), population)
-    all_shares, least = sorted(apportioned(rows, sizes_of(scenario.topology, population))), fewest_rows(scenario, rows)
+    all_shares, least = sorted(seats_of(scenario.topology, population, rows)), fewest_rows(scenario, rows)
     shares = [share for share in all_shares if share >= least]
     if not shares:
         return Tolerated(rows, 0, 0, 0)
@@ -94,6 +93,8 @@ def silent_groups(scenario: Scenario, population: int) -> float:
     assert scenario.topology is not None  # noqa: S101 - for mypy
     k = min(rows_of_a_step(scenario), population)
     sizes, least = Counter(sizes_of(scenario.topology, population)), fewest_rows(scenario, k)
+    if scenario.clients.sampling == "grouped":
+        return sum(seats < least for seats in seats_of(scenario.topology, population, k))
     return sum(many * (1 - chance_of_more(population, size, k, least - 1)) for size, many in sizes.items())
 
 
@@ -110,6 +111,10 @@ def fewest_rows(scenario: Scenario, most: int) -> int:
     return most + 1
 
 
+_Group = tuple[int, int | None]
+"""The clients of a group, and how many of them are in every cohort, where that is fixed."""
+
+
 class _Counting:
     """The chance that a round loses too many groups, group after group."""
 
@@ -119,6 +124,9 @@ class _Counting:
         self._sizes = sizes_of(scenario.topology, population)
         self._sampled = min(rows_of_a_step(scenario), population)
         self._most = min(self._sampled, max(self._sizes))
+        grouped = scenario.clients.sampling == "grouped"
+        seats = seats_of(scenario.topology, population, self._sampled) if grouped else [None] * len(self._sizes)
+        self._groups: list[_Group] = list(zip(self._sizes, seats, strict=True))
         self._least = fewest_rows(scenario, self._most)
         self._steps = edge_steps(scenario)
         given = [f for entry, choice in server_steps(scenario) if (f := entry.byzantine(choice.settings)) is not None]
@@ -130,7 +138,7 @@ class _Counting:
         placed = self._topology.assignment != "random"
         if not acting:
             return 0.0
-        if placed and all(named) and self._scenario.clients.sampling == "uniform":
+        if placed and all(named) and self._scenario.clients.sampling != "stratified":
             return self._of_places(self._byzantine(acting))
         return None if placed and any(named) else self._of_draws(acting)
 
@@ -148,7 +156,7 @@ class _Counting:
         """The chance where each group has known attackers."""
         if self._work(1) > MOST_WORK:
             return None
-        kernels = [self._placed(size, z) for size, z in zip(self._sizes, byzantine, strict=True)]
+        kernels = [self._placed(group, z) for group, z in zip(self._groups, byzantine, strict=True)]
         return float(self._shares(kernels, 1)[0])
 
     def _of_draws(self, acting: frozenset[int]) -> float | None:
@@ -157,8 +165,8 @@ class _Counting:
         most = max((b for b, chance in enumerate(chances) if chance > 0), default=0)
         if self._work(most + 1) > MOST_WORK:
             return None
-        kernels = {size: self._drawn(size, most) for size in set(self._sizes)}
-        broken = self._shares([kernels[size] for size in self._sizes], most + 1)
+        kernels = {group: self._drawn(group, most) for group in set(self._groups)}
+        broken = self._shares([kernels[group] for group in self._groups], most + 1)
         return float(sum(chance * share for chance, share in zip(chances, broken, strict=False)))
 
     def _work(self, columns: int) -> int:
@@ -169,26 +177,31 @@ class _Counting:
     def _states(self) -> int:
         return self._f + 2 if self._f is not None else 2 * len(self._sizes) + 1
 
-    def _placed(self, size: int, z: int) -> Ways:
-        """(3, r, 1) ways of a group of so many clients, z of them Byzantine, to be silent, sound or lost."""
+    def _placed(self, group: "_Group", z: int) -> Ways:
+        """(3, r, 1) ways of a group with z Byzantine clients to be silent, sound or lost with r rows."""
+        size, _ = group
         ways = np.zeros((3, min(size, self._sampled) + 1, 1))
         for r in range(ways.shape[1]):
             for y in range(max(0, r - (size - z)), min(z, r) + 1):
                 ways[self._fate(r, y), r, 0] += (
-                    self._weight(size, r) * comb(z, y) * comb(size - z, r - y) / comb(size, r)
+                    self._weight(group, r) * comb(z, y) * comb(size - z, r - y) / comb(size, r)
                 )
         return ways
 
-    def _drawn(self, size: int, most: int) -> Ways:
+    def _drawn(self, group: "_Group", most: int) -> Ways:
         """(3, r, y) the same with y Byzantine rows, where any of the r rows are as likely to be."""
+        size, _ = group
         ways = np.zeros((3, min(size, self._sampled) + 1, min(size, most) + 1))
         for r in range(ways.shape[1]):
             for y in range(min(r, ways.shape[2] - 1) + 1):
-                ways[self._fate(r, y), r, y] = self._weight(size, r) * comb(r, y) / 2**r
+                ways[self._fate(r, y), r, y] = self._weight(group, r) * comb(r, y) / 2**r
         return ways
 
-    def _weight(self, size: int, r: int) -> float:
+    def _weight(self, group: "_Group", r: int) -> float:
         """The chance of r rows if every client tossed a coin: what is asked afterwards is given their sum."""
+        size, seats = group
+        if seats is not None:
+            return float(r == seats)
         p = min(self._sampled / self._population, 0.5)
         return math.exp(log_choose(size, r) + r * math.log(p) + (size - r) * math.log1p(-p))
 

@@ -35,8 +35,8 @@ class Clients:
     """Clients in the federation; when not given the partition decides: one a writer, or 100."""
     sampled: Count = 10
     """Clients sampled in each round, without replacement."""
-    sampling: Literal["uniform", "stratified"] = "uniform"
-    """uniform: every cohort is as likely; stratified: each adversary has as many clients in every cohort."""
+    sampling: Literal["uniform", "stratified", "grouped"] = "uniform"
+    """uniform: every cohort is as likely; stratified: as many clients of each adversary; grouped: of each group."""
     risk: Annotated[float, Gt(0), Lt(1)] | None = None
     """Risk that f = "auto" takes: the chance in a round of more Byzantine clients stays below it; 0.05 if not given."""
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0

@@ -22,7 +22,7 @@ from fedsim.scenario.adversary_checks import WIDTH
 from fedsim.scenario.automatic import settled_by
 from fedsim.scenario.exposure import known_population
 from fedsim.scenario.sections import Choice, Scenario, Topology
-from fedsim.scenario.topology import count_of, sizes_of
+from fedsim.scenario.topology import count_of, seats_of, sizes_of
 from fedsim.stand_ins import Sample
 from fedsim.supply import MIXERS, RULES, samples
 
@@ -59,7 +59,12 @@ def full_rows(scenario: Scenario) -> int:
 def edge_rows(scenario: Scenario, population: int | None = None) -> tuple[int, int]:
     """Rows that the smallest and the largest group of a topology can have in a round; they know their population."""
     rows, population = _of_clients(scenario), population or known_population(scenario)
-    sizes = sizes_of(scenario.topology, population) if scenario.topology and population else [rows]
+    if scenario.topology is None or not population:
+        return rows, rows
+    if scenario.clients.sampling == "grouped":
+        sizes = seats_of(scenario.topology, population, min(scenario.clients.sampled, population))
+        return max(min(sizes), 1), max(sizes)
+    sizes = sizes_of(scenario.topology, population)
     return min(rows, *sizes), min(rows, max(sizes))
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, MaxLen
 
+from fedsim.exact_fractions import apportioned
 from fedsim.scenario.choices import Choice, In, section
 
 MOST_GROUPS = 100_000
@@ -40,6 +41,11 @@ def sizes_of(topology: Topology, population: int) -> list[int]:
         return [len(members) for members in topology.groups]
     edges = [first_of(group, topology.groups, population) for group in range(topology.groups + 1)]
     return [after - first for first, after in pairwise(edges)]
+
+
+def seats_of(topology: Topology, population: int, sampled: int) -> list[int]:
+    """The clients of each group in a cohort of so many, where groups have their share of it."""
+    return apportioned(sampled, sizes_of(topology, population))
 
 
 def first_of(group: int, groups: int, population: int) -> int:

@@ -17,7 +17,9 @@ def wrong_topology(scenario: Scenario) -> list[Problem]:
     """Groups that cannot be formed, a server at the edge that cannot judge, and what no topology goes with."""
     topology = scenario.topology
     if topology is None:
-        return []
+        message = "means nothing without groups: give [topology], or sample uniformly"
+        grouped = scenario.clients.sampling == "grouped"
+        return [Problem(("clients", "sampling"), message, "grouped")] if grouped else []
     found = [*_wrong_groups(topology, known_population(scenario)), *_without_root(topology), *_for_one_server(scenario)]
     return found or _wrong_edge(scenario)
 

@@ -8,19 +8,24 @@ from fedsim.array_types import Integers
 from fedsim.exact_fractions import apportioned
 from fedsim.randomness import Stream
 from fedsim.scenario.sections import Attack, attackers
+from fedsim.scenario.topology import seats_of
 from fedsim.simulation.adversaries import ClientSet, Held
 from fedsim.simulation.federation import Federation
+from fedsim.simulation.groups import Groups
 
 
 def sample(federation: Federation, stream: Stream) -> Integers:
     """The clients of a round, ascending, drawn without replacement.
 
     Stratified sampling takes from the clients of each adversary, and from those of none, their share of the cohort,
-    rounded to whole clients in the same way in every round; within a share every choice is as likely.
+    rounded to whole clients in the same way in every round; within a share every choice is as likely. Grouped sampling
+    does so with the groups of a topology.
     """
     settings = federation.scenario.clients
     if settings.sampling == "uniform":
         return np.sort(stream.numpy().choice(federation.population, settings.sampled, replace=False))
+    if settings.sampling == "grouped" and federation.groups is not None:
+        return _grouped(federation, federation.groups, stream)
     strata: Sequence[ClientSet] = (federation.free, *federation.controlled)
     counts = apportioned(settings.sampled, [len(stratum) for stratum in strata])
     drawn = [
@@ -28,6 +33,17 @@ def sample(federation: Federation, stream: Stream) -> Integers:
         for place, (stratum, count) in enumerate(zip(strata, counts, strict=True))
         if count
     ]
+    return np.sort(np.concatenate(drawn))
+
+
+def _grouped(federation: Federation, groups: Groups, stream: Stream) -> Integers:
+    """The share of each group in the cohort."""
+    scenario, drawn = federation.scenario, []
+    seats = seats_of(scenario.topology, federation.population, scenario.clients.sampled) if scenario.topology else []
+    for group, count in enumerate(seats):
+        if count:
+            generator = stream.at("stratum", group).numpy()
+            drawn.append(generator.choice(groups.members(group), count, replace=False))
     return np.sort(np.concatenate(drawn))
 
 

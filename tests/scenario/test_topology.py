@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fedsim.errors import ScenarioError
+from fedsim.exact_fractions import apportioned
 from fedsim.partitions.contract import Split, partition, partitions
 from fedsim.scenario.capabilities import capabilities
 from fedsim.scenario.exposure import exposure
@@ -171,6 +172,15 @@ def test_both_levels_are_promised_for():
     ]
 
 
+def test_grouped_sampling_gives_every_group_its_share():
+    found = told(BASE + EDGE, "clients.sampled=8", "clients.sampling='grouped'", "topology.aggregator.f=0")
+    assert found[0] == ("holds", "trimmed_mean needs n > 2f: n = 2 at most in the smallest group, f = 0")
+    (few,) = problems(BASE + EDGE, "clients.sampled=8", "clients.sampling='grouped'")
+    assert few[0] == "topology.aggregator.f"
+    (alone,) = problems(BASE, "clients.sampling='grouped'")
+    assert alone[:2] == ("clients.sampling", "means nothing without groups: give [topology], or sample uniformly")
+
+
 def test_groups_with_too_few_rows_are_told():
     found = told(BASE + EDGE, "clients.sampled=6")
     assert found[0] == ("holds", "trimmed_mean needs n > 2f: n = 3 at most in the smallest group, f = 1")
@@ -215,6 +225,8 @@ DRAWN = [
     (ATTACK + "ids = [0, 1, 3, 4]\n", ["clients.sampled=7", "topology.assignment='random'"]),
     (ATTACK + "per_round = 3\n", ["clients.sampled=6"]),
     (ATTACK + "count = 5\n", ["clients.sampled=12"]),
+    (ATTACK + "count = 4\n", ["clients.sampled=10", "clients.sampling='grouped'", "topology.groups=3"]),
+    (ATTACK + "ids = [0, 1, 4, 5, 6]\n", ["clients.sampled=11", "clients.sampling='grouped'", "topology.groups=3"]),
 ]
 
 
@@ -225,18 +237,23 @@ def test_chances_are_those_of_rounds_that_are_drawn(attack, changes, top):
     generator, plan = np.random.default_rng(1), given.attacks[0]
     broken, silent, rounds = 0, 0, 4000
     for _ in range(rounds):
-        homes = np.arange(12) // 3
+        groups = given.topology.groups
+        homes = np.arange(12) * groups // 12
         if given.topology.assignment == "random":
             homes = generator.permutation(homes)
         cohort = generator.choice(12, given.clients.sampled, replace=False)
+        if given.clients.sampling == "grouped":
+            seats = apportioned(given.clients.sampled, [4, 4, 4])
+            drawn = [generator.choice(np.arange(4 * g, 4 * g + 4), many, replace=False) for g, many in enumerate(seats)]
+            cohort = generator.permutation(np.concatenate(drawn))
         if plan.per_round:
             bad = cohort[: plan.per_round]
         else:
             bad = np.array(plan.ids) if plan.ids else generator.choice(12, plan.count, replace=False)
-        rows = np.bincount(homes[cohort], minlength=4)
-        byzantine = np.bincount(homes[np.intersect1d(cohort, bad)], minlength=4)
+        rows = np.bincount(homes[cohort], minlength=groups)
+        byzantine = np.bincount(homes[np.intersect1d(cohort, bad)], minlength=groups)
         answered = rows >= 3
-        silent += 4 - answered.sum()
+        silent += groups - answered.sum()
         bearable = (answered.sum() - 1) // 2 if top == "median" else 1
         broken += answered.any() and (byzantine > 1)[answered].sum() > bearable
     chance = exposure(given, 12).worst

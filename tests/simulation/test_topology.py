@@ -6,7 +6,7 @@ import pytest
 from fedsim.aggregators.contract import Aggregate, aggregator, aggregators
 from fedsim.attacks.contract import attack, attacks
 from fedsim.engine import simulate
-from fedsim.events import BROKEN, Aggregated, RoundEnded
+from fedsim.events import BROKEN, Aggregated, RoundEnded, RoundStarted
 from fedsim.execution.pool import Pool
 from fedsim.proof.counterfactual import replay
 from fedsim.proof.fork import fork
@@ -77,6 +77,16 @@ def test_means_of_means_by_examples_are_the_mean():
     assert two.final == pytest.approx(one.final, abs=0.011)
     weights = [verdicts(played(scenario(DIGITS, *ALL, *more)))[0].weights for more in (["topology.groups=3"], [])]
     np.testing.assert_allclose(*weights)
+
+
+@pytest.mark.parametrize("assignment", ["contiguous", "random"])
+def test_grouped_sampling_takes_as_many_of_each_group(assignment):
+    grouped = ["clients.sampled=7", "clients.sampling='grouped'", f"topology={{groups=3, assignment='{assignment}'}}"]
+    with simulate(scenario(DIGITS, *grouped, "rounds=6"), Pool(1, "serial")) as run:
+        cohorts = [event.cohort for event in run if isinstance(event, RoundStarted)]
+        homes = [np.bincount(run.federation.groups.of(np.array(cohort))).tolist() for cohort in cohorts]
+    assert homes == [[3, 2, 2]] * 6
+    assert len(set(cohorts)) == 6
 
 
 def test_groups_at_random_are_as_large_and_drawn_once():

@@ -138,10 +138,26 @@ def test_differences_are_settings_that_change_results():
         ('model = "logistic"', ["initial models"]),
         ("root.size = 7", ["data", "batches"]),
         ("server.lr = 0.5", []),
+        ("topology.groups = 5", []),
+        ('topology.groups = 5\nclients.sampling = "grouped"', ["cohorts"]),
+        ('training.epochs = "uniform"', ["batches"]),
+        ('clients.availability = "alternating"', ["cohorts"]),
     ],
 )
 def test_what_is_shared(text, apart):
     assert shared([parse_scenario(""), parse_scenario(text)])[1] == apart
+
+
+@pytest.mark.parametrize(
+    ("both", "one", "apart"),
+    [
+        ('clients.sampling = "grouped"', ("topology.groups = 5", "topology.groups = 6"), ["cohorts"]),
+        ('clients.availability = "alternating"', ("clients.deadline = 2.0", "clients.deadline = 3.0"), ["cohorts"]),
+        ('clients.availability = "alternating"', ('aggregator = "median"', 'aggregator = "mean"'), []),
+    ],
+)
+def test_cohorts_are_shared_where_all_is_that_they_depend_on(both, one, apart):
+    assert shared([parse_scenario(f"{both}\n{each}") for each in one])[1] == apart
 
 
 def test_attacks_are_compared_by_their_place():
