@@ -26,6 +26,8 @@ ACTIVE_KEYS: dict[str, dict[str, str]] = {
     "aggregator": {"name": '"trimmed_mean"', "f": "3"},
 }
 """What the starter says aloud; every other key stands there as a comment with its default."""
+ENOUGH_GROUPS = 8
+"""Of the topology that stands there as an example: as many as the starter's rule needs."""
 WIDTH = 100
 HIDDEN_KEYS = {"name", "question", "preaggregators"}
 
@@ -79,7 +81,7 @@ def _optional(node: Node, sections: Node) -> Node:
         usual = next(each.name for each in families()[name] if not any(s.required for s in each.settings.values()))
         return {**node, "default": usual}
     if "properties" in section:
-        return {**node, "default": dict.fromkeys(section["required"], 2)}
+        return {**node, "default": dict.fromkeys(section["required"], ENOUGH_GROUPS)}
     return node
 
 

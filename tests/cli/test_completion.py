@@ -39,7 +39,7 @@ def folder(tmp_path, monkeypatch):
 
 def test_families_are_all_families():
     assert sorted(FAMILIES) == sorted([*registries(), "scenarios"])
-    assert complete_family("a") == ["aggregators", "attacks"]
+    assert complete_family("a") == ["aggregators", "attacks", "availabilities"]
 
 
 def test_names_come_with_what_they_do():
