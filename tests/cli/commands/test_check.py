@@ -104,7 +104,7 @@ class TestInit:
         text = starter()
         keys = [line for line in text.splitlines() if line.startswith("# ") and " = " in line]
         settled = ("count", "ids", "per_round", "stop", "quorum", "deadline", "buffer")  # these exclude others
-        settled += ("record_every", "record_limit", "at_least")  # and these need another
+        settled += ("record_every", "record_limit", "at_least", "address")  # and these need another
         optional = [line for line in keys if line[2:].partition(" = ")[0].isidentifier()]
         assert len(optional) > 20
         for line in optional:
