@@ -1,5 +1,6 @@
 """Sphinx's configuration: offline, mathematics as MathML, every warning an error (by the Makefile)."""
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -25,15 +26,21 @@ html_show_copyright = False
 html_math_renderer = "mathml"
 
 
+def mathml(tex: str, *, as_block: bool = False) -> str:
+    """MathML whose brackets grow with a fraction only: browsers leave gaps beside those that might grow."""
+    found = str(tex2mathml(tex, as_block=as_block))
+    return found if "frac" in tex else re.sub(r"<mo>([⟨⟩⌊⌋⌈⌉{}|‖])</mo>", r'<mo stretchy="false">\1</mo>', found)
+
+
 def inline(translator: Any, node: nodes.math) -> None:
     """TeX between words, as MathML."""
-    translator.body.append(tex2mathml(node.astext()))
+    translator.body.append(mathml(node.astext()))
     raise nodes.SkipNode
 
 
 def block(translator: Any, node: nodes.math_block) -> None:
     """TeX on lines of its own, as MathML."""
-    translator.body.append(tex2mathml(node.astext(), as_block=True))
+    translator.body.append(mathml(node.astext(), as_block=True))
     raise nodes.SkipNode
 
 

@@ -180,7 +180,7 @@ class Reader:
         found = self.contents(place + 1, CLOSING[opening], words=words)
         self.open.pop()
         start, end = BRACKETS[opening]
-        if opening in "|‖" or (found and r"\dfrac" in found.tex):
+        if opening not in "([" or (found and r"\dfrac" in found.tex):
             start, end = rf"\left{start}", rf"\right{end}"
         return found and found._replace(tex=f"{start} {found.tex} {end}")
 
