@@ -23,7 +23,7 @@ from fedsim.study.perform import CellEvent, Sweep
 from fedsim.study.plan import Plan, read_plan
 from fedsim.study.results import HEATMAP, Study, study_of
 from fedsim.study.state import State, states_of
-from fedsim.study.where import Where
+from fedsim.study.where import DASK, Where
 
 GRACE_SECONDS = 3.0
 """Seconds that the rounds under way get to end when the end is asked for."""
@@ -48,6 +48,8 @@ def sweep(path: Path, options: Options) -> int:
         _dry_run(plan, mine, states, workers, options, len(cells))
         return _exit_code(states, failed=0)
     show(head_lines(plan, mine, states, len(cells)), _console(options))
+    if where.backend == DASK:
+        show(labelled("workers", f"of Dask {where.place}", width=output().width, column=8), _console(options))
     failed, interrupted = _play(plan, _first(mine, states, options.max_cells), states, where, options)
     study = study_of(plan, cells)
     _tell(study, mine, states, options)

@@ -22,6 +22,11 @@ class Where(NamedTuple):
     backend: Backend = "loky"
     address: str | None = None
 
+    @property
+    def place(self) -> str:
+        """Of a cluster, in words."""
+        return f"at {self.address}" if self.address else f"on this machine: {self.workers} started here"
+
     def plays_side_by_side(self, cells: int) -> bool:
         """Whether each worker has a cell of its own; else the cells come one after another, each played by all."""
         return cells > 1 if self.backend == DASK else 1 < self.workers <= cells
