@@ -33,7 +33,7 @@ for given in simulate(parse_scenario(text, settings)):
 TWO = ["execution.workers=2", "execution.batch=1"]
 MOMENTS = {
     "before the workers start": ("repeatable", "", *TWO),
-    "while the workers start": ("_endings_held", "", *TWO),
+    "while the workers start": ("endings_held", "", *TWO),
     "before the workers are asked": ("repeatable", "RoundStarted", *TWO),
     "while the workers work": ("repeatable", "BatchTrained", *TWO, "training.epochs=200"),
 }

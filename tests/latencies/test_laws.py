@@ -14,7 +14,8 @@ every_law = pytest.mark.parametrize("entry", list(latencies), ids=lambda entry: 
 
 
 def seconds(entry, clients, number=1, stream=STREAM):
-    supplies = {"clients": np.asarray(clients), "round": number, "stream": stream}
+    ids = np.asarray(clients, np.int64)
+    supplies = {"clients": ids, "round": number, "stream": stream, "steps": 1 + ids % 7}
     return entry.function(*(supplies[item] for item in entry.supplied), **check_settings(entry, {})[0])
 
 
