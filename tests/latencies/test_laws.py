@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fedsim.latencies.contract import latencies
-from fedsim.latencies.laws import constant, exponential, lognormal, uniform
+from fedsim.latencies.laws import constant, exponential, lognormal, speed, uniform
 from fedsim.randomness import Stream
 from fedsim.scenario.validation import check_settings
 
@@ -45,6 +45,13 @@ def test_a_random_law_differs_between_clients_rounds_and_seeds(name):
     entry = latencies[name]
     draws = [seconds(entry, range(9), n, s) for n in (1, 2) for s in (STREAM, Stream.root(3))]
     assert len({float(time) for times in draws for time in times}) == 36
+
+
+def test_speed_is_steps_by_the_devices_pace():
+    once, twice = (speed(MANY, np.full(len(MANY), k), STREAM, median=5.0, device=0.5, network=2.0) - 2 for k in (3, 6))
+    np.testing.assert_allclose(twice, 2 * once)
+    assert np.median(once) == pytest.approx(3 / 5, rel=0.05)
+    assert np.log(once).std() == pytest.approx(0.5, rel=0.05)
 
 
 def test_constant_is_constant():
