@@ -28,7 +28,7 @@ test: .venv/.test ## Install, then run the whole test suite, a process for each 
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@touch $@
 
-bench: .venv/.bench ## Install the packages to compare with, then measure everything (about twenty minutes)
+bench: .venv/.bench ## Install the packages to compare with, then measure everything (half an hour and more)
 	$(BIN)/fedsim bench --full --write benchmarks/RESULTS.md
 
 # byzpy asks for an older torch than the others take, krum for a newer Python than its rules need.
