@@ -75,7 +75,7 @@ def lognormal(
     Formula:
         T = median · exp(device · z_c + jitter · z_{c,r}), z standard normal, z_c drawn once for each client
     """
-    own = np.array([stream.at("client", int(c)).numpy().standard_normal() for c in clients])
+    own = _devices(clients, stream)
     day = np.array([_generator(stream, c, round).standard_normal() for c in clients])
     return np.asarray(median * np.exp(device * own + jitter * day))
 
@@ -95,8 +95,13 @@ def speed(
     Formula:
         T = network + steps / (median · exp(device · z_c)), z_c standard normal, drawn once for each client
     """
-    own = np.array([stream.at("client", int(c)).numpy().standard_normal() for c in clients], np.float64)
+    own = _devices(clients, stream)
     return np.asarray(network + np.asarray(steps, np.float64) / (median * np.exp(device * own)), np.float64)
+
+
+def _devices(clients: Integers, stream: Stream) -> Array:
+    """(k,) standard normal, drawn once for each client."""
+    return np.array([stream.at("client", int(c)).numpy().standard_normal() for c in clients], np.float64)
 
 
 def _generator(stream: Stream, client: int, round: int) -> np.random.Generator:

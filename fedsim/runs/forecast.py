@@ -10,11 +10,10 @@ from fedsim.execution.arithmetic import repeatable
 from fedsim.execution.machine_memory import free_memory
 from fedsim.execution.pool import Pool
 from fedsim.runs.checkpoints import KEPT
+from fedsim.runs.recorded_updates import round_bytes
 from fedsim.scenario.sections import Scenario
-from fedsim.simulation.client_momentum import momentum_of
-from fedsim.simulation.client_variates import keeps_variates
 from fedsim.simulation.federation import Federation, build_federation
-from fedsim.simulation.footprint import Part, check_memory, footprint
+from fedsim.simulation.footprint import Part, check_memory, footprint, rows_kept
 
 PATIENCE = 10.0
 """Seconds for which rounds are played; one that lasts longer is judged by the clients trained until then."""
@@ -55,10 +54,11 @@ def forecast(scenario: Scenario, *, pace: bool = False) -> Forecast:
 
     With `pace` some rounds are played.
     """
-    with repeatable(), Pool(scenario.execution.workers, scenario.execution.backend) as pool:
+    execution = scenario.execution
+    with repeatable(), Pool(execution.workers, execution.backend, execution.address) as pool:
         federation = build_federation(scenario)
-        check_memory(federation, pool.workers)
-        parts = tuple(footprint(federation, pool.workers))
+        check_memory(federation, pool.workers_here)
+        parts = tuple(footprint(federation, pool.workers_here))
     sizes = len(federation.held), len(federation.test), federation.kind.classes, federation.population
     measured = measure(scenario) if pace else None
     return Forecast(*sizes, len(federation.parameters), parts, free_memory(), disk(federation), measured)
@@ -67,13 +67,12 @@ def forecast(scenario: Scenario, *, pace: bool = False) -> Forecast:
 def disk(federation: Federation) -> int:
     """Bytes of a results folder at its largest."""
     scenario, size = federation.scenario, 4 * len(federation.parameters)
-    keeps = momentum_of(scenario.training) is not None or keeps_variates(scenario.training)
-    kept = min(federation.population, scenario.clients.sampled * scenario.rounds) if keeps else 0
-    checkpoints = (KEPT + 1) * (3 + kept) * size if scenario.output.checkpoint_every else 0
+    checkpoints = (KEPT + 1) * (3 + rows_kept(federation)) * size if scenario.output.checkpoint_every else 0
     events = scenario.rounds * (ROUND_BYTES + EVENT_BYTES * scenario.clients.sampled)
     recorded = 0
     if scenario.output.record == "updates":
-        recorded = scenario.rounds // (scenario.output.record_every or 1) * (scenario.clients.sampled + 2) * size
+        each = round_bytes(scenario.clients.sampled, len(federation.parameters))
+        recorded = scenario.rounds // (scenario.output.record_every or 1) * each
     return size + checkpoints + events + recorded
 
 

@@ -58,7 +58,7 @@ def check_room(folder: Path, scenario: Scenario, started: RunStarted, done: int)
     if output.record != "updates":
         return
     every, limit = output.record_every or 1, output.record_limit or LIMIT
-    each = (started.sampled + 2) * started.parameters * 4 + 64 * started.sampled + HEADERS
+    each = round_bytes(started.sampled, started.parameters)
     whole, left = (each * (scenario.rounds // every - begun // every) for begun in (0, done))
     free = shutil.disk_usage(folder).free
     rounds = f"{scenario.rounds // every:,} recorded rounds of {started.sampled} rows of {started.parameters:,} numbers"
@@ -70,6 +70,11 @@ def check_room(folder: Path, scenario: Scenario, started: RunStarted, done: int)
     if left > free:
         way_out = _fewer(every, left / max(free, 1), scenario.rounds)
         raise StorageFailed(f"{takes}, and the disk of {folder} has {_size(free)} left: make room{way_out}")
+
+
+def round_bytes(sampled: int, parameters: int) -> int:
+    """What the record of one round takes, at most."""
+    return (sampled + 2) * parameters * 4 + 64 * sampled + HEADERS
 
 
 def write_updates(folder: Path, round: int, record: RoundRecord) -> None:

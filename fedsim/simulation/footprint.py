@@ -52,6 +52,14 @@ def check_memory(federation: Federation, workers: int) -> None:
     raise ScenarioError([Problem(("clients", "sampled"), f"{words}: {way_out}", sampled)], federation.scenario.name)
 
 
+def rows_kept(federation: Federation) -> int:
+    """Rows that clients keep from round to round when the run ends, at most."""
+    scenario = federation.scenario
+    if momentum_of(scenario.training) is None and not keeps_variates(scenario.training):
+        return 0
+    return min(federation.population, scenario.clients.sampled * scenario.rounds)
+
+
 def gigabytes(size: float) -> str:
     """A size in words."""
     return f"{size / GIGABYTE:.1f} GB" if size >= GIGABYTE else f"{size / 10**6:.0f} MB"
@@ -68,8 +76,7 @@ def _parts(federation: Federation, workers: int) -> Iterator[Part]:
         yield Part(squares, 8 * rows**2, True)
     yield Part("the examples", sum(each.inputs.nbytes + each.targets.nbytes for each in examples), False)
     yield _processes(workers)
-    if momentum_of(scenario.training) or keeps_variates(scenario.training):
-        kept = min(federation.population, scenario.clients.sampled * scenario.rounds)
+    if kept := rows_kept(federation):
         yield Part("what clients keep", min(NEAR_BYTES, 4 * d * kept), False)
 
 
