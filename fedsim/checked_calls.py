@@ -24,6 +24,8 @@ SUM_OF_WEIGHTS = 1e-3
 """How far from 1 the weights of a rule in single precision may sum."""
 EXTREME_MAGNITUDE = 1e9
 """Rows with numbers beyond this may overflow in an algorithm's own arithmetic: that is no slip of it."""
+NUMBERS_AT_ONCE = 250_000
+"""Numbers of a matrix that are looked at together."""
 
 
 def guarded(value: Any) -> Any:
@@ -51,10 +53,18 @@ def require_item(registry: Registry, name: str, function: Any, item: str) -> Non
 
 def finite_answer(what: str, answer: Array, rows: Array) -> None:
     """ValueError where finite rows of no extreme size became something that is not finite."""
-    if np.isfinite(answer).all() or max(abs(rows.max(initial=0)), abs(rows.min(initial=0))) > EXTREME_MAGNITUDE:
+    if _finite(answer) or max(abs(rows.max(initial=0)), abs(rows.min(initial=0))) > EXTREME_MAGNITUDE:
         return
     wrong = int((~np.isfinite(answer)).sum())
     raise ValueError(f"{what} must be finite: got NaN or infinity in {wrong:,} of {answer.size:,} numbers")
+
+
+def _finite(answer: Array) -> bool:
+    """A few rows at a time, so that what is noted of a large matrix stays in the cache."""
+    if answer.ndim < 2:  # noqa: PLR2004 - a vector
+        return bool(np.isfinite(answer).all())
+    few = max(1, NUMBERS_AT_ONCE // max(1, answer[0].size if len(answer) else 1))
+    return all(np.isfinite(answer[start : start + few]).all() for start in range(0, len(answer), few))
 
 
 def floats(what: str, value: Any, shape: tuple[int | None, ...]) -> Array:

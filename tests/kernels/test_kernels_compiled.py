@@ -7,8 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from fedsim import checked_calls
 from fedsim.kernels import distances_to, llvm, mean_of_ranks, survival, surviving_mean, weighted_sum, weighted_sums
-from fedsim.kernels.rules import measures, ranks_compiled, sums
+from fedsim.kernels.rules import measures, mixtures, ranks_compiled, sums
 from fedsim.kernels.rules.measures_source import products
 from fedsim.kernels.rules.ranks import by_sorting
 from fedsim.kernels.rules.sorting_network import halvings, selection
@@ -157,6 +158,34 @@ def test_compiled_differences_have_the_bits_of_numpys(n, d, monkeypatch):
     monkeypatch.setattr(llvm, "available", lambda: False)
     for view, answer in zip(views, found, strict=True):
         np.testing.assert_array_equal(answer, weighted_sums(weights, view))
+
+
+@pytest.mark.parametrize(("m", "n", "d"), [(1, 2, 512), (3, 5, 513), (4, 4, 1000), (13, 13, 7850), (7, 64, 1023)])
+def test_sums_made_side_by_side_have_the_bits_of_single_ones(m, n, d):
+    draw = np.random.default_rng(m)
+    rows = draw.standard_normal((2 * n, d + 7)).astype(np.float32)[::2, 3 : 3 + d]
+    weights = draw.choice([0.0, 0.3, 0.9], (m, n)) + np.eye(m, n)
+    assert mixtures.dense(weights, rows)
+    single = [weighted_sum(each, rows) for each in weights]
+    np.testing.assert_array_equal(mixtures.mixed(weights, rows), single)
+
+
+def test_sums_of_few_rows_and_narrow_ones_are_not_made_side_by_side():
+    rows = np.ones((9, 512), np.float32)
+    assert mixtures.dense(np.ones((9, 9)), rows)
+    assert not mixtures.dense(np.eye(9), rows)
+    assert not mixtures.dense(np.ones((9, 9)), rows[:, 1:])
+
+
+def test_a_finite_answer_is_looked_at_to_its_last_number(monkeypatch):
+    monkeypatch.setattr(checked_calls, "NUMBERS_AT_ONCE", 10)
+    rows = np.ones((7, 4))
+    checked_calls.finite_answer("rows", rows, rows)
+    for place in ((0, 0), (3, 1), (6, 3)):
+        answer = rows.copy()
+        answer[place] = np.nan
+        with pytest.raises(ValueError, match="1 of 28 numbers"):
+            checked_calls.finite_answer("rows", answer, rows)
 
 
 @pytest.mark.parametrize("tile", [(4, 4), (3, 2), (1, 1)])

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from fedsim.array_types import Array
 from fedsim.kernels import llvm
 from fedsim.kernels.rules.blocks import column_blocks
-from fedsim.kernels.rules.sums_source import GROUP, combination, combinations
+from fedsim.kernels.rules.mixtures import dense, mixed
+from fedsim.kernels.rules.sums_source import GROUP, STEP, STRETCH, combination, combinations
 
 WIDTH = 16_000
 """Columns that numpy adds up at a time: three such vectors stay in the cache."""
@@ -23,6 +24,7 @@ COMPILE_FROM_TERMS = 4_000_000
 """Terms from which sums of up to 64 rows are compiled at once: it costs 50 milliseconds once and halves the time."""
 Terms = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 """Where each sum's terms begin, and of each term the vector and the factor."""
+Addresses = NDArray[np.int64]
 SAVES, COST = 0.15, 8e6
 """Nanoseconds that the compiled sum saves for each number, and what the kernel costs once."""
 
@@ -69,11 +71,27 @@ def _by_kernel(factors: Array, vectors: Sequence[Array], total: Array) -> int:
         return 0
     if not llvm.repaid("sums", SAVES * len(vectors) * len(total), COST):
         return 0
-    run, width = _kernel()
-    whole = len(total) - len(total) % width
+    whole = len(total) - len(total) % STEP
     addresses = np.array([vector.ctypes.data for vector in vectors], np.int64)
-    run(addresses.ctypes.data, factors.ctypes.data, len(vectors), whole, total.ctypes.data)
+    long = max(whole, 1) if len(vectors) <= GROUP else STRETCH
+    for start in range(0, whole, long):
+        _in_groups(addresses + total.itemsize * start, factors, total[start : min(start + long, whole)])
     return whole
+
+
+def _in_groups(addresses: Addresses, factors: Array, total: Array) -> None:
+    """Fill a stretch of the total; what is added in float64 stays in the cache."""
+    _run(addresses[:GROUP], factors[:GROUP], total)
+    if len(addresses) > GROUP:
+        exact, group = total.astype(np.float64), np.empty_like(total)
+        for start in range(GROUP, len(addresses), GROUP):
+            _run(addresses[start : start + GROUP], factors[start : start + GROUP], group)
+            exact += group
+        total[:] = exact
+
+
+def _run(addresses: Addresses, factors: Array, total: Array) -> None:
+    _kernel()(addresses.ctypes.data, factors.ctypes.data, len(factors), len(total), total.ctypes.data)
 
 
 def _readable(vector: Array) -> bool:
@@ -81,10 +99,9 @@ def _readable(vector: Array) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _kernel() -> tuple[llvm.Function, int]:
-    width = _width()
+def _kernel() -> llvm.Function:
     pointer, integer = llvm.POINTER, llvm.INTEGER
-    return llvm.compiled(combination(width), [pointer, pointer, integer, integer, pointer]), width
+    return llvm.compiled(combination(), [pointer, pointer, integer, integer, pointer])
 
 
 def _width() -> int:
@@ -95,7 +112,7 @@ def _width() -> int:
 def weighted_sums(weights: Array, rows: Array) -> Array:
     """(m, n), (n, d) -> (m, d): every row of `weights` makes one weighted sum."""
     if _much(weights, rows):
-        return _by_terms(weights, rows)
+        return mixed(weights, rows) if dense(weights, rows) else _by_terms(weights, rows)
     if np.count_nonzero(weights, axis=1).min(initial=0) * 2 <= weights.shape[1]:
         return _multiplied(weights, rows)  # sums of few rows may have nothing in common, and a huge row can be in most
     usual = np.sort(weights, axis=0)[len(weights) // 2]  # each column's weight in the middle one of the sums

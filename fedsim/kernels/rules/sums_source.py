@@ -4,66 +4,70 @@ from fedsim.kernels.llvm import ATTRIBUTES, Lanes, address, fetched, loop
 
 GROUP = 64
 """Terms added in float32 before they are added to the others in float64."""
+STRETCH = 16_384
+"""Columns whose sum stays in the cache while one row after another is read along them: so memory is read in order."""
+TOGETHER = 4
+"""Rows added in one walk along a stretch."""
+STEP = 32
+"""Columns added at a time."""
 
 
-def combination(width: int) -> str:
-    """(addresses, factors, n, columns, out): out = Σ factor·vector, `width` columns at a time, of n ≥ 2 vectors."""
-    exact = Lanes("double", width).vector
-    groups = loop("first", "0", "%n", GROUP, _group(width) + _joined(width))
-    stretch = f"\n  %out.at = getelementptr float, ptr %out, i64 %column{groups}"
+def combination() -> str:
+    """(addresses, factors, n, columns, out): out = Σ factor·vector, added in order, of n ≥ 1 vectors."""
+    vector = Lanes("float", STEP).vector
+    rows = f"""
+  %left = sub i64 %n, %first
+  %few = icmp ult i64 %left, {TOGETHER}
+  br i1 %few, label %singly, label %together
+together:{loop("quick", "%stretch", "%end", STEP, _sum("quick", TOGETHER))}
+  br label %counted
+singly:{loop("row", "%first", "%n", 1, loop("slow", "%stretch", "%end", STEP, _sum("slow", 1)))}
+  br label %counted
+counted:"""
+    stretch = f"""
+  %far = add i64 %stretch, {STRETCH}
+  %past = icmp ugt i64 %far, %columns
+  %end = select i1 %past, i64 %columns, i64 %far{loop("first", "0", "%n", TOGETHER, rows)}"""
     return f"""define void @kernel(ptr noalias %addresses, ptr noalias %factors, i64 %n, i64 %columns,
                     ptr noalias %out) #0 {{
 entry:
-  %exact = alloca {exact}, align 64{loop("column", "0", "%columns", width, stretch)}
+  %nothing = fneg {vector} zeroinitializer{loop("stretch", "0", "%columns", STRETCH, stretch)}
   ret void
 }}
 {ATTRIBUTES}"""
 
 
-def _group(width: int) -> str:
-    """Lines that add up the terms of one group, from %first on, as %sum.next."""
-    vector = Lanes("float", width).vector
-    ahead = "".join(fetched(f"line{start}", "x.at", 4 * width + start) for start in range(0, 4 * width, 64))
+def _sum(column: str, count: int) -> str:
+    """Lines that add `count` rows, from the first of the walk on, to what the output holds at %column."""
+    vector = Lanes("float", STEP).vector
+    name = f"{column}.sum"
+    first = "%first" if count > 1 else "%row"
+    terms = "".join(_added(column, k, first) for k in range(count))
     return f"""
-  %far = add i64 %first, {GROUP}
-  %past = icmp ugt i64 %far, %n
-  %last = select i1 %past, i64 %n, i64 %far
-  br label %terms
-terms:
-  %k = phi i64 [%first, %first.body], [%k.next, %terms]
-  %sum = phi {vector} [{_nothing(width)}, %first.body], [%sum.next, %terms]{_term(width, "%k")}{ahead}
-  %k.next = add i64 %k, 1
-  %k.more = icmp ult i64 %k.next, %last
-  br i1 %k.more, label %terms, label %grouped
-grouped:"""
+  %{column}.out = getelementptr float, ptr %out, i64 %{column}
+  %{column}.held = load {vector}, ptr %{column}.out, align 4
+  %{column}.new = icmp eq i64 {first}, 0
+  %{name}.0 = select i1 %{column}.new, {vector} %nothing, {vector} %{column}.held{terms}
+  store {vector} %{name}.{count}, ptr %{column}.out, align 4"""
 
 
-def _joined(width: int) -> str:
-    """Lines that write the first group's sum to the output and add later ones to it in float64."""
-    vector, exact = Lanes("float", width).vector, Lanes("double", width).vector
+def _added(column: str, k: int, first: str) -> str:
+    """Lines that add row first + k, times its factor, to the sum of those before."""
+    vector = Lanes("float", STEP).vector
+    own = f"%{column}.{k}"
     return f"""
-  %alone = icmp eq i64 %first, 0
-  br i1 %alone, label %start, label %join
-start:
-  store {vector} %sum.next, ptr %out.at, align 4
-  br label %counted
-join:
-  %second = icmp eq i64 %first, {GROUP}
-  br i1 %second, label %widen, label %add
-widen:
-  %group.first = load {vector}, ptr %out.at, align 4
-  %group.exact = fpext {vector} %group.first to {exact}
-  store {exact} %group.exact, ptr %exact, align 64
-  br label %add
-add:
-  %so.far = load {exact}, ptr %exact, align 64
-  %more.exact = fpext {vector} %sum.next to {exact}
-  %joined = fadd {exact} %so.far, %more.exact
-  store {exact} %joined, ptr %exact, align 64
-  %rounded = fptrunc {exact} %joined to {vector}
-  store {vector} %rounded, ptr %out.at, align 4
-  br label %counted
-counted:"""
+  {own}.row = add i64 {first}, {k}
+  {own}.address.at = getelementptr i64, ptr %addresses, i64 {own}.row
+  {own}.address = load i64, ptr {own}.address.at, align 8
+  {own}.vector = inttoptr i64 {own}.address to ptr
+  {own}.x.at = getelementptr float, ptr {own}.vector, i64 %{column}
+  {own}.x = load {vector}, ptr {own}.x.at, align 4
+  {own}.factor.at = getelementptr float, ptr %factors, i64 {own}.row
+  {own}.factor = load float, ptr {own}.factor.at, align 4
+  {own}.factor.one = insertelement {vector} poison, float {own}.factor, i32 0
+  {own}.factors = shufflevector {vector} {own}.factor.one, {vector} poison, <{STEP} x i32> zeroinitializer
+  {own}.term = fmul {vector} {own}.factors, {own}.x
+  %{column}.sum.{k + 1} = fadd {vector} %{column}.sum.{k}, {own}.term"""
 
 
 def combinations(width: int) -> str:
