@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from io import FileIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fedsim.array_types import Array, Integers
 from fedsim.errors import RunFailed
@@ -37,14 +38,23 @@ class RowFile:
 
     def add(self, row: Array) -> int:
         """Write the row to a slot that is referred to once from now on."""
-        slot = self._free.pop() if self._free else self._used
-        if slot == self._used:
-            self._used += 1
-            if slot == len(self._references):
-                self._references = np.concatenate([self._references, np.zeros(slot + 64, np.int32)])
+        (slot,) = self.take(1)
         self.write(slot, row)
-        self._references[slot] = 1
         return slot
+
+    def take(self, count: int) -> list[int]:
+        """So many slots that are referred to once from now on, whatever is in them."""
+        free = [self._free.pop() for _ in range(min(count, len(self._free)))]
+        slots = [*free, *range(self._used, self._used + count - len(free))]
+        self._used += count - len(free)
+        if self._used > len(self._references):
+            self._references = np.concatenate([self._references, np.zeros(self._used + 64, np.int32)])
+        self._references[slots] = 1
+        return slots
+
+    def near(self, slot: int) -> Array | None:
+        """Where a slot lies in memory; None where it is in the file."""
+        return self._at(slot) if slot < self._near else None
 
     def write(self, slot: int, row: Array) -> None:
         """Write over a slot."""
@@ -93,9 +103,9 @@ class RowFile:
         row: Array = np.frombuffer(data, self.dtype)
         return row
 
-    def shared(self, slot: int) -> bool:
-        """Whether more than one refers to a slot, which must then be left as it is."""
-        return bool(self._references[slot] > 1)
+    def shared(self, slots: Integers) -> NDArray[np.bool_]:
+        """Whether more than one refers to each slot, which must then be left as it is."""
+        return np.asarray(self._references[slots] > 1)
 
     def refer(self, slots: Integers | Iterable[int]) -> None:
         """One more refers to each of these slots."""

@@ -4,7 +4,7 @@ The server keeps it for the clients, since a client may work in any process. Wha
 is the momentum; buffers are sent as they are.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -36,18 +36,28 @@ def carry(
     momentum: Momentum,
     rate: float,
     momenta: ClientRows,
-    rows: Iterable[tuple[int, Array]],
+    rows: Sequence[tuple[int, Array]],
     trained: int,
 ) -> None:
     """m ← βm + (1−β)·row, or βm + row where it does not average; each client's row becomes rate · m."""
     beta = np.float32(momentum.beta)
     share = 1 - beta if momentum.average else np.float32(1)
-    for client, row in rows:
-        before = momenta.seen(client)
+    clients, dtype = [client for client, _ in rows], np.dtype(np.float32)
+    size = rows[0][1].size if rows else 0
+    for (before, after), (_, row) in zip(momenta.renewed(clients, size, dtype), rows, strict=True):
         for begin in range(0, trained, PART):  # each part is in the cache when it is read again
             part = slice(begin, min(begin + PART, trained))
-            row[part] *= share
-            row[part] += beta * before[part] if before is not None else 0
-        momenta[client] = row
-        if rate != 1.0:
-            row[:trained] *= np.float32(rate)
+            if momentum.average:
+                row[part] *= share
+            _add(row[part], None if before is None else before[part], beta, after[part])
+            np.multiply(after[part], np.float32(rate), out=row[part])
+        after[trained:] = row[trained:]
+
+
+def _add(row: Array, before: Array | None, beta: np.float32, out: Array) -> None:
+    """Row plus β times what was before."""
+    if before is None:
+        np.add(row, np.float32(0), out=out)
+    else:
+        np.multiply(before, beta, out=out)
+        np.add(out, row, out=out)

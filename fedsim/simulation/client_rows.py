@@ -6,8 +6,9 @@ it was.
 """
 
 import weakref
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +38,14 @@ class _Index:
         """Where among the sorted a client stands."""
         place = int(np.searchsorted(self.clients, client))
         return place if place < len(self.clients) and self.clients[place] == client else None
+
+    def known(self, clients: Sequence[int]) -> list[int | None]:
+        """The slots of these clients, all of whom are sorted in, None for those without one."""
+        if not len(self.clients):
+            return [None] * len(clients)
+        places = np.minimum(np.searchsorted(self.clients, clients), len(self.clients) - 1)
+        held = zip(self.clients[places].tolist(), self.slots[places].tolist(), clients, strict=True)
+        return [slot if owner == client else None for owner, slot, client in held]
 
     def release(self) -> None:
         """Nobody asks here any more."""
@@ -74,7 +83,7 @@ class ClientRows(MutableMapping[int, Array]):
     def __setitem__(self, client: int, row: Array) -> None:
         index, slot = self._index, self._slot(client)
         file = index.file = index.file or RowFile(row.size, row.dtype)
-        if slot is not None and not file.shared(slot):
+        if slot is not None and not file.shared(np.array(slot)):
             file.write(slot, row)
             return
         added = file.add(row)
@@ -87,6 +96,39 @@ class ClientRows(MutableMapping[int, Array]):
             index.new[client] = added
         else:
             index.slots[place] = added
+
+    def renewed(self, clients: Sequence[int], size: int, dtype: np.dtype[Any]) -> Iterator[tuple[Array | None, Array]]:
+        """Each client's row, None where it has none, and where its next row is to be before one asks for the next.
+
+        Both may be the same numbers, where nobody else refers to them.
+        """
+        index = self._index
+        index.settle()
+        file = index.file = index.file or RowFile(size, dtype)
+        befores = index.known(clients)
+        for before, slot in zip(befores, self._to_be_written(clients, befores), strict=True):
+            near = file.near(slot)
+            row = np.empty(size, dtype) if near is None else near
+            yield None if before is None else file.seen(before), row
+            if near is None:
+                file.write(slot, row)
+
+    def _to_be_written(self, clients: Sequence[int], known: Sequence[int | None]) -> list[int]:
+        """A slot for each client's next row: its own where nobody else refers to it."""
+        index, file = self._index, self._index.file
+        slots = np.array([-1 if slot is None else slot for slot in known], np.int64)
+        if file is None or not len(slots):
+            return []
+        held = slots >= 0
+        leave = held & file.shared(np.maximum(slots, 0)) if held.any() else held
+        fresh = np.flatnonzero(leave | ~held)
+        file.release(slots[leave])  # another still refers to each, so what is in it stays
+        slots[fresh] = file.take(len(fresh))
+        owners = np.asarray(clients, np.int64)
+        index.slots[np.searchsorted(index.clients, owners[leave])] = slots[leave]
+        index.new.update(zip(owners[~held].tolist(), slots[~held].tolist(), strict=True))
+        found: list[int] = slots.tolist()
+        return found
 
     def __delitem__(self, client: int) -> None:
         index, slot = self._index, self._slot(client)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from itertools import islice, pairwise
+from itertools import islice
 from math import prod
 from typing import Any, NamedTuple, TypeVar
 
@@ -21,6 +21,7 @@ from fedsim.scenario.chains import poisoning, retraining
 from fedsim.scenario.scores import TRIGGERED
 from fedsim.schedules.contract import factor_of
 from fedsim.simulation.adversaries import Held
+from fedsim.simulation.client_batches import grouped, worth_sending
 from fedsim.simulation.client_momentum import client_rate
 from fedsim.simulation.client_steps import normalise
 from fedsim.simulation.client_variates import keeps_variates
@@ -196,7 +197,8 @@ class Dispatcher:
         return attack, self._previous[0] if attack and self._previous else None
 
     def _sent(self, round: int, jobs: Sequence[ClientJob]) -> Iterator[BatchResult]:
-        batches = [ClientBatch(self._site, part) for part in grouped(jobs, self._federation.scenario.execution.batch)]
+        most, site = self._federation.scenario.execution.batch, self._site
+        batches = [ClientBatch(site, part) for part in grouped(jobs, most, worth_sending(site))]
         try:
             yield from self._pool.map(train_batch, batches)
         except (JobFailed, WorkersDied) as error:
@@ -217,17 +219,6 @@ def _asking(federation: Federation, parameters: Shared, root: Shared, arena: Arr
     answers, made = arena.empty((capacity, prod(shape[:-1]), shape[-1]))
     rows, asked = arena.empty((capacity, len(federation.parameters)))
     return Asking(Questions(federation.kind, parameters, rows, root, answers, ()), asked, made)
-
-
-def grouped(jobs: Sequence[ClientJob], most: int) -> list[tuple[ClientJob, ...]]:
-    """Jobs in batches of nearly equal size, an even number of them where there are several.
-
-    The grouping depends on the list alone, never on the workers, so that events are the same on every machine.
-    """
-    count = -(-len(jobs) // most)
-    count = min(len(jobs), count + count % 2) if len(jobs) > 1 else count
-    edges = np.linspace(0, len(jobs), count + 1).astype(int)
-    return [tuple(jobs[begin:end]) for begin, end in pairwise(edges)]
 
 
 def _examples(federation: Federation, arena: Arrays) -> Callable[[int], Integers | Stretch]:

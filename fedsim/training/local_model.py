@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +33,27 @@ class Work:
         return cls(Located(inputs, rows, targets), np.array([0, *lengths]).cumsum(), max(lengths, default=1))
 
     @classmethod
+    def untouched(cls, site: Site, jobs: Sequence[ClientJob]) -> "Work":
+        """All batches of several clients whom no attack holds, one after another: each reads what it draws."""
+        drawn = [
+            np.asarray(job.examples)[plan]
+            for job in jobs
+            for plan in batches(len(job.examples), site.training, job.turn)
+        ]
+        rows = np.concatenate(drawn)
+        targets = site.targets.open()[rows].astype(np.int64, copy=False)
+        lengths = [len(batch) for batch in drawn]
+        located = Located(site.inputs.open(), rows.astype(np.int64, copy=False), targets)
+        return cls(located, np.array([0, *lengths]).cumsum(), max(lengths))
+
+    @classmethod
     def joined(cls, works: Sequence["Work"]) -> "Work":
-        """One batch of each of several clients, one after another, whose examples lie in one array."""
+        """The batches of several, one after another, whose examples lie in one array."""
+        if len(works) == 1:
+            return works[0]
         rows, targets = (np.concatenate([work.examples[part] for work in works]) for part in (1, 2))
-        lengths = [len(work) for work in works]
-        return cls(Located(works[0].examples.inputs, rows, targets), np.array([0, *lengths]).cumsum(), max(lengths))
+        lengths = np.concatenate([[0], *(np.diff(work.bounds) for work in works)])
+        return cls(Located(works[0].examples.inputs, rows, targets), lengths.cumsum(), max(work.most for work in works))
 
     def batch(self, place: int) -> "Work":
         """One of the batches."""
@@ -76,7 +92,6 @@ class LocalModel(Protocol):
         """Take the steps w ← w − lr · gradient, batch after batch, in one call: their summed loss; None: it cannot."""
 
 
-@runtime_checkable
 class ManyAtOnce(Protocol):
     """A backend that serves many clients in one pass where each sends one gradient."""
 
@@ -84,3 +99,8 @@ class ManyAtOnce(Protocol):
         self, start: Array, work: Work, times: float, decay: float, rows: Array, which: Integers
     ) -> NDArray[np.float64]:
         """Set row which[c] of `rows` to times · (gradient over batch c + decay · start): the batches' mean losses."""
+
+
+def serves_many(model: LocalModel) -> TypeGuard[ManyAtOnce]:
+    """Whether a backend is one of those."""
+    return hasattr(model, "send_all")

@@ -14,7 +14,7 @@ from torch import Tensor
 from fedsim.local_algorithms.contract import Correction
 from fedsim.registry import Bound
 from fedsim.training.client import ClientJob, Site, Stepper
-from fedsim.training.local_model import LocalModel, ManyAtOnce, Work
+from fedsim.training.local_model import LocalModel, Work, serves_many
 
 
 def train_client(model: LocalModel, site: Site, job: ClientJob) -> float:
@@ -27,7 +27,7 @@ def send_all(model: LocalModel, site: Site, jobs: Sequence[ClientJob]) -> dict[i
 
     Whoever is not served is left to `train_client`, which ends in the same numbers up to rounding.
     """
-    if site.sends is None or not isinstance(model, ManyAtOnce) or not jobs:
+    if site.sends is None or not serves_many(model) or not jobs:
         return {}
     settings = site.optimizer.thing.settings
     sent: dict[int, float] = {}
@@ -41,14 +41,14 @@ def send_all(model: LocalModel, site: Site, jobs: Sequence[ClientJob]) -> dict[i
 
 def _side_by_side(site: Site, jobs: Sequence[ClientJob]) -> Iterator[tuple[list[int], Work]]:
     """The batches of clients whose examples lie in one array, as one work, and these clients' rows."""
-    groups: dict[int, list[tuple[int, Work]]] = {}
-    for job in jobs:
-        work = Work.of(site, job)
-        if len(work):
-            groups.setdefault(id(work.examples.inputs), []).append((job.row, work))
+    groups: dict[int, list[tuple[list[int], Work]]] = {}
+    for part in ([job for job in jobs if not job.poisons], *([job] for job in jobs if job.poisons)):
+        working = [job for job in part if len(job.examples)]
+        if working:
+            work = Work.of(site, working[0]) if working[0].poisons else Work.untouched(site, working)
+            groups.setdefault(id(work.examples.inputs), []).append(([job.row for job in working], work))
     for group in groups.values():
-        rows, works = zip(*group, strict=True)
-        yield [*rows], Work.joined(works)
+        yield [row for rows, _ in group for row in rows], Work.joined([work for _, work in group])
 
 
 class Loop:

@@ -55,6 +55,24 @@ def test_it_is_a_mapping_whose_copies_go_their_own_way(seed):
 
 
 @pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_renewed_together_are_those_renewed_one_by_one(seed):
+    draw = np.random.default_rng(seed)
+    kept = [(ClientRows(), {})]
+    for step in range(60):
+        rows, plain = kept[draw.integers(len(kept))]
+        if draw.random() < 0.4:
+            kept = [*kept[-4:], (rows.copy(), dict(plain))]
+        clients = sorted(draw.choice(12, draw.integers(0, 6), replace=False).tolist())
+        for client, (before, after) in zip(clients, rows.renewed(clients, 5, row_of(0).dtype), strict=True):
+            assert (before is None) == (client not in plain)
+            after[:] = row_of(step) if before is None else before + row_of(step)
+            plain[client] = step + plain.get(client, 0)
+        for each in kept:
+            same_as(*each)
+
+
+@pytest.mark.usefixtures("place")
 def test_what_is_read_and_what_was_written_are_ones_own():
     rows, row = ClientRows(), row_of(1)
     rows[4] = row

@@ -17,7 +17,7 @@ from fedsim.errors import ClientFailed
 from fedsim.events import BatchTrained, RoundEnded
 from fedsim.execution.pool import Pool
 from fedsim.models.contract import model, models
-from fedsim.simulation.dispatch import grouped
+from fedsim.simulation.client_batches import grouped
 from fedsim.training.client import ClientJob
 from tests.small_runs import DIGITS, played, registered, same, scenario
 
@@ -47,6 +47,21 @@ def test_groups_are_even_in_size_and_number(count, most):
     assert all(0 < size <= most for size in sizes)
     assert max(sizes, default=0) - min(sizes, default=0) <= 1
     assert len(groups) <= 1 or len(groups) % 2 == 0 or len(groups) == count
+
+
+@pytest.mark.parametrize(
+    ("count", "worth", "sizes"), [(13, 13, [13]), (13, 12, [6, 7]), (30, 13, [7, 8, 7, 8]), (3, 0, [1, 2])]
+)
+def test_fewer_clients_than_are_worth_a_job_make_none_of_their_own(count, worth, sizes):
+    jobs = [ClientJob(client, client, (), None) for client in range(count)]
+    assert [len(group) for group in grouped(jobs, 5, worth)] == sizes
+
+
+def test_gradients_of_a_small_model_are_one_batch_whatever_the_workers():
+    small = scenario(DIGITS, "training.algorithm='fedsgd'", "training.batch_size=10", "model='logistic'", "rounds=2")
+    runs = [played(small, pool) for pool in (Pool(1, "serial"), Pool(2, "threading"))]
+    assert [sum(isinstance(event, BatchTrained) for event in run) for run in runs] == [2, 2]
+    assert same(runs[0]) == same(runs[1])
 
 
 def test_a_model_that_raises_names_round_and_clients():

@@ -13,7 +13,7 @@ from fedsim.scenario.sections import Choice, Training
 from fedsim.training.backends import local_model
 from fedsim.training.batch import ClientBatch, train_batch
 from fedsim.training.client import Poison
-from fedsim.training.local_model import ManyAtOnce
+from fedsim.training.local_model import serves_many
 from fedsim.training.local_work import send_all, train_client
 from tests.training_sites import STREAM, Clients, choice, forget_models, kind_of
 
@@ -84,5 +84,5 @@ def test_a_poisoned_client_is_served_too_and_changes_nobody_elses_bits(kind, are
 def test_whatever_is_no_plain_gradient_is_left_to_the_loop(other, arena):
     clients = Clients(arena, KINDS["mlp"], dataclasses.replace(work("a step"), **other))
     model = local_model(clients.site)
-    assert clients.site.sends is None or not isinstance(model, ManyAtOnce)
+    assert clients.site.sends is None or not serves_many(model)
     assert send_all(model, clients.site, clients.jobs) == {}

@@ -90,7 +90,8 @@ def central_row(rows: Array, chosen: NDArray[np.intp] | None = None) -> int:
     """The one of the chosen rows whose median distance to the others is least, on a sample of the columns."""
     chosen = np.arange(len(rows)) if chosen is None else chosen
     columns = sample_columns(rows, *SAMPLE_RUNS)
-    sample = columns[chosen, :: max(columns.shape[1] // SAMPLE_COLUMNS, 1)].astype(np.float64)
+    thinned = columns[:, :: max(columns.shape[1] // SAMPLE_COLUMNS, 1)]
+    sample = np.asarray(thinned if len(chosen) == len(rows) else thinned[chosen], np.float64, order="C", copy=True)
     if rows.dtype == np.float64:
         sample = _comparable(sample)
     sample -= sample[0]
@@ -113,6 +114,8 @@ def _comparable(sample: Matrix) -> Matrix:
 
 def _clusters(near: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
     """Groups of two or more rows that are connected through near pairs."""
+    if np.count_nonzero(near) == np.count_nonzero(near.diagonal()):  # no row to another
+        return []
     label = np.arange(len(near))
     while True:
         spread = np.where(near, label[None, :], len(near)).min(axis=1)

@@ -17,7 +17,7 @@ Indices = NDArray[np.intp]
 
 TINY = 1e-25
 """Below this a sum of float32 squares has lost digits to underflow."""
-COMPILE_FROM_NUMBERS = 250_000
+COMPILE_FROM_NUMBERS = 100_000
 """Numbers from which products of float32 rows are left to a compiled kernel, which costs 40 milliseconds once.
 
 The matrix alone decides, not the calls before: products of the kernel and of numpy, which forms them in float64, differ
@@ -119,8 +119,12 @@ def _add_squares(gaps: Array, sums: Matrix) -> None:
 
 def _padded(block: Array, multiple: int) -> Array:
     """The block with zeros behind it, up to a multiple of so many columns."""
-    missing = -block.shape[1] % multiple
-    return np.pad(block, ((0, 0), (0, missing))) if missing else block
+    n, width = block.shape
+    if width % multiple == 0:
+        return block
+    whole = np.zeros((n, width + -width % multiple), block.dtype)
+    whole[:, :width] = block
+    return whole
 
 
 def _squares_by_kernel(point: Array, rows: Array, sums: Matrix) -> int:
@@ -172,13 +176,18 @@ def _multiplied_by_kernel(rows: Array, centre: Array, chosen: Indices) -> Matrix
     padded = n + -n % tile
     found = np.zeros((padded, padded))
     scratch = _aligned(padded * PRODUCT_CHUNK)
-    tail, rest = _padded(rows[chosen, whole:], PRODUCT_CHUNK), _padded(centre[None, whole:], PRODUCT_CHUNK)
+    tail, rest = _padded(rows[:, whole:][chosen], PRODUCT_CHUNK), _padded(centre[None, whole:], PRODUCT_CHUNK)
     for part, held, middle, columns in ((rows, chosen, centre, whole), (tail, np.arange(n), rest, tail.shape[1])):
         places = held.astype(np.int64) * (part.strides[0] // part.itemsize)
         pointers = (part.ctypes.data, places.ctypes.data, middle.ctypes.data, n, padded, columns)
         run(*pointers, scratch.ctypes.data, found.ctypes.data)
-    lower = np.tril(found[:n, :n])
-    return np.asarray(lower + np.tril(lower, -1).T)
+    return np.where(_lower(n), found[:n, :n], found[:n, :n].T)
+
+
+@lru_cache(maxsize=64)
+def _lower(n: int) -> NDArray[np.bool_]:
+    """Which pairs a kernel fills, each row with itself and those before."""
+    return np.tri(n, dtype=np.bool_)
 
 
 @lru_cache(maxsize=1)
