@@ -46,12 +46,6 @@ def wrong_availability(scenario: Scenario) -> list[Problem]:
     if clients.at_least is not None and clients.population is not None and clients.at_least > clients.population:
         message = f"there are never more than {clients.population} clients"
         found.append(Problem(("clients", "at_least"), message, clients.at_least))
-    if clients.buffer is not None:
-        message = "an asynchronous server draws from all clients that are free: leave out availability, or buffer"
-        found.append(Problem(("clients", "availability"), message, clients.availability.name))
-    if clients.sampling != "uniform":
-        message = (
-            f"a {clients.sampling} cohort has its shares whoever is there: leave out availability, or sample uniformly"
-        )
-        found.append(Problem(("clients", "sampling"), message, clients.sampling))
+    if clients.buffer is not None and clients.at_least is not None:
+        found.append(Problem(("clients", "at_least"), NO_ROUNDS, clients.at_least))
     return found

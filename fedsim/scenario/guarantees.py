@@ -43,7 +43,7 @@ def guarantees(scenario: Scenario, population: int | None = None) -> list[Guaran
     found += [Guarantee("warning", text) for text in (*momentum_notes(scenario), *rule_notes(scenario, population))]
     if scenario.clients.availability is None:
         return found + _exposed(scenario, population) if population else found
-    return [*found, _presence(scenario.clients.availability)]
+    return [*found, _presence(scenario.clients.availability)] if scenario.attacks else found
 
 
 def condition(scenario: Scenario) -> tuple[str, Condition]:

@@ -50,25 +50,40 @@ def close_round(
     return Closing(max(time, now), tuple(arrived), tuple(queue[len(arrived) :]))
 
 
+class Vacant(NamedTuple):
+    """Nobody can begin, or whoever did is gone before it answers: the place is free again at that time."""
+
+    time: float
+
+
 def fill_buffer(
-    now: float, at_work: Iterable[Arrival], vacant: int, wanted: int, begin: Callable[[float], Arrival | None]
+    now: float, at_work: Iterable[Arrival], vacant: int, wanted: int, begin: Callable[[float], Arrival | Vacant | None]
 ) -> Closing:
     """When so many updates are in, of clients each of whom is followed by another as soon as it has answered.
 
-    `begin` lets one more client begin at a time and tells when it will answer, or None where nobody is left; as many
-    as are `vacant` begin now. Whoever comes last is followed only after the server's step, by a client with its result.
+    `begin` lets one more client begin at a time and tells when it will answer, that its place stays empty until later,
+    or None where nobody is left; as many as are `vacant` begin now. Whoever comes last is followed only after the
+    server's step, by a client with its result. At the step all empty places are free.
     """
-    queue, arrived = list(at_work), list[Arrival]()
+    queue, empty, arrived, time = list(at_work), list[float](), list[Arrival](), now
     heapify(queue)
 
     def follow(time: float) -> None:
-        if (arrival := begin(time)) is not None:
-            heappush(queue, arrival)
+        started = begin(time)
+        if isinstance(started, Vacant):
+            heappush(empty, started.time)
+        elif started is not None:
+            heappush(queue, started)
 
     for _ in range(vacant):
         follow(now)
-    while queue and len(arrived) < wanted:
+    while (queue or empty) and len(arrived) < wanted:
+        if empty and (not queue or empty[0] < queue[0].time):
+            time = heappop(empty)
+            follow(time)
+            continue
         arrived.append(heappop(queue))
+        time = arrived[-1].time
         if len(arrived) < wanted:
-            follow(arrived[-1].time)
-    return Closing(arrived[-1].time if arrived else now, tuple(arrived), tuple(sorted(queue)))
+            follow(time)
+    return Closing(time, tuple(arrived), tuple(sorted(queue)))

@@ -1,6 +1,7 @@
 """Who is there when a round begins, and until when: the law of availability on the simulation's clock."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,9 @@ from fedsim.errors import RunFailed
 from fedsim.randomness import Stream
 from fedsim.scenario.sections import Choice
 from fedsim.simulation.adversaries import LISTED_CLIENTS, PASSES, Order
+from fedsim.simulation.clock import Vacant
 from fedsim.simulation.federation import Federation
+from fedsim.simulation.sampling import shares
 
 MOST_WAITS = 100_000
 """Times at which a round that waits looks who has come, before the run gives up."""
@@ -43,23 +46,59 @@ def present_cohort(federation: Federation, law: Choice, stream: Stream, time: fl
     raise RunFailed(f"round {round}: {_nobody(least)} there at once within {time:g} simulated seconds")
 
 
+class Callers:
+    """Who is there of all clients, in one random order for a whole round: for clients that begin one by one."""
+
+    def __init__(self, federation: Federation, law: Choice, stream: Stream, round: int) -> None:
+        self._federation, self._law, self._round = federation, law, round
+        self._coming = _in_turn(federation.population, stream, federation.scenario.clients.sampled)
+        self._asked: list[tuple[Integers, NDArray[np.float64]]] = []  # clients and their stays, as far as known
+
+    def first(self, time: float, busy: Set[int]) -> tuple[int, float] | Vacant | None:
+        """The first client that is free and there, and when it leaves; else when the next one comes, if any does."""
+        soonest = math.inf
+        for clients, stays in self._known(time):
+            free = ~np.isin(clients, [*busy])
+            there = np.flatnonzero(free & (stays[:, 0] <= time))
+            if len(there):
+                return int(clients[there[0]]), float(stays[there[0], 1])
+            soonest = min(soonest, stays[free, 0].min(initial=math.inf))
+        return Vacant(soonest) if math.isfinite(soonest) else None
+
+    def _known(self, time: float) -> Iterator[tuple[Integers, NDArray[np.float64]]]:
+        """Clients with the stay that each is in or its next one, as many at a time as are asked for together."""
+        for clients, stays in self._asked:
+            over = np.flatnonzero(stays[:, 1] <= time)
+            if len(over):
+                stays[over] = _stays(self._federation, self._law, clients[over], time, self._round)
+            yield clients, stays
+        for clients in self._coming:
+            stays = _stays(self._federation, self._law, clients, time, self._round).copy()
+            self._asked.append((clients, stays))
+            yield clients, stays
+
+
 def _nobody(least: int) -> str:
     return "no client is ever" if least == 1 else f"never are {least} clients (clients.at_least)"
 
 
 def _drawn(federation: Federation, law: Choice, stream: Stream, time: float, round: int) -> tuple[Present, Array]:
-    """Those who are there, in a random order, as far as they are wanted; and all begins, where all had to be asked."""
-    settings = federation.scenario.clients
+    """Those who are there, in a random order, as far as they are wanted; and all begins, where all had to be asked.
+
+    Where a share of the cohort is not there it is smaller: nobody takes the place of another kind of client.
+    """
+    settings, share = federation.scenario.clients, shares(federation)
     wanted = max(settings.sampled, settings.at_least or 1)
-    asked, stays, many = list[Integers](), list[Array](), 0
+    asked, stays, many = list[Integers](), list[Array](), np.zeros(len(share.sizes), np.int64)
     for some in _in_turn(federation.population, stream, wanted):
         asked.append(some)
         stays.append(_stays(federation, law, some, time, round))
-        many += int((stays[-1][:, 0] <= time).sum())
-        if many >= wanted:
+        many += np.bincount(share.of(some[stays[-1][:, 0] <= time]), minlength=len(many))
+        if (many >= share.sizes).all() and many.sum() >= wanted:
             break
     clients, times = np.concatenate(asked), np.concatenate(stays)
-    there = np.flatnonzero(times[:, 0] <= time)[: settings.sampled]
+    there = np.flatnonzero(times[:, 0] <= time)
+    there = there[share.first(clients[there])]
     chosen = there[np.argsort(clients[there])]
     begins = times[:, 0] if len(clients) == federation.population else times[:0, 0]
     return Present(time, clients[chosen], times[chosen, 1]), begins

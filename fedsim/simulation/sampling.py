@@ -1,6 +1,8 @@
 """Who takes part in a round, and through whom of them the adversaries act."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -34,6 +36,41 @@ def sample(federation: Federation, stream: Stream) -> Integers:
         if count
     ]
     return np.sort(np.concatenate(drawn))
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How many clients of each kind a cohort has."""
+
+    sizes: Integers  # (k,)
+    of: Callable[[Integers], Integers]  # (n,) clients -> (n,) the kind of each
+
+    def first(self, clients: Integers) -> Integers:
+        """(m,) places of those that a cohort takes of these clients, the first of each kind."""
+        kinds = self.of(clients)
+        places = [np.flatnonzero(kinds == kind)[:size] for kind, size in enumerate(self.sizes.tolist())]
+        return np.sort(np.concatenate(places))
+
+
+def shares(federation: Federation) -> Shares:
+    """The same shares as `sample` takes; of uniform sampling there is one."""
+    scenario, groups = federation.scenario, federation.groups
+    settings = scenario.clients
+    if settings.sampling == "grouped" and groups is not None and scenario.topology:
+        return Shares(np.array(seats_of(scenario.topology, federation.population, settings.sampled)), groups.of)
+    if settings.sampling == "stratified":
+        strata: Sequence[ClientSet] = (federation.free, *federation.controlled)
+        counts = apportioned(settings.sampled, [len(stratum) for stratum in strata])
+        return Shares(np.array(counts), partial(_stratum, federation.controlled))
+    return Shares(np.array([settings.sampled]), lambda clients: np.zeros(len(clients), np.int64))
+
+
+def _stratum(controlled: Sequence[ClientSet], clients: Integers) -> Integers:
+    """(n,) whose each client is: 0 nobody's, then the adversaries' in turn."""
+    found = np.zeros(len(clients), np.int64)
+    for place, stratum in enumerate(controlled, start=1):
+        found[stratum.among(clients)] = place
+    return found
 
 
 def _grouped(federation: Federation, groups: Groups, stream: Stream) -> Integers:

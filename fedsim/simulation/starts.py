@@ -1,5 +1,6 @@
 """When clients answer, and who begins next where clients go on each for itself."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,15 +13,16 @@ from fedsim.randomness import Stream
 from fedsim.scenario.sections import Choice, attackers
 from fedsim.simulation.client_steps import steps_of
 from fedsim.simulation.client_work import epochs_of, own_training
-from fedsim.simulation.clock import Arrival
+from fedsim.simulation.clock import Arrival, Vacant
 from fedsim.simulation.federation import Federation
+from fedsim.simulation.presence import Callers
 
 SORTED_CLIENTS = 10_000
 """Clients up to which all are put in order; of more, one is drawn at a time until it is free."""
 
 
 class Starts:
-    """The clients that begin in one round of an asynchronous server, drawn from whoever is free.
+    """The clients that begin in one round of an asynchronous server, drawn from whoever is free and there.
 
     Whoever is at work is not free, nor is whoever has begun or answered since the last step of the server.
     """
@@ -31,20 +33,37 @@ class Starts:
         self._federation, self._round, self._busy = federation, round, set(busy)
         self._stream, self._absent = federation.stream.at("round", round), set(federation.scenario.clients.absent or ())
         self._candidates = self._order()
+        law = federation.scenario.clients.availability
+        self._there = Callers(federation, law, self._stream.at("cohort"), round) if law is not None else None
 
-    def begin(self, time: float) -> Arrival | None:
-        """The next client and when it answers; those that never will are passed over. None where nobody is free."""
-        chance = self._federation.scenario.clients.dropout
-        for client in self._candidates:
-            if client in self._busy:
-                continue
+    def begin(self, time: float) -> Arrival | Vacant | None:
+        """The next client and when it answers; those that never will are passed over. None where nobody is free.
+
+        The place is vacant until somebody comes where nobody is there, and until whoever leaves before answering is
+        gone.
+        """
+        while (found := self._next(time)) is not None:
+            if isinstance(found, Vacant):
+                return found
+            client, end = found
             self._busy.add(client)
             self.began.append(client)
-            if client in self._absent or drops(self._stream, client, chance):
+            if client in self._absent or drops(self._stream, client, self._federation.scenario.clients.dropout):
                 self.dropped.append(client)
                 continue
-            return Arrival(time + self._seconds(client), client, self._round)
+            answers = time + self._seconds(client)
+            if answers > end:
+                self.dropped.append(client)
+                return Vacant(end)
+            return Arrival(answers, client, self._round)
         return None
+
+    def _next(self, time: float) -> tuple[int, float] | Vacant | None:
+        """A client that is free and there, and when it leaves."""
+        if self._there is not None:
+            return self._there.first(time, self._busy)
+        client = next((each for each in self._candidates if each not in self._busy), None)
+        return None if client is None else (client, math.inf)
 
     def _order(self) -> Iterator[int]:
         """All clients in a random order, or numbers of clients until all are busy."""

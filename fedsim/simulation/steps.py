@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fedsim.array_types import Integers
+from fedsim.errors import RunFailed
 from fedsim.randomness import Stream
 from fedsim.simulation.adversaries import Held
 from fedsim.simulation.clock import Arrival, Closing, close_round, fill_buffer
@@ -89,6 +90,8 @@ def _buffered(federation: Federation, state: State, round: int) -> Cohort:
     starts = Starts(federation, round, {arrival.client for arrival in at_work})
     vacant = max(settings.sampled - len(at_work), 0)
     closing = fill_buffer(state.time, at_work, vacant, settings.buffer or 1, starts.begin)
+    if settings.availability is not None and not (closing.arrived or starts.began):
+        raise RunFailed(f"round {round}: no client is ever there again after {state.time:g} simulated seconds")
     answering = tuple(sorted(a.client for a in (*closing.arrived, *closing.late) if a.round == round))
     began = np.array(sorted(starts.began), np.int64)
     return Cohort(

@@ -13,6 +13,7 @@ from fedsim.runs.perform import perform
 from fedsim.runs.verify import verify
 from fedsim.scenario.guarantees import guarantees
 from fedsim.scenario.load import parse_scenario, scenario_digest
+from fedsim.simulation.federation import build_federation
 from tests.small_runs import DIGITS, played, same, scenario, starts, verdicts
 
 FEW = ["clients.population=4", "clients.sampled=2", 'aggregator="mean"']
@@ -113,14 +114,86 @@ def test_what_does_not_go_with_it_is_refused():
     for changes, where, message in (
         (["clients.at_least=3"], "clients.at_least", "means nothing where all clients are there at all times"),
         ([COMING[0], "clients.at_least=13"], "clients.at_least", "there are never more than 12 clients"),
-        ([COMING[0], "clients.buffer=2"], "clients.availability", "an asynchronous server draws from all clients"),
-        ([COMING[0], 'clients.sampling="stratified"'], "clients.sampling", "a stratified cohort has its shares"),
+        (
+            [COMING[0], "clients.at_least=2", "clients.buffer=2"],
+            "clients.at_least",
+            "means nothing where the server is",
+        ),
     ):
         with pytest.raises(ScenarioError) as refused:
             parse_scenario(DIGITS, changes)
         (problem,) = refused.value.problems
         assert problem.where == where
         assert problem.message.startswith(message)
+
+
+ONE_AT_WORK = ["clients.population=4", "clients.sampled=1", "clients.buffer=1", 'aggregator="mean"']
+
+
+def test_a_timeline_of_an_asynchronous_server_by_hand(tmp_path):
+    # a second of work each; 0 leaves at its second piece of it, 2 is too short there, 1 too at its second
+    path = tmp_path / "stays.csv"
+    path.write_text("client,begin,end\n0,0,1.5\n2,3,3.5\n1,5,7.2\n3,10,100\n")
+    given = scenario(DIGITS, *ONE_AT_WORK, f'clients.availability={{name="trace", file="{path}"}}', "rounds=4")
+    events = played(given)
+    told = [
+        (start.time, start.cohort, v.dropped, v.clients, v.time)
+        for start, v in zip(starts(events), verdicts(events), strict=True)
+    ]
+    assert told == [
+        (0.0, (0,), (), (0,), 1.0),
+        (1.0, (0, 1, 2), (0, 2), (1,), 6.0),  # 0 gone at 1.5, 2 from 3 to 3.5, 1 comes at 5
+        (6.0, (1,), (), (1,), 7.0),
+        (7.0, (1, 3), (1,), (3,), 11.0),
+    ]
+    path.write_text("client,begin,end\n0,0,1.5\n1,0,1.5\n2,0,1.5\n3,0,1.5\n")
+    with pytest.raises(RunFailed, match=r"round 3: no client is ever there again after 1\.5 simulated seconds"):
+        played(given)
+
+
+def test_an_asynchronous_server_of_whoever_is_there_goes_on_where_it_was(tmp_path):
+    given = scenario(DIGITS, *COMING, "rounds=8", "clients.buffer=2", "clients.sampled=4", "clients.population=12")
+    straight = same(played(given))
+    with Pool(2, "threading") as pool:
+        assert same(played(given, pool)) == straight
+    assert any(event.get("dropped") for event in straight)
+    first = simulate(given, Pool(1, "serial"))
+    for event in first:
+        if isinstance(event, RoundEnded) and event.round == 4:
+            break
+    state = load_checkpoint(save_checkpoint(tmp_path, first.state))
+    first.close()
+    tail = [event for event in same(simulate(given, Pool(1, "serial"), resume=state)) if "round" in event]
+    assert tail == [event for event in straight if event.get("round", 0) > 4]
+
+
+def test_an_asynchronous_server_of_a_million_asks_few():
+    text = DIGITS + '[partition]\nname = "virtual"\nsamples = 5\n'
+    given = parse_scenario(
+        text, ["clients.population=1_000_000", *COMING[:1], "clients.buffer=3", "rounds=3", "execution.workers=1"]
+    )
+    assert [len(verdict.clients) for verdict in verdicts(played(given))] == [3, 3, 3]
+
+
+@pytest.mark.parametrize("sampling", ["stratified", "grouped"])
+def test_shares_of_a_cohort_are_kept_of_whoever_is_there(sampling):
+    attack = '[[attacks]]\nname = "zero"\nids = [0, 1, 2, 3]\n'
+    edges = '[topology]\ngroups = 3\naggregator = "mean"\n' if sampling == "grouped" else ""
+    given = parse_scenario(
+        DIGITS + attack + edges, [COMING[0], f'clients.sampling="{sampling}"', "rounds=25", "aggregator='mean'"]
+    )
+    begun = starts(played(given))
+    if sampling == "stratified":
+        kinds = [[client < 4 for client in start.cohort] for start in begun]
+        most = {True: 2, False: 4}
+    else:
+        groups = build_federation(given).groups
+        kinds = [groups.of(np.array(start.cohort)).tolist() for start in begun]
+        most = dict.fromkeys(range(3), 2)
+    counts = [{kind: each.count(kind) for kind in most} for each in kinds]
+    assert all(count[kind] <= size for count in counts for kind, size in most.items())
+    assert all(any(count[kind] == size for count in counts) for kind, size in most.items())
+    assert any(count[kind] < size for count in counts for kind, size in most.items())
 
 
 def test_no_chances_are_told_of_whoever_will_be_there():
