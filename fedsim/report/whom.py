@@ -7,7 +7,7 @@ import numpy as np
 
 from fedsim.errors import ResultsConflict
 from fedsim.report.course import means_of, picture_of_lines, rounds_together, steady
-from fedsim.report.document import Column, Part, Picture, Table, Words, evenly, thinned
+from fedsim.report.document import Cell, Column, Part, Picture, Table, Words, evenly, thinned
 from fedsim.report.drawing import MOST_NAMED, draw_matrix
 from fedsim.report.run_read import RunRead
 from fedsim.runs.ledger_rounds import RoundCounts
@@ -80,16 +80,19 @@ def _side(name: str, side: Side) -> tuple[str, int, int, float | None, float | N
 
 
 def _clients(run: RunRead) -> Table:
-    columns = (
+    columns: tuple[Column, ...] = (
         Column("client", "count"), Column("rows", "count"), Column("cut", "count"), Column("voice", "share"),
         Column("chance", "number", "of so many cut rows or more, were it cut as often as the others"),
         Column("silenced"), Column("holds mostly", "word", "its largest classes and its part of all their examples"),
     )  # fmt: skip
-    found = run.totals.clients()
-    rows = tuple(
+    found, groups = run.totals.clients(), None if run.holdings is None else run.holdings.groups
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
         (each.client, each.rows, each.cut, each.voice, each.chance, each.silenced, _holds(each.client, run.holdings))
         for each in found
     )
+    if groups is not None:
+        columns = (*columns, Column("group", "count"))
+        rows = tuple((*row, int(groups[each.client])) for row, each in zip(rows, found, strict=True))
     silenced = sum(each.silenced for each in found)
     notes = (f"{silenced} of {len(found)} honest clients that took part are silenced", TESTED)
     return thinned(Table("honest-clients", "Honest clients, the least heard first", columns, rows, notes))

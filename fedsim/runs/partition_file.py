@@ -3,8 +3,8 @@
 client,examples,class_0,class_1,…
 0,120,14,0,…
 
-Where every place of a sequence has a class of its own, places are counted. Of federations with very many clients there
-is no such file (MOST_NUMBERS).
+Behind `examples` stands the `group` of clients that have one. Where every place of a sequence has a class of its own,
+places are counted. Of federations with very many clients there is no such file (MOST_NUMBERS).
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ MOST_NUMBERS = 2_000_000
 """Clients times classes at most."""
 MOST_BYTES = 2**26
 FIRST_COLUMNS = ("client", "examples")
-CLASS = "class_"
+GROUP, CLASS = "group", "class_"
 
 
 class Holdings(NamedTuple):
@@ -33,6 +33,7 @@ class Holdings(NamedTuple):
 
     examples: Integers  # (clients,)
     classes: Integers  # (clients, classes)
+    groups: Integers | None = None  # (clients,) of a topology
 
 
 def write_partition(folder: Path, federation: "Federation") -> None:
@@ -48,12 +49,18 @@ def is_written(federation: "Federation") -> bool:
 
 def partition_lines(federation: "Federation") -> Iterator[bytes]:
     """The lines of the file."""
-    classes, targets = federation.kind.classes, federation.train.targets
-    yield _line((*FIRST_COLUMNS, *(f"{CLASS}{name}" for name in range(classes))))
+    classes, targets, groups = federation.kind.classes, federation.train.targets, federation.groups
+    yield _line((*_first_columns(groups is not None), *(f"{CLASS}{name}" for name in range(classes))))
     for client in range(federation.population):
         own = federation.examples_of(client)
         held = np.asarray(targets[own]).ravel()
-        yield _line((client, len(own), *np.bincount(held[held >= 0], minlength=classes)[:classes].tolist()))
+        group = () if groups is None else groups.of(np.array([client])).tolist()
+        counts = np.bincount(held[held >= 0], minlength=classes)[:classes].tolist()
+        yield _line((client, len(own), *group, *counts))
+
+
+def _first_columns(grouped: bool) -> tuple[str, ...]:
+    return (*FIRST_COLUMNS, GROUP) if grouped else FIRST_COLUMNS
 
 
 def read_partition(folder: Path) -> Holdings | None:
@@ -73,13 +80,17 @@ def read_partition(folder: Path) -> Holdings | None:
 def _holdings(text: str) -> Holdings:
     heading, *lines = text.splitlines() or [""]
     names = heading.split(",")
-    if tuple(names) != (*FIRST_COLUMNS, *(f"{CLASS}{name}" for name in range(len(names) - len(FIRST_COLUMNS)))):
+    first = _first_columns(names[len(FIRST_COLUMNS) : len(FIRST_COLUMNS) + 1] == [GROUP])
+    if tuple(names) != (*first, *(f"{CLASS}{name}" for name in range(len(names) - len(first)))):
         raise ValueError(f"its heading is {heading[:60]!r}, not client,examples,class_0,…")
     rows = [[int(cell) for cell in line.split(",")] for line in lines]
     table = np.array(rows, np.int64).reshape(len(rows), -1)
     if table.size and (table.shape[1] != len(names) or (table[:, 0] != np.arange(len(rows))).any() or table.min() < 0):
         raise ValueError("its lines are not one for each client, in order")
-    return Holdings(table[:, 1], table[:, 2:]) if rows else Holdings(np.zeros(0, np.int64), np.zeros((0, 0), np.int64))
+    if not rows:
+        return Holdings(np.zeros(0, np.int64), np.zeros((0, 0), np.int64))
+    groups = table[:, len(FIRST_COLUMNS)] if len(first) > len(FIRST_COLUMNS) else None
+    return Holdings(table[:, 1], table[:, len(first) :], groups)
 
 
 def _line(cells: tuple[object, ...]) -> bytes:

@@ -6,6 +6,9 @@ import pytest
 from fedsim.engine import simulate
 from fedsim.errors import ResultsConflict
 from fedsim.execution.pool import Pool
+from fedsim.report.document import Table
+from fedsim.report.run_read import read_run
+from fedsim.report.whom import ledger
 from fedsim.runs import partition_file
 from fedsim.runs.inventory import PARTITION
 from fedsim.runs.partition_file import partition_lines, read_partition, write_partition
@@ -30,6 +33,24 @@ def test_the_file_holds_every_clients_examples_by_class(tmp_path, federation):
         targets = federation.train.targets[federation.examples_of(client)]
         assert found.classes[client].tolist() == [int((targets == label).sum()) for label in range(10)]
     assert (found.classes.sum(axis=1) == found.examples).all()
+
+
+def test_the_file_says_who_is_in_which_group(tmp_path):
+    given = scenario(
+        DIGITS, "rounds=1", "topology={groups=3,assignment='random',aggregator='mean'}", "aggregator='mean'"
+    )
+    run_in(tmp_path, given)
+    with simulate(given, Pool(1, "serial")) as simulation:
+        next(simulation)
+        wanted = simulation.federation.groups.of(np.arange(12))
+    found = read_partition(tmp_path)
+    assert found.groups.tolist() == wanted.tolist()
+    assert (found.classes.sum(axis=1) == found.examples).all()
+    assert (tmp_path / PARTITION).read_text().startswith("client,examples,group,class_0,")
+    assert verify(tmp_path).differences == ()
+    told = {part.name: part for part in ledger(read_run(tmp_path)) if isinstance(part, Table)}["honest-clients"]
+    assert [column.name for column in told.columns][-1] == "group"
+    assert [row[-1] for row in told.rows] == [wanted[row[0]] for row in told.rows]
 
 
 def test_where_clients_are_very_many_there_is_no_file(tmp_path, federation, monkeypatch):
