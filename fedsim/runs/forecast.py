@@ -9,7 +9,6 @@ from fedsim.events import BatchTrained, RoundEnded, RoundStarted
 from fedsim.execution.arithmetic import repeatable
 from fedsim.execution.machine_memory import free_memory
 from fedsim.execution.pool import Pool
-from fedsim.runs.checkpoints import KEPT
 from fedsim.runs.recorded_updates import round_bytes
 from fedsim.scenario.sections import Scenario
 from fedsim.simulation.federation import Federation, build_federation
@@ -54,20 +53,23 @@ def forecast(scenario: Scenario, *, pace: bool = False) -> Forecast:
 
     With `pace` some rounds are played.
     """
-    execution = scenario.execution
-    with repeatable(), Pool(execution.workers, execution.backend, execution.address) as pool:
-        federation = build_federation(scenario)
-        check_memory(federation, pool.workers_here)
+    execution, measured = scenario.execution, None
+    with Pool(execution.workers, execution.backend, execution.address) as pool:
+        if pace:
+            federation, measured = measure(scenario, pool)
+        else:
+            with repeatable():
+                federation = build_federation(scenario)
+                check_memory(federation, pool.workers_here)
         parts = tuple(footprint(federation, pool.workers_here))
     sizes = len(federation.held), len(federation.test), federation.kind.classes, federation.population
-    measured = measure(scenario) if pace else None
     return Forecast(*sizes, len(federation.parameters), parts, free_memory(), disk(federation), measured)
 
 
 def disk(federation: Federation) -> int:
     """Bytes of a results folder at its largest."""
     scenario, size = federation.scenario, 4 * len(federation.parameters)
-    checkpoints = (KEPT + 1) * (3 + rows_kept(federation)) * size if scenario.output.checkpoint_every else 0
+    checkpoints = _checkpoints(scenario) * (3 + rows_kept(federation)) * size
     events = scenario.rounds * (ROUND_BYTES + EVENT_BYTES * scenario.clients.sampled)
     recorded = 0
     if scenario.output.record == "updates":
@@ -76,10 +78,17 @@ def disk(federation: Federation) -> int:
     return size + checkpoints + events + recorded
 
 
-def measure(scenario: Scenario) -> Pace:
-    """How long a round takes, by playing some."""
-    clients, last, begin = 0, None, math.inf
-    with simulate(scenario) as events:
+def _checkpoints(scenario: Scenario) -> int:
+    """The most that lie there at a time: one more than are kept while the next is written."""
+    every, kept = scenario.output.checkpoint_every, scenario.output.checkpoints_kept
+    made = scenario.rounds // every if every else 0
+    return made if kept == "all" else min(made, kept + 1)
+
+
+def measure(scenario: Scenario, pool: Pool) -> tuple[Federation, Pace]:
+    """The federation as a run builds it, and how long a round takes, by playing some."""
+    clients, last, begin, federation = 0, None, math.inf, None
+    with simulate(scenario, pool) as events:
         for event in events:
             if isinstance(event, RoundStarted):
                 clients, started = 0, time.perf_counter()
@@ -92,4 +101,8 @@ def measure(scenario: Scenario) -> Pace:
                     break
             if (last or clients) and time.perf_counter() - begin > PATIENCE:
                 break
-    return last or Pace((time.perf_counter() - started) / clients * scenario.clients.sampled, clients, False)
+        federation = events.federation
+    if federation is None:
+        raise RuntimeError("the run told nothing")
+    a_client = (time.perf_counter() - started) / max(1, clients)
+    return federation, last or Pace(a_client * scenario.clients.sampled, clients, False)

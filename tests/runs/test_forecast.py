@@ -13,7 +13,10 @@ MOMENTA = 'training.algorithm={name="fedsgd", momentum=0.9}'
 SMALL = ["rounds=20", "output.checkpoint_every=5", "model=mlp"]
 
 
-@pytest.mark.parametrize("extra", [[], ['output.record="updates"'], [MOMENTA]])
+@pytest.mark.parametrize(
+    "extra",
+    [[], ['output.record="updates"'], [MOMENTA], ["output.checkpoint_every=1", "output.checkpoints_kept='all'"]],
+)
 def test_the_disk_is_enough_and_not_much_too_much(tmp_path, extra):
     given = scenario(DIGITS, *SMALL, *extra)
     run_in(tmp_path / "run", given)
