@@ -22,7 +22,7 @@ FLOORS = {
     "ground": (
         [],
         "errors array_types array_interop blame checked_calls events atomic_files exact_fractions clean_text "
-        "html_tables randomness layers registry stand_ins signatures supply inputs tasks paths "
+        "byte_sizes html_tables randomness layers registry stand_ins signatures supply inputs tasks paths "
         "plugins plugins.* kernels kernels.* provenance code_files",
     ),
     "execution": (["ground"], "execution execution.*"),

@@ -9,10 +9,11 @@ from rich.text import Text
 
 from cli.display.consoles import messages, show, show_json, width
 from cli.display.errors import show_failure
-from cli.display.formatting import seconds, size
+from cli.display.formatting import seconds
 from cli.display.header import attacks, described, groups, partition, rule, title, training
 from cli.display.layout import labelled
 from fedsim.aggregators.contract import aggregators
+from fedsim.byte_sizes import in_words
 from fedsim.errors import DataUnavailable, FedsimError, ScenarioError
 from fedsim.scenario.capabilities import capabilities
 from fedsim.scenario.exposure import Steps, edge_steps, exposure, known_population, server_steps
@@ -74,10 +75,10 @@ def facts(found: "Forecast", scenario: Scenario) -> Iterator[Fact]:
     """What the scenario's data and model came to, and what a run takes."""
     sizes = f"{found.training:,} training and {found.test:,} test examples in {found.classes} classes"
     yield Fact("built", f"{sizes}, {found.clients:,} clients, {found.parameters:,} parameters", "green")
-    parts = ", ".join(f"{size(part.bytes)} {part.what}" for part in found.memory if part.bytes > LEAST_BYTES)
-    free = f" of {size(found.free)} that are free" if found.free is not None else ""
-    yield Fact("memory", f"{size(sum(part.bytes for part in found.memory))}{free}: {parts}")
-    yield Fact("disk", f"at most {size(found.disk)}")
+    parts = ", ".join(f"{in_words(part.bytes)} {part.what}" for part in found.memory if part.bytes > LEAST_BYTES)
+    free = f" of {in_words(found.free)} that are free" if found.free is not None else ""
+    yield Fact("memory", f"{in_words(sum(part.bytes for part in found.memory))}{free}: {parts}")
+    yield Fact("disk", f"at most {in_words(found.disk)}")
     if found.pace:
         yield Fact("time", _told(found.pace, scenario))
 

@@ -11,8 +11,8 @@ from cli.display.consoles import messages, show, show_json, width
 from cli.display.formatting import plural
 from cli.display.layout import labelled
 from cli.display.waiting import Waiting
+from fedsim.byte_sizes import in_words
 from fedsim.proof.pack import Packed, pack
-from fedsim.study.effort import megabytes
 
 COLUMN = 9
 MOST_LISTED = 8
@@ -34,7 +34,7 @@ def lines(found: Packed, columns: int) -> Iterator[Text]:
     manifest, rounds = found.manifest, sum(run.rounds for run in found.manifest.runs)
     runs = f"{plural(len(manifest.runs), 'run')}, " if manifest.kind == "study" else ""
     signed = ", signed" if found.signed else ""
-    what = f"{manifest.kind} {manifest.name}: {runs}{plural(rounds, 'round')}, {megabytes(found.bytes)}{signed}"
+    what = f"{manifest.kind} {manifest.name}: {runs}{plural(rounds, 'round')}, {in_words(found.bytes)}{signed}"
     yield Text.assemble((str(found.path), "bold"), f"  {what}")
     yield from labelled("sha256", manifest.sha256, width=columns, column=COLUMN)
     if found.left:

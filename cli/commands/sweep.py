@@ -16,9 +16,10 @@ from cli.display.layout import labelled
 from cli.display.study_tables import table_lines
 from cli.display.waiting import Waiting
 from cli.signals import INTERRUPTED, Interrupted, Stopping
+from fedsim.byte_sizes import in_words
 from fedsim.clean_text import one_line
 from fedsim.study.cells import Cell, cells_of, chosen
-from fedsim.study.effort import effort_of_a_cell, megabytes, runs_to_play
+from fedsim.study.effort import effort_of_a_cell, runs_to_play
 from fedsim.study.perform import CellEvent, Sweep
 from fedsim.study.plan import Plan, read_plan
 from fedsim.study.results import HEATMAP, Study, study_of
@@ -134,7 +135,7 @@ def estimate(folder: Path, cells: Sequence[Cell], states: Mapping[Path, State], 
         return f"{plural(left, 'run')}; how long they take is known after one: --max-cells 1"
     each, size = effort
     took = each * left / min(workers, left)
-    return f"{plural(left, 'run')}, about {clock(took)} on {plural(workers, 'worker')} and {megabytes(size * left)}"
+    return f"{plural(left, 'run')}, about {clock(took)} on {plural(workers, 'worker')} and {in_words(size * left)}"
 
 
 def _play(

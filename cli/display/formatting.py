@@ -39,15 +39,6 @@ def magnitude(value: float | None) -> str:
     return f"{value:.3f}" if abs(value) < LARGEST_PLAIN or not math.isfinite(value) else f"{value:.1e}"
 
 
-def size(count: float) -> str:
-    """A number of bytes: `12 kB`, `3.4 MB`, `1.2 GB`."""
-    for unit in ("B", "kB", "MB"):
-        if count < THOUSAND:
-            return f"{count:.1f} {unit}" if unit == "MB" else f"{count:.0f} {unit}"
-        count /= THOUSAND
-    return f"{count:.1f} GB"
-
-
 def seconds(value: float, *, fine: bool = False) -> str:
     """A stretch of time: `0.9 s`, `2:05`, `1:02:03`; with `fine` a short one in milliseconds, `12 ms`."""
     if fine and value < 1:

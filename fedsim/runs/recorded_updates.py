@@ -22,6 +22,7 @@ from safetensors.numpy import load, save
 
 from fedsim.array_types import Array
 from fedsim.atomic_files import kind_of, read_plain, remove_folder, storing, write_folder
+from fedsim.byte_sizes import in_words
 from fedsim.errors import Problem, ResultsConflict, ScenarioError, StorageFailed
 from fedsim.events import RunStarted
 from fedsim.runs.inventory import MATRIX, ROUND, SERVER, UPDATES
@@ -62,14 +63,14 @@ def check_room(folder: Path, scenario: Scenario, started: RunStarted, done: int)
     whole, left = (each * (scenario.rounds // every - begun // every) for begun in (0, done))
     free = shutil.disk_usage(folder).free
     rounds = f"{scenario.rounds // every:,} recorded rounds of {started.sampled} rows of {started.parameters:,} numbers"
-    takes = f"{rounds} take {_size(whole)}"
+    takes = f"{rounds} take {in_words(whole)}"
     if whole > limit * GIGABYTE:
         way_out = _fewer(every, whole / (limit * GIGABYTE), scenario.rounds)
-        message = f"{takes}, and output.record_limit is {_size(limit * GIGABYTE)}: raise it{way_out}"
+        message = f"{takes}, and output.record_limit is {in_words(limit * GIGABYTE)}: raise it{way_out}"
         raise ScenarioError([Problem(("output", "record"), message, output.record)], scenario.name)
     if left > free:
         way_out = _fewer(every, left / max(free, 1), scenario.rounds)
-        raise StorageFailed(f"{takes}, and the disk of {folder} has {_size(free)} left: make room{way_out}")
+        raise StorageFailed(f"{takes}, and the disk of {folder} has {in_words(free)} left: make room{way_out}")
 
 
 def round_bytes(sampled: int, parameters: int) -> int:
@@ -174,13 +175,6 @@ def _fewer(every: int, times: float, rounds: int) -> str:
     """How to record so much less, as far as that is possible."""
     wanted = ceil(every * times)
     return f", or record fewer rounds with output.record_every={wanted}" if wanted <= rounds else ""
-
-
-def _size(number: float) -> str:
-    unit, name = next(
-        (each for each in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB")) if number >= each[0]), (1000, "kB")
-    )
-    return f"{number / unit:.3g} {name}"
 
 
 def _listed(rounds: Iterable[int]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from fedsim.aggregators.contract import aggregators
+from fedsim.byte_sizes import in_words
 from fedsim.errors import Problem, ScenarioError
 from fedsim.execution.machine_memory import free_memory
 from fedsim.execution.row_file import NEAR_BYTES
@@ -18,7 +19,6 @@ PROCESS_BYTES = 300 * 10**6
 """Of a process that has imported torch and begun to train a small model."""
 WORKER_BYTES = 200 * 10**6
 """Of such a process that shares its code with another."""
-GIGABYTE = 10**9
 SQUARE = "n × n"
 """How a rule's `Cost` says that it keeps a number for every pair of rows."""
 
@@ -46,8 +46,8 @@ def check_memory(federation: Federation, workers: int) -> None:
     growing = sum(part.bytes for part in parts if part.grows)
     rows = sampled + _beside(federation.scenario)
     fitting = max(0, int(rows * max(0, free - needed + growing) / growing) - _beside(federation.scenario))
-    largest = ", ".join(f"{gigabytes(part.bytes)} for {part.what}" for part in parts[:2])
-    words = f"a run takes {gigabytes(needed)} of memory ({largest}), and {gigabytes(free)} are free"
+    largest = ", ".join(f"{in_words(part.bytes)} for {part.what}" for part in parts[:2])
+    words = f"a run takes {in_words(needed)} of memory ({largest}), and {in_words(free)} are free"
     way_out = f"clients.sampled = {fitting} would fit" if fitting else "a smaller model or fewer examples would fit"
     raise ScenarioError([Problem(("clients", "sampled"), f"{words}: {way_out}", sampled)], federation.scenario.name)
 
@@ -58,11 +58,6 @@ def rows_kept(federation: Federation) -> int:
     if momentum_of(scenario.training) is None and not keeps_variates(scenario.training):
         return 0
     return min(federation.population, scenario.clients.sampled * scenario.rounds)
-
-
-def gigabytes(size: float) -> str:
-    """A size in words."""
-    return f"{size / GIGABYTE:.1f} GB" if size >= GIGABYTE else f"{size / 10**6:.0f} MB"
 
 
 def _parts(federation: Federation, workers: int) -> Iterator[Part]:

@@ -14,18 +14,9 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-MEGA = 1e6
-GIGA = 1e9
-
-
 def folder_bytes(folder: Path) -> int:
     """What a results folder takes."""
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-
-
-def megabytes(size: float) -> str:
-    """A size in words."""
-    return f"{size / GIGA:.1f} GB" if size >= GIGA else f"{size / MEGA:.1f} MB"
 
 
 def effort_of_a_cell(folder: Path) -> tuple[float, float] | None:

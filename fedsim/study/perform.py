@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fedsim.array_types import Progress, silent
 from fedsim.blame import place_of
+from fedsim.byte_sizes import in_words
 from fedsim.errors import FedsimError, FolderInUse, StorageFailed
 from fedsim.events import Event, RoundEnded
 from fedsim.plugins.places import beside
@@ -23,7 +24,7 @@ from fedsim.runs.perform import perform
 from fedsim.runs.summary_file import read_summary
 from fedsim.scenario.load import dump_scenario, parse_scenario
 from fedsim.study.cells import Cell, cells_of
-from fedsim.study.effort import folder_bytes, megabytes
+from fedsim.study.effort import folder_bytes
 from fedsim.study.plan import read_plan
 from fedsim.study.state import State, states_of
 from fedsim.study.where import Backend, Where, where_of
@@ -206,7 +207,7 @@ def _check_room(cell: Cell, cells: int) -> None:
     need, free = folder_bytes(cell.folder) * max(0, cells - done), shutil.disk_usage(cell.folder.parent).free
     if need > free:
         raise StorageFailed(
-            f"{cell.folder.parent}: the cells to come need about {megabytes(need)}, and {megabytes(free)} are free; "
+            f"{cell.folder.parent}: the cells to come need about {in_words(need)}, and {in_words(free)} are free; "
             "what is finished stays: make room, or give another --out"
         )
 

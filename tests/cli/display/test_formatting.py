@@ -5,6 +5,7 @@ import math
 import pytest
 
 from cli.display.formatting import clock, kind, magnitude, plural, reading, score, seconds, sparkline
+from fedsim.byte_sizes import in_words
 from fedsim.scenario.toml_values import toml
 
 
@@ -98,9 +99,16 @@ def test_plurals():
 
 @pytest.mark.parametrize(
     ("count", "words"),
-    [(0, "0 B"), (999, "999 B"), (12_345, "12 kB"), (3.44e6, "3.4 MB"), (1.25e9, "1.2 GB"), (4e12, "4000.0 GB")],
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (12_345, "12 kB"),
+        (3.44e6, "3.4 MB"),
+        (1.25e9, "1.2 GB"),
+        (4e12, "4.0 TB"),
+        (999_999, "1.0 MB"),
+    ],
 )
 def test_a_number_of_bytes(count, words):
-    from cli.display.formatting import size
 
-    assert size(count) == words
+    assert in_words(count) == words
