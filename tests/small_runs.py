@@ -13,6 +13,7 @@ from fedsim.engine import simulate
 from fedsim.events import Aggregated, BatchTrained, Event, RoundEnded, RoundStarted, UpdatesForged
 from fedsim.execution.pool import Pool
 from fedsim.registry import Registry
+from fedsim.runs.checkpoints import load_checkpoint, save_checkpoint
 from fedsim.runs.event_json import event_record
 from fedsim.runs.folder import FIGURE, claim
 from fedsim.runs.recorder import Recorder
@@ -50,6 +51,15 @@ def played(given: Scenario, pool: Pool | None = None) -> list[Event]:
 def same(events: Iterable[Event]) -> list[dict[str, Any]]:
     """What must be equal between two runs; NaN is a word here and so equal to itself."""
     return [{k: v for k, v in event_record(event).items() if k != "wall"} for event in events]
+
+
+def must_go_on(given: Scenario, straight: Iterable[dict[str, Any]], folder: Path, after: int) -> None:
+    """AssertionError where a run that goes on from its checkpoint of that round is not the rest of the straight one."""
+    with simulate(given, Pool(1, "serial")) as first:
+        next(event for event in first if isinstance(event, RoundEnded) and event.round == after)
+        state = load_checkpoint(save_checkpoint(folder, first.state))
+    tail = [event for event in same(simulate(given, Pool(1, "serial"), resume=state)) if "round" in event]
+    assert tail == [event for event in straight if event.get("round", 0) > after]
 
 
 def starts(events: Iterable[Event]) -> list[RoundStarted]:

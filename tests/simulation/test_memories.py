@@ -11,8 +11,7 @@ from fedsim.execution.pool import Pool
 from fedsim.functional import aggregate, preaggregate
 from fedsim.functional import attack as forge
 from fedsim.preaggregators.contract import Mixed, preaggregator, preaggregators
-from fedsim.runs.checkpoints import load_checkpoint, save_checkpoint
-from tests.small_runs import DIGITS, EVERYONE, held, played, registered, same, scenario
+from tests.small_runs import DIGITS, EVERYONE, held, must_go_on, played, registered, same, scenario
 
 
 @pytest.fixture
@@ -69,14 +68,7 @@ def test_each_has_a_memory_of_its_own(remembering):
 def test_a_run_that_goes_on_from_a_checkpoint_remembers(remembering, tmp_path, at):
     given = scenario(DIGITS, *CHANGES, rest=rest())
     straight = same(played(given))
-    first = simulate(given, Pool(1, "serial"))
-    for event in first:
-        if type(event).__name__ == "RoundEnded" and event.round == at:
-            break
-    state = load_checkpoint(save_checkpoint(tmp_path, first.state))
-    first.close()
-    tail = [event for event in same(simulate(given, Pool(1, "serial"), resume=state)) if "round" in event]
-    assert tail == [event for event in straight if event.get("round", 0) > at]
+    must_go_on(given, straight, tmp_path, at)
 
 
 def test_memory_cannot_be_written_to(remembering):

@@ -3,18 +3,15 @@
 import numpy as np
 import pytest
 
-from fedsim.engine import simulate
 from fedsim.errors import RunFailed, ScenarioError
-from fedsim.events import RoundEnded
 from fedsim.execution.pool import Pool
-from fedsim.runs.checkpoints import load_checkpoint, save_checkpoint
 from fedsim.runs.code_record import other_code
 from fedsim.runs.perform import perform
 from fedsim.runs.verify import verify
 from fedsim.scenario.guarantees import guarantees
 from fedsim.scenario.load import parse_scenario, scenario_digest
 from fedsim.simulation.federation import build_federation
-from tests.small_runs import DIGITS, played, same, scenario, starts, verdicts
+from tests.small_runs import DIGITS, must_go_on, played, same, scenario, starts, verdicts
 
 FEW = ["clients.population=4", "clients.sampled=2", 'aggregator="mean"']
 STAYS = """client,begin,end
@@ -86,14 +83,7 @@ def test_resumed_and_with_two_workers_it_is_the_same(tmp_path):
     assert len({len(event["cohort"]) for event in straight if event["event"] == "RoundStarted"}) > 1
     with Pool(2) as pool:
         assert same(played(given, pool)) == straight
-    first = simulate(given, Pool(1, "serial"))
-    for event in first:
-        if isinstance(event, RoundEnded) and event.round == 5:
-            break
-    state = load_checkpoint(save_checkpoint(tmp_path, first.state))
-    first.close()
-    tail = [event for event in same(simulate(given, Pool(1, "serial"), resume=state)) if "round" in event]
-    assert tail == [event for event in straight if event.get("round", 0) > 5]
+    must_go_on(given, straight, tmp_path, 5)
 
 
 def test_a_run_verifies(tmp_path):
@@ -157,14 +147,7 @@ def test_an_asynchronous_server_of_whoever_is_there_goes_on_where_it_was(tmp_pat
     with Pool(2, "threading") as pool:
         assert same(played(given, pool)) == straight
     assert any(event.get("dropped") for event in straight)
-    first = simulate(given, Pool(1, "serial"))
-    for event in first:
-        if isinstance(event, RoundEnded) and event.round == 4:
-            break
-    state = load_checkpoint(save_checkpoint(tmp_path, first.state))
-    first.close()
-    tail = [event for event in same(simulate(given, Pool(1, "serial"), resume=state)) if "round" in event]
-    assert tail == [event for event in straight if event.get("round", 0) > 4]
+    must_go_on(given, straight, tmp_path, 4)
 
 
 def test_an_asynchronous_server_of_a_million_asks_few():

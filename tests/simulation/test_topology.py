@@ -10,14 +10,13 @@ from fedsim.events import BROKEN, Aggregated, RoundEnded, RoundStarted
 from fedsim.execution.pool import Pool
 from fedsim.proof.counterfactual import replay
 from fedsim.proof.fork import fork
-from fedsim.runs.checkpoints import load_checkpoint, save_checkpoint
 from fedsim.runs.course import carried_over, forgotten
 from fedsim.runs.event_json import event_line, read_event
 from fedsim.runs.perform import perform
 from fedsim.runs.verify import verify
 from fedsim.scenario.load import parse_scenario
 from fedsim.simulation.federation import build_federation
-from tests.small_runs import DIGITS, GLYPHS, held, played, registered, same, scenario, verdicts
+from tests.small_runs import DIGITS, GLYPHS, held, must_go_on, played, registered, same, scenario, verdicts
 
 ALL = ["clients.population=12", "clients.sampled=12"]
 TRIMMED = "topology={groups=3, aggregator={name='trimmed_mean', f=1}}"
@@ -203,14 +202,7 @@ def test_each_group_has_a_memory_of_its_own(remembering):
 def test_a_run_that_goes_on_remembers(remembering, tmp_path, at):
     given = scenario(DIGITS, *COUNTING)
     straight = same(played(given))
-    first = simulate(given, Pool(1, "serial"))
-    for event in first:
-        if isinstance(event, RoundEnded) and event.round == at:
-            break
-    state = load_checkpoint(save_checkpoint(tmp_path, first.state))
-    first.close()
-    tail = [event for event in same(simulate(given, Pool(1, "serial"), resume=state)) if "round" in event]
-    assert tail == [event for event in straight if event.get("round", 0) > at]
+    must_go_on(given, straight, tmp_path, at)
 
 
 BUCKETS = "topology={groups=3, preaggregators=['bucketing'], aggregator={name='centered_clip', radius=1.0}}"

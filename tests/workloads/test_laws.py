@@ -9,13 +9,12 @@ from fedsim.events import BatchTrained, RoundEnded
 from fedsim.execution.pool import Pool
 from fedsim.laws.check import check
 from fedsim.randomness import Stream
-from fedsim.runs.checkpoints import load_checkpoint, save_checkpoint
 from fedsim.scenario.labels import work_words
 from fedsim.scenario.load import dump_scenario, parse_scenario
 from fedsim.simulation.client_work import epochs_of
 from fedsim.workloads.contract import workload, workloads
 from fedsim.workloads.laws import stragglers, uniform
-from tests.small_runs import DIGITS, played, registered, same, scenario, verdicts
+from tests.small_runs import DIGITS, must_go_on, played, registered, same, scenario, verdicts
 
 STREAM = Stream.root(3).at("workload")
 MANY = np.arange(4000)
@@ -76,14 +75,7 @@ def test_resumed_and_with_two_workers_it_is_the_same(tmp_path):
     straight = same(played(given))
     with Pool(2) as pool:
         assert same(played(given, pool)) == straight
-    first = simulate(given, Pool(1, "serial"))
-    for event in first:
-        if isinstance(event, RoundEnded) and event.round == 2:
-            break
-    state = load_checkpoint(save_checkpoint(tmp_path, first.state))
-    first.close()
-    tail = [event for event in same(simulate(given, Pool(1, "serial"), resume=state)) if "round" in event]
-    assert tail == [event for event in straight if event.get("round", 0) > 2]
+    must_go_on(given, straight, tmp_path, 2)
 
 
 def test_the_servers_own_work_is_drawn_like_a_clients():
