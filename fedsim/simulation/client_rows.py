@@ -104,6 +104,8 @@ class ClientRows(MutableMapping[int, Array]):
         """
         index = self._index
         index.settle()
+        if not clients:  # nor is there a size, of which a file would be made
+            return
         file = index.file = index.file or RowFile(size, dtype)
         befores = index.known(clients)
         for before, slot in zip(befores, self._to_be_written(clients, befores), strict=True):

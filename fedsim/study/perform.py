@@ -113,9 +113,9 @@ class Sweep:
     def __iter__(self) -> Iterator[CellEvent]:
         if not self.waiting:
             return
+        for cell in self.waiting:
+            _make_folder(cell.folder)
         with self._where.hands(self.waiting) as self._hands:
-            for cell in self.waiting:
-                _make_folder(cell.folder)
             jobs = {_job(cell, self._hands.wish): cell for cell in self.waiting}
             for cell, event in self._steps(self._hands, jobs):
                 yield event

@@ -72,6 +72,13 @@ def test_rows_renewed_together_are_those_renewed_one_by_one(seed):
             same_as(*each)
 
 
+def test_a_round_without_clients_says_nothing_of_the_size_of_rows():
+    rows = ClientRows()
+    assert list(rows.renewed([], 0, row_of(0).dtype)) == []
+    rows[3] = row_of(1)
+    same_as(rows, {3: 1})
+
+
 @pytest.mark.usefixtures("place")
 def test_what_is_read_and_what_was_written_are_ones_own():
     rows, row = ClientRows(), row_of(1)
