@@ -99,6 +99,18 @@ def fetched(name: str, pointer: str, ahead: int = AHEAD_BYTES) -> str:
   call void @llvm.prefetch.p0(ptr %{name}.ahead, i32 0, i32 3, i32 1)"""
 
 
+def spread(name: str, lanes: Lanes) -> str:
+    """Lines that fill the vector %name with the number %name.one."""
+    return f"""
+  %{name}.first = insertelement {lanes.vector} poison, float %{name}.one, i32 0
+  %{name} = shufflevector {lanes.vector} %{name}.first, {lanes.vector} poison, <{lanes.width} x i32> zeroinitializer"""
+
+
+def nothing(lanes: Lanes) -> str:
+    """The vector that changes no number it is added to, zeros of either sign included."""
+    return "<" + ", ".join([f"{lanes.kind} -0.0"] * lanes.width) + ">"
+
+
 _saved: Counter[Hashable] = Counter()
 _engines: list[Any] = []
 

@@ -49,12 +49,13 @@ def is_written(federation: "Federation") -> bool:
 
 def partition_lines(federation: "Federation") -> Iterator[bytes]:
     """The lines of the file."""
-    classes, targets, groups = federation.kind.classes, federation.train.targets, federation.groups
+    classes, targets = federation.kind.classes, federation.train.targets
+    groups = None if federation.groups is None else federation.groups.of(np.arange(federation.population)).tolist()
     yield _line((*_first_columns(groups is not None), *(f"{CLASS}{name}" for name in range(classes))))
     for client in range(federation.population):
         own = federation.examples_of(client)
         held = np.asarray(targets[own]).ravel()
-        group = () if groups is None else groups.of(np.array([client])).tolist()
+        group = () if groups is None else (groups[client],)
         counts = np.bincount(held[held >= 0], minlength=classes)[:classes].tolist()
         yield _line((client, len(own), *group, *counts))
 

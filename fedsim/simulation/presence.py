@@ -16,7 +16,7 @@ from fedsim.scenario.sections import Choice
 from fedsim.simulation.adversaries import LISTED_CLIENTS, PASSES, Order
 from fedsim.simulation.clock import Vacant
 from fedsim.simulation.federation import Federation
-from fedsim.simulation.sampling import shares
+from fedsim.simulation.sampling import quotas
 
 MOST_WAITS = 100_000
 """Times at which a round that waits looks who has come, before the run gives up."""
@@ -41,7 +41,7 @@ def present_cohort(federation: Federation, law: Choice, stream: Stream, time: fl
             return found
         coming = np.partition(begins, least - 1)[least - 1]  # before that they cannot all have come
         if not np.isfinite(coming):
-            raise RunFailed(f"round {round}: {_nobody(least)} there again after {time:g} simulated seconds")
+            raise nobody_left(round, time, least)
         time = float(coming)
     raise RunFailed(f"round {round}: {_nobody(least)} there at once within {time:g} simulated seconds")
 
@@ -78,6 +78,11 @@ class Callers:
             yield clients, stays
 
 
+def nobody_left(round: int, time: float, least: int = 1) -> RunFailed:
+    """Where a run ends because the clients that it waits for never come again."""
+    return RunFailed(f"round {round}: {_nobody(least)} there again after {time:g} simulated seconds")
+
+
 def _nobody(least: int) -> str:
     return "no client is ever" if least == 1 else f"never are {least} clients (clients.at_least)"
 
@@ -87,18 +92,18 @@ def _drawn(federation: Federation, law: Choice, stream: Stream, time: float, rou
 
     Where a share of the cohort is not there it is smaller: nobody takes the place of another kind of client.
     """
-    settings, share = federation.scenario.clients, shares(federation)
+    settings, quota = federation.scenario.clients, quotas(federation)
     wanted = max(settings.sampled, settings.at_least or 1)
-    asked, stays, many = list[Integers](), list[Array](), np.zeros(len(share.sizes), np.int64)
+    asked, stays, many = list[Integers](), list[Array](), np.zeros(len(quota.sizes), np.int64)
     for some in _in_turn(federation.population, stream, wanted):
         asked.append(some)
         stays.append(_stays(federation, law, some, time, round))
-        many += np.bincount(share.of(some[stays[-1][:, 0] <= time]), minlength=len(many))
-        if (many >= share.sizes).all() and many.sum() >= wanted:
+        many += np.bincount(quota.of(some[stays[-1][:, 0] <= time]), minlength=len(many))
+        if (many >= quota.sizes).all() and many.sum() >= wanted:
             break
     clients, times = np.concatenate(asked), np.concatenate(stays)
     there = np.flatnonzero(times[:, 0] <= time)
-    there = there[share.first(clients[there])]
+    there = there[quota.first(clients[there])]
     chosen = there[np.argsort(clients[there])]
     begins = times[:, 0] if len(clients) == federation.population else times[:0, 0]
     return Present(time, clients[chosen], times[chosen, 1]), begins

@@ -29,40 +29,47 @@ def sample(federation: Federation, stream: Stream) -> Integers:
     if settings.sampling == "grouped" and federation.groups is not None:
         return _grouped(federation, federation.groups, stream)
     strata: Sequence[ClientSet] = (federation.free, *federation.controlled)
-    counts = apportioned(settings.sampled, [len(stratum) for stratum in strata])
     drawn = [
         stratum.draw(count, stream.at("stratum", place).numpy())
-        for place, (stratum, count) in enumerate(zip(strata, counts, strict=True))
+        for place, (stratum, count) in enumerate(zip(strata, _sizes(federation), strict=True))
         if count
     ]
     return np.sort(np.concatenate(drawn))
 
 
-@dataclass(frozen=True)
-class Shares:
+def _sizes(federation: Federation) -> list[int]:
     """How many clients of each kind a cohort has."""
+    scenario = federation.scenario
+    settings = scenario.clients
+    if settings.sampling == "grouped" and scenario.topology:
+        return seats_of(scenario.topology, federation.population, settings.sampled)
+    if settings.sampling == "stratified":
+        return apportioned(settings.sampled, [len(federation.free), *map(len, federation.controlled)])
+    return [settings.sampled]
 
-    sizes: Integers  # (k,)
+
+@dataclass(frozen=True)
+class Quotas:
+    """How many clients of each kind a cohort has, and of what kind a client is."""
+
+    sizes: list[int]
     of: Callable[[Integers], Integers]  # (n,) clients -> (n,) the kind of each
 
     def first(self, clients: Integers) -> Integers:
         """(m,) places of those that a cohort takes of these clients, the first of each kind."""
         kinds = self.of(clients)
-        places = [np.flatnonzero(kinds == kind)[:size] for kind, size in enumerate(self.sizes.tolist())]
+        places = [np.flatnonzero(kinds == kind)[:size] for kind, size in enumerate(self.sizes)]
         return np.sort(np.concatenate(places))
 
 
-def shares(federation: Federation) -> Shares:
-    """The same shares as `sample` takes; of uniform sampling there is one."""
-    scenario, groups = federation.scenario, federation.groups
-    settings = scenario.clients
-    if settings.sampling == "grouped" and groups is not None and scenario.topology:
-        return Shares(np.array(seats_of(scenario.topology, federation.population, settings.sampled)), groups.of)
-    if settings.sampling == "stratified":
-        strata: Sequence[ClientSet] = (federation.free, *federation.controlled)
-        counts = apportioned(settings.sampled, [len(stratum) for stratum in strata])
-        return Shares(np.array(counts), partial(_stratum, federation.controlled))
-    return Shares(np.array([settings.sampled]), lambda clients: np.zeros(len(clients), np.int64))
+def quotas(federation: Federation) -> Quotas:
+    """Those that `sample` draws by; of uniform sampling there is one kind."""
+    sampling, sizes = federation.scenario.clients.sampling, _sizes(federation)
+    if sampling == "grouped" and federation.groups is not None:
+        return Quotas(sizes, federation.groups.of)
+    if sampling == "stratified":
+        return Quotas(sizes, partial(_stratum, federation.controlled))
+    return Quotas(sizes, lambda clients: np.zeros(len(clients), np.int64))
 
 
 def _stratum(controlled: Sequence[ClientSet], clients: Integers) -> Integers:
@@ -75,9 +82,8 @@ def _stratum(controlled: Sequence[ClientSet], clients: Integers) -> Integers:
 
 def _grouped(federation: Federation, groups: Groups, stream: Stream) -> Integers:
     """The share of each group in the cohort."""
-    scenario, drawn = federation.scenario, []
-    seats = seats_of(scenario.topology, federation.population, scenario.clients.sampled) if scenario.topology else []
-    for group, count in enumerate(seats):
+    drawn = []
+    for group, count in enumerate(_sizes(federation)):
         if count:
             generator = stream.at("stratum", group).numpy()
             drawn.append(generator.choice(groups.members(group), count, replace=False))

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from fedsim.array_types import Integers
-from fedsim.errors import RunFailed
 from fedsim.randomness import Stream
 from fedsim.simulation.adversaries import Held
 from fedsim.simulation.clock import Arrival, Closing, close_round, fill_buffer
 from fedsim.simulation.federation import Federation
-from fedsim.simulation.presence import Present, present_cohort
+from fedsim.simulation.presence import Present, nobody_left, present_cohort
 from fedsim.simulation.sampling import holders, sample
 from fedsim.simulation.starts import Starts, delays_of, drops
 from fedsim.simulation.state import State
@@ -91,7 +90,7 @@ def _buffered(federation: Federation, state: State, round: int) -> Cohort:
     vacant = max(settings.sampled - len(at_work), 0)
     closing = fill_buffer(state.time, at_work, vacant, settings.buffer or 1, starts.begin)
     if settings.availability is not None and not (closing.arrived or starts.began):
-        raise RunFailed(f"round {round}: no client is ever there again after {state.time:g} simulated seconds")
+        raise nobody_left(round, state.time)
     answering = tuple(sorted(a.client for a in (*closing.arrived, *closing.late) if a.round == round))
     began = np.array(sorted(starts.began), np.int64)
     return Cohort(

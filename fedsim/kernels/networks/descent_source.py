@@ -6,8 +6,8 @@ below has had what it needs of them.
 
 from typing import Protocol
 
-from fedsim.kernels.llvm import ATTRIBUTES, Lanes, address, loop
-from fedsim.kernels.networks.images_source import Registers, fma, spread
+from fedsim.kernels.llvm import ATTRIBUTES, Lanes, address, loop, spread
+from fedsim.kernels.networks.images_source import Registers, fma
 from fedsim.kernels.networks.linear_sizes import Linear, spaced
 from fedsim.kernels.networks.linear_source import Pass, numbers, rectified
 from fedsim.kernels.networks.products_source import Product, Strides, declared

@@ -9,7 +9,7 @@ into the source, so that the compiler unrolls the taps and keeps the sums in reg
 from dataclasses import dataclass
 from itertools import pairwise
 
-from fedsim.kernels.llvm import ATTRIBUTES, Lanes, loop
+from fedsim.kernels.llvm import ATTRIBUTES, Lanes, loop, spread
 
 
 @dataclass(frozen=True)
@@ -190,10 +190,3 @@ class _Section:
   {total} = call {vector} {fma(self.lanes)}({vector} %{tag}.in.{kx}, {vector} %{name}, {vector} {held[o]})""")
                 held[o] = total
         return "".join(lines), held
-
-
-def spread(name: str, lanes: Lanes) -> str:
-    """Lines that fill the vector %name with the number %name.one."""
-    return f"""
-  %{name}.first = insertelement {lanes.vector} poison, float %{name}.one, i32 0
-  %{name} = shufflevector {lanes.vector} %{name}.first, {lanes.vector} poison, <{lanes.width} x i32> zeroinitializer"""

@@ -7,8 +7,8 @@ what becomes of it is the caller's: biases, rectification, a step of descent nee
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fedsim.kernels.llvm import Lanes, loop
-from fedsim.kernels.networks.images_source import Registers, fma, fused, spread
+from fedsim.kernels.llvm import Lanes, loop, spread
+from fedsim.kernels.networks.images_source import Registers, fma, fused
 
 Emit = Callable[[str, str, str, Lanes], str]
 """(name, row, column, lanes) -> lines; row and column are values of the source."""

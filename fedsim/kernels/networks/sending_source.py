@@ -4,9 +4,9 @@ A gradient leaves the registers in the order that a model's flat vector has, mul
 written is the row that a client sends, and nothing is turned about or read again.
 """
 
-from fedsim.kernels.llvm import ATTRIBUTES, Lanes, address, loop
+from fedsim.kernels.llvm import ATTRIBUTES, Lanes, address, loop, spread
 from fedsim.kernels.networks.descent_source import Back, added
-from fedsim.kernels.networks.images_source import Registers, fma, spread
+from fedsim.kernels.networks.images_source import Registers, fma
 from fedsim.kernels.networks.linear_sizes import LANES, Linear, spaced
 from fedsim.kernels.networks.linear_source import Pass
 from fedsim.kernels.networks.products_source import Product, Strides, declared

@@ -3,8 +3,7 @@
 import math
 import struct
 
-from fedsim.kernels.llvm import Lanes
-from fedsim.kernels.networks.images_source import spread
+from fedsim.kernels.llvm import Lanes, spread
 
 LANES = Lanes("float", 16)
 VECTOR, INTEGERS = LANES.vector, "<16 x i32>"

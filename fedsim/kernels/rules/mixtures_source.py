@@ -1,6 +1,6 @@
 """LLVM source of many sums of the same rows: tiles of sums share what they read."""
 
-from fedsim.kernels.llvm import ATTRIBUTES, Lanes, address, fetched, loop
+from fedsim.kernels.llvm import ATTRIBUTES, Lanes, address, fetched, loop, nothing, spread
 
 TILE = 4
 """Sums made side by side: each row is read once for all of them."""
@@ -37,10 +37,10 @@ def _next_strip() -> str:
 
 def _tile(name: str, column: str, width: int) -> str:
     """Lines that make the sums from number %name on of the columns from %column on: a tile of them, or one."""
-    vector, sums = Lanes("float", width).vector, range(TILE if name == "tile" else 1)
-    nothing = "<" + ", ".join(["float -0.0"] * width) + ">"
+    lanes, sums = Lanes("float", width), range(TILE if name == "tile" else 1)
+    vector = lanes.vector
     phis = "".join(
-        f"\n  %{name}.sum.{k} = phi {vector} [{nothing}, %{column}.body], [%{name}.sum.{k}.next, %{name}.terms]"
+        f"\n  %{name}.sum.{k} = phi {vector} [{nothing(lanes)}, %{column}.body], [%{name}.sum.{k}.next, %{name}.terms]"
         for k in sums
     )
     terms = "".join(_term(name, width, k) for k in sums)
@@ -58,13 +58,12 @@ def _tile(name: str, column: str, width: int) -> str:
 
 
 def _term(name: str, width: int, k: int) -> str:
-    vector, own = Lanes("float", width).vector, f"{name}.{k}"
+    lanes, own = Lanes("float", width), f"{name}.{k}"
+    vector = lanes.vector
     return f"""
   %{own}.sum = add i64 %{name}, {k}{address(f"{own}.weight.at", "weights", f"%{own}.sum", "%n", f"%{name}.row")}
-  %{own}.weight = load float, ptr %{own}.weight.at, align 4
-  %{own}.one = insertelement {vector} poison, float %{own}.weight, i32 0
-  %{own}.all = shufflevector {vector} %{own}.one, {vector} poison, <{width} x i32> zeroinitializer
-  %{own}.term = fmul {vector} %{own}.all, %{name}.x
+  %{own}.one = load float, ptr %{own}.weight.at, align 4{spread(own, lanes)}
+  %{own}.term = fmul {vector} %{own}, %{name}.x
   %{name}.sum.{k}.next = fadd {vector} %{name}.sum.{k}, %{own}.term"""
 
 

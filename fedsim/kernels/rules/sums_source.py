@@ -1,6 +1,6 @@
 """LLVM source of weighted sums of float32 vectors that lie anywhere in memory."""
 
-from fedsim.kernels.llvm import ATTRIBUTES, Lanes, address, fetched, loop
+from fedsim.kernels.llvm import ATTRIBUTES, Lanes, address, fetched, loop, nothing, spread
 
 GROUP = 64
 """Terms added in float32 before they are added to the others in float64."""
@@ -10,11 +10,11 @@ TOGETHER = 4
 """Rows added in one walk along a stretch."""
 STEP = 32
 """Columns added at a time."""
+ADDED = Lanes("float", STEP)
 
 
 def combination() -> str:
     """(addresses, factors, n, columns, out): out = Σ factor·vector, added in order, of n ≥ 1 vectors."""
-    vector = Lanes("float", STEP).vector
     rows = f"""
   %left = sub i64 %n, %first
   %few = icmp ult i64 %left, {TOGETHER}
@@ -30,8 +30,7 @@ counted:"""
   %end = select i1 %past, i64 %columns, i64 %far{loop("first", "0", "%n", TOGETHER, rows)}"""
     return f"""define void @kernel(ptr noalias %addresses, ptr noalias %factors, i64 %n, i64 %columns,
                     ptr noalias %out) #0 {{
-entry:
-  %nothing = fneg {vector} zeroinitializer{loop("stretch", "0", "%columns", STRETCH, stretch)}
+entry:{loop("stretch", "0", "%columns", STRETCH, stretch)}
   ret void
 }}
 {ATTRIBUTES}"""
@@ -39,7 +38,7 @@ entry:
 
 def _sum(column: str, count: int) -> str:
     """Lines that add `count` rows, from the first of the walk on, to what the output holds at %column."""
-    vector = Lanes("float", STEP).vector
+    vector = ADDED.vector
     name = f"{column}.sum"
     first = "%first" if count > 1 else "%row"
     terms = "".join(_added(column, k, first) for k in range(count))
@@ -47,14 +46,13 @@ def _sum(column: str, count: int) -> str:
   %{column}.out = getelementptr float, ptr %out, i64 %{column}
   %{column}.held = load {vector}, ptr %{column}.out, align 4
   %{column}.new = icmp eq i64 {first}, 0
-  %{name}.0 = select i1 %{column}.new, {vector} %nothing, {vector} %{column}.held{terms}
+  %{name}.0 = select i1 %{column}.new, {vector} {nothing(ADDED)}, {vector} %{column}.held{terms}
   store {vector} %{name}.{count}, ptr %{column}.out, align 4"""
 
 
 def _added(column: str, k: int, first: str) -> str:
     """Lines that add row first + k, times its factor, to the sum of those before."""
-    vector = Lanes("float", STEP).vector
-    own = f"%{column}.{k}"
+    vector, own = ADDED.vector, f"%{column}.{k}"
     return f"""
   {own}.row = add i64 {first}, {k}
   {own}.address.at = getelementptr i64, ptr %addresses, i64 {own}.row
@@ -63,10 +61,8 @@ def _added(column: str, k: int, first: str) -> str:
   {own}.x.at = getelementptr float, ptr {own}.vector, i64 %{column}
   {own}.x = load {vector}, ptr {own}.x.at, align 4
   {own}.factor.at = getelementptr float, ptr %factors, i64 {own}.row
-  {own}.factor = load float, ptr {own}.factor.at, align 4
-  {own}.factor.one = insertelement {vector} poison, float {own}.factor, i32 0
-  {own}.factors = shufflevector {vector} {own}.factor.one, {vector} poison, <{STEP} x i32> zeroinitializer
-  {own}.term = fmul {vector} {own}.factors, {own}.x
+  {own}.factor.one = load float, ptr {own}.factor.at, align 4{spread(f"{column}.{k}.factor", ADDED)}
+  {own}.term = fmul {vector} {own}.factor, {own}.x
   %{column}.sum.{k + 1} = fadd {vector} %{column}.sum.{k}, {own}.term"""
 
 
@@ -89,7 +85,7 @@ def combinations(width: int) -> str:
   br label %terms
 terms:
   %k = phi i64 [%from, %output.body], [%k.next, %terms]
-  %sum = phi {vector} [{_nothing(width)}, %output.body], [%sum.next, %terms]
+  %sum = phi {vector} [{nothing(Lanes("float", width))}, %output.body], [%sum.next, %terms]
   %place.at = getelementptr i64, ptr %places, i64 %k
   %place = load i64, ptr %place.at, align 8{_term(width, "%place")}
   %k.next = add i64 %k, 1
@@ -107,7 +103,8 @@ entry:{loop("column", "0", "%columns", width, loop("output", "0", "%m", 1, outpu
 
 def _term(width: int, place: str) -> str:
     """Lines that add factor k times the vector at `place` to %sum."""
-    vector = Lanes("float", width).vector
+    lanes = Lanes("float", width)
+    vector = lanes.vector
     return f"""
   %address.at = getelementptr i64, ptr %addresses, i64 {place}
   %address = load i64, ptr %address.at, align 8
@@ -115,13 +112,6 @@ def _term(width: int, place: str) -> str:
   %x.at = getelementptr float, ptr %vector, i64 %column
   %x = load {vector}, ptr %x.at, align 4
   %factor.at = getelementptr float, ptr %factors, i64 %k
-  %factor = load float, ptr %factor.at, align 4
-  %factor.one = insertelement {vector} poison, float %factor, i32 0
-  %factor.all = shufflevector {vector} %factor.one, {vector} poison, <{width} x i32> zeroinitializer
-  %term = fmul {vector} %factor.all, %x
+  %factor.one = load float, ptr %factor.at, align 4{spread("factor", lanes)}
+  %term = fmul {vector} %factor, %x
   %sum.next = fadd {vector} %sum, %term"""
-
-
-def _nothing(width: int) -> str:
-    """The vector that changes no number it is added to, zeros of either sign included."""
-    return "<" + ", ".join(["float -0.0"] * width) + ">"
