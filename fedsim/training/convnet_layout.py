@@ -1,10 +1,13 @@
 """Which models are small convolutional networks that `fedsim.training.convnet` can train, and their sizes."""
 
 from dataclasses import dataclass
+from math import prod
 
+import numpy as np
 import torch
 from torch import nn
 
+from fedsim.array_types import Integers
 from fedsim.kernels import llvm
 from fedsim.kernels.networks.linear_sizes import Linear
 from fedsim.kernels.networks.pooling_source import Gate
@@ -12,6 +15,9 @@ from fedsim.training.torch_models import ModelKind, flat_model, found_once, line
 
 MOST_CHANNELS = 16
 """Channels into a convolution above which general libraries are as fast."""
+
+FEWEST_PIXELS = 16
+"""In an image, which the kernels read in whole vectors."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +47,9 @@ class Layer:
         grown = 2 * self.padding + 1 - self.side
         return self.size[0] + grown, self.size[1] + grown
 
-    def gate(self, batch: int, margin: int) -> Gate:
+    def gate(self, margin: int = 0) -> Gate:
         """The rectification after the convolution."""
-        return Gate(self.out, self.convolved, self.pooled, batch, margin)
+        return Gate(self.out, self.convolved, self.pooled, margin)
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class Plan:
     @property
     def convolved(self) -> int:
         """Parameters of the convolutions in a model's flat vector: those of the head stand behind them."""
-        return sum(sum(layer.counts) for layer in self.convolutions)
+        return self.head.before
 
 
 def plan_of(kind: ModelKind) -> Plan | None:
@@ -70,7 +76,7 @@ def plan_of(kind: ModelKind) -> Plan | None:
 
 def parse(module: nn.Module, shape: tuple[int, ...]) -> Plan | None:
     """The plan of a module for images of this shape, pooling before ReLU."""
-    parts, layers = parts_in_line(module), []
+    parts, layers = parts_in_line(module) if prod(shape) >= FEWEST_PIXELS else [], []
     channels, *sides = shape
     size = sides[0], sides[1]
     while parts and isinstance(parts[0], nn.Conv2d):
@@ -80,9 +86,20 @@ def parse(module: nn.Module, shape: tuple[int, ...]) -> Plan | None:
         if layer is None or [type(part) for part in rectified] != [nn.ReLU]:
             return None
         layers.append(layer)
-        channels, size, parts = layer.out, layer.gate(8, 0).result, parts[2 + pooled :]
+        channels, size, parts = layer.out, layer.gate().result, parts[2 + pooled :]
     linears = linear_layers(parts)
-    return Plan(tuple(layers), Linear(sizes_of(linears), below=True)) if layers and linears else None
+    if not layers or not linears:
+        return None
+    before = sum(sum(layer.counts) for layer in layers)
+    return Plan(tuple(layers), Linear(sizes_of(linears), below=True, before=before))
+
+
+def places_within(layer: Layer) -> Integers:
+    """Where each pixel of an image stands among those of what comes in, padding included."""
+    (high, wide), edge = layer.size, layer.padding
+    all_places = np.arange(layer.into * (high + 2 * edge) * (wide + 2 * edge)).reshape(layer.into, high + 2 * edge, -1)
+    inside: Integers = all_places[:, edge : edge + high, edge : edge + wide].ravel()
+    return inside
 
 
 def _layer(conv: nn.Conv2d, channels: int, size: tuple[int, int], pooled: bool) -> Layer | None:

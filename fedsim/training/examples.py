@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedsim.array_types import Integers
+from fedsim.inputs import as_floats
 from fedsim.training.client import ClientJob, Poison, Site
 
 
@@ -19,6 +20,17 @@ class Located(NamedTuple):
     inputs: NDArray[Any]
     rows: Integers  # of `inputs`, one for each example
     targets: Integers
+
+    def for_kernels(self) -> "Located":
+        """The same in an array that compiled kernels read: bytes or float32, side by side."""
+        if readable(self.inputs):
+            return self
+        return Located(as_floats(self.inputs[self.rows]).numpy(), np.arange(len(self.rows)), self.targets)
+
+
+def readable(inputs: NDArray[Any]) -> bool:
+    """Whether compiled kernels know inputs of this kind."""
+    return inputs.dtype in (np.uint8, np.float32) and inputs.flags.c_contiguous
 
 
 class Reader:

@@ -1,6 +1,6 @@
 """What every backend offers: a model at some parameters, and the gradient of its loss over a batch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeGuard
 
@@ -104,3 +104,12 @@ class ManyAtOnce(Protocol):
 def serves_many(model: LocalModel) -> TypeGuard[ManyAtOnce]:
     """Whether a backend is one of those."""
     return hasattr(model, "send_all")
+
+
+def together(bounds: Integers, most: int) -> Iterator[tuple[int, int]]:
+    """The batches in groups of at most so many examples, or of one batch, each as its first and the one behind."""
+    first, ends = 0, bounds.tolist()
+    for last in range(1, len(ends)):
+        if last + 1 == len(ends) or ends[last + 1] - ends[first] > most:
+            yield first, last
+            first = last

@@ -18,7 +18,8 @@ from fedsim.kernels import llvm
 from fedsim.kernels.networks.images import aligned
 from fedsim.kernels.networks.linear import SCORED_IMAGES, LinearWorkspace, stored
 from fedsim.kernels.networks.linear_sizes import Linear
-from fedsim.training.local_model import Work
+from fedsim.training.examples import readable
+from fedsim.training.local_model import Work, together
 from fedsim.training.minibatches import Turn
 from fedsim.training.torch_models import (
     ModelKind,
@@ -104,14 +105,19 @@ class LinearModel:
     def send_all(
         self, start: Array, work: Work, times: float, decay: float, rows: Array, which: Integers
     ) -> NDArray[np.float64]:
-        """All gradients in one call, written where they are sent from."""
-        self._take(work)
+        """As many gradients in one call as fit, written where they are sent from."""
+        must_be_labels(work, self._net.sizes[-1])
         if self._start is None:
             self._start = stored(self._net, start)
         if decay and self._base is None:
             self._base = np.float32(times * decay) * start
-        images, order, labels = _kernels_own(work)
-        return self._workspace.send(images, order, labels, work.bounds, self._start, self._base, times, rows, which)
+        (images, order, labels), losses = work.examples.for_kernels(), []
+        for first, last in together(work.bounds, MOST_ROWS):
+            bounds = work.bounds[first : last + 1]
+            begin, end = int(bounds[0]), int(bounds[-1])
+            own = order[begin:end], labels[begin:end], bounds - begin, self._start, self._base, times, rows
+            losses.append(_workspace(self._net, end - begin).send(images, *own, which[first:last]))
+        return np.concatenate(losses)
 
     def gradients(self, batch: Work) -> tuple[float, list[Tensor | None]]:
         """Summed loss and gradient of a batch; the gradient lasts until the next one is asked for."""
@@ -128,7 +134,7 @@ class LinearModel:
         self._workspace.subtract(tensors[0].numpy(), np.zeros(out.shape, np.float32), out.numpy())
 
     def _train(self, work: Work, own: Array, base: Array, target: Array, rate: float) -> float:
-        images, rows, labels = _kernels_own(work)
+        images, rows, labels = work.examples.for_kernels()
         return self._workspace.train(images, rows, labels, work.bounds, own, base, target, rate)
 
 
@@ -139,19 +145,6 @@ def must_be_labels(work: Work, classes: int) -> None:
         raise ValueError(f"labels must lie from 0 to {classes - 1}")
 
 
-def _kernels_own(work: Work) -> tuple[NDArray[Any], Integers, Integers]:
-    """Images, which of them and labels as the kernels read them."""
-    images, rows, labels = work.examples
-    if not _readable(images):
-        images, rows = as_floats(images[rows]).numpy(), np.arange(len(rows))
-    return images, rows, labels
-
-
-def _readable(images: NDArray[Any]) -> bool:
-    """Whether the kernels know images of this kind."""
-    return images.dtype in (np.uint8, np.float32) and images.flags.c_contiguous
-
-
 def run_linear(kind: ModelKind, vector: Tensor) -> Callable[[NDArray[Any]], Tensor] | None:
     """(k, *shape) images or features -> (k, classes) logits under these parameters; None for other models."""
     net = network_of(kind)
@@ -160,7 +153,7 @@ def run_linear(kind: ModelKind, vector: Tensor) -> Callable[[NDArray[Any]], Tens
     workspace, parameters = _workspace(net, SCORED_IMAGES), stored(net, vector.numpy())
 
     def run(images: NDArray[Any]) -> Tensor:
-        given = images if _readable(images) else as_floats(images).numpy()
+        given = images if readable(images) else as_floats(images).numpy()
         return torch.from_numpy(workspace.ask(given, parameters))
 
     return run

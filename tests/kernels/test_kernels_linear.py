@@ -115,7 +115,11 @@ def test_a_pass_of_plain_descent_is_that_of_float64(processor, sizes, dtype):
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 def test_what_many_send_at_once_is_that_of_float64(processor, sizes, dtype, decay):
     given = case(sizes, dtype)
-    workspace, start, d = LinearWorkspace(given.net, 32), stored(given.net, given.vector), len(given.vector)
+    workspace, start, d = (
+        LinearWorkspace(given.net, int(given.bounds[-1])),
+        stored(given.net, given.vector),
+        len(given.vector),
+    )
     rows, which = np.full((6, d), 7, np.float32), np.array([4, 0, 2, 1])
     base = np.float32(-2 * decay) * given.vector if decay else None
     losses = workspace.send(given.images, given.order, given.labels, given.bounds, start, base, -2.0, rows, which)

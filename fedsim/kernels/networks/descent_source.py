@@ -24,8 +24,13 @@ def training(net: Linear, image: str, registers: Registers) -> str:
     target = base − rate · gradient. With parameters for base and target it is a step of descent. `sums` and `chosen`
     get, for each image, Σ e^(z − max) and the label's z − max: cross-entropy is the one's logarithm less the other.
     """
-    there, back = Pass(net, registers), Back(net, registers, _Steps(net, registers))
-    body = there.begun(image) + there.forward() + back.softmax() + back.backward()
+    there, back = Pass(net, registers), Back(net, registers)
+    body = (
+        there.begun(image)
+        + there.forward()
+        + back.softmax(f"v{there.last + 1}")
+        + back.backward(_Steps(net, registers))
+    )
     return f"""{declared(registers)}
 {DECLARATIONS}
 define void @kernel(ptr noalias %images, ptr noalias %order, ptr noalias %labels, ptr noalias %bounds, i64 %steps,
@@ -53,14 +58,14 @@ class Into(Protocol):
 class Back:
     """The parts of the way back."""
 
-    def __init__(self, net: Linear, registers: Registers, into: Into) -> None:
-        self.net, self.registers, self.into = net, registers, into
+    def __init__(self, net: Linear, registers: Registers) -> None:
+        self.net, self.registers = net, registers
         self.last = len(net.layers) - 1
 
-    def softmax(self) -> str:
-        """Lines that turn the logits into the gradient of the mean cross-entropy by them."""
+    def softmax(self, logits: str) -> str:
+        """Lines that turn the logits of a batch into the gradient of the mean cross-entropy by them."""
         classes = self.net.sizes[-1]
-        lines = address("logits", f"v{self.last + 1}", "%example", str(spaced(classes)), "0")
+        lines = address("logits", logits, "%example", str(spaced(classes)), "0")
         lines += f"""
   %label.k = add i64 %begin, %example
   %label.at = getelementptr i64, ptr %labels, i64 %label.k
@@ -77,18 +82,22 @@ class Back:
   store float %own.shifted, ptr %chosen.at, align 4"""
         return loop("example", "0", "%count", 1, lines)
 
-    def backward(self) -> str:
+    def backward(self, into: Into) -> str:
         """Lines that take the gradients down from layer to layer, each used before the weights below are reached."""
-        lines = self.into.before()
+        lines = into.before()
         for k in range(self.last, -1, -1):
             delta = f"v{k + 1}" if k == self.last else f"d{k + 1}"
-            if k or self.net.below:
-                lines += turned(f"t{k}", f"w{k}", "scratch", *self.net.layers[k].shape) + self._below(k, delta)
-            lines += self.into.gradient(k, delta) + self.into.bias(k, delta)
+            lines += self.below(k, delta, "%count")
+            lines += into.gradient(k, delta) + into.bias(k, delta)
         return lines
 
-    def _below(self, k: int, delta: str) -> str:
-        """Lines that fill %d<k>, the gradient by what layer k sees, zero where that was rectified away."""
+    def below(self, k: int, delta: str, count: str) -> str:
+        """Lines that fill so many rows of %d<k>, the gradient by what layer k sees, where anybody asks for it.
+
+        It is zero where what layer k sees was rectified away.
+        """
+        if not k and not self.net.below:
+            return ""
         layer, apart = self.net.layers[k], str(spaced(self.net.layers[k].inputs))
 
         def end(name: str, row: str, column: str, lanes: Lanes) -> str:
@@ -101,7 +110,8 @@ class Back:
 
         strides = Strides(spaced(layer.outputs), 1, layer.shape[0])
         product = Product(f"r{k}", f"%{delta}", "%scratch", str(layer.outputs), layer.shape[0], strides, end)
-        return product.over("%count", self.registers)
+        weights = turned(f"t{k}", f"w{k}", "scratch", *layer.shape)
+        return weights + product.over(count, self.registers)
 
 
 class _Steps:
@@ -130,7 +140,7 @@ class _Steps:
     def bias(self, k: int, delta: str) -> str:
         """Lines that set the target's biases of layer k."""
         layer, tag = self.net.layers[k], f"c{k}"
-        lines = added(tag, delta, str(spaced(layer.outputs)), f"%{tag}.n")
+        lines = added(tag, delta, str(spaced(layer.outputs)), f"%{tag}.n", "%count")
         lines += f"""
   %{tag}.v.from = getelementptr float, ptr %b{k}.base, i64 %{tag}.n
   %{tag}.v.to = getelementptr float, ptr %b{k}.target, i64 %{tag}.n{self._descended(f"{tag}.v", LANES)}"""
@@ -146,8 +156,8 @@ class _Steps:
   store {vector} %{name}.after, ptr %{name}.to, align 64"""
 
 
-def added(tag: str, delta: str, apart: str, column: str) -> str:
-    """Lines that put the sum of the batch's gradients from this column on in %<tag>.v."""
+def added(tag: str, delta: str, apart: str, column: str, count: str) -> str:
+    """Lines that put the sum of so many rows of gradients, from this column on, in %<tag>.v."""
     lines = f"""
   br label %{tag}.enter
 {tag}.enter:
@@ -160,6 +170,6 @@ def added(tag: str, delta: str, apart: str, column: str) -> str:
   %{tag}.d = load {VECTOR}, ptr %{tag}.at, align 64
   %{tag}.v = fadd {VECTOR} %{tag}.sum, %{tag}.d
   %{tag}.next = add i64 %{tag}.row, 1
-  %{tag}.more = icmp ult i64 %{tag}.next, %count
+  %{tag}.more = icmp ult i64 %{tag}.next, {count}
   br i1 %{tag}.more, label %{tag}.k, label %{tag}.done
 {tag}.done:"""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fedsim.array_types import Array, Integers
 from fedsim.kernels import llvm
 from fedsim.kernels.networks.descent_source import training
-from fedsim.kernels.networks.images import aligned, registers
+from fedsim.kernels.networks.images import KINDS, aligned, registers
 from fedsim.kernels.networks.linear_sizes import Linear, padded, spaced
 from fedsim.kernels.networks.linear_source import outputs
 from fedsim.kernels.networks.sending_source import sending
@@ -24,9 +24,9 @@ SCORED_IMAGES = 64
 """Images that are asked at once."""
 
 
-def stored(net: Linear, vector: Array) -> Array:
-    """A model's flat vector as the kernels have it: weights turned about, padding zero."""
-    workspace, start = aligned(net.numbers), 0
+def stored(net: Linear, vector: Array, into: Array | None = None) -> Array:
+    """A model's flat vector as the kernels have it: weights turned about, padding zero; `into` what once was such."""
+    workspace, start = aligned(net.numbers) if into is None else into, 0
     for layer in net.layers:
         middle, end = start + layer.inputs * layer.outputs, start + (layer.inputs + 1) * layer.outputs
         weights = workspace[layer.place : layer.bias].reshape(layer.shape)
@@ -73,7 +73,8 @@ class LinearWorkspace:
     ) -> NDArray[np.float64]:  # fmt: skip
         """Row which[c] of `rows` becomes base + times · gradient over the batch between two bounds: its mean losses.
 
-        Without a base it is times · gradient; base and rows are flat vectors, the parameters stored ones.
+        There is room for all batches together. Without a base it is times · gradient; base and rows are flat vectors,
+        the parameters stored ones.
         """
         found = np.empty((2, int(bounds[-1])), np.float32)
         sums, start = _at(found), 0 if base is None else _at(base)
@@ -94,7 +95,7 @@ class LinearWorkspace:
         return out
 
     def below(self, count: int) -> Array:
-        """(count, inputs) the gradient by the first images of the last batch, where the network is asked for it."""
+        """(count, inputs) the gradient by the first images that were sent, where the network is asked for it."""
         width = spaced(self.net.sizes[0])
         start = self.net.turned + self.rows * self.net.values[-2]
         return self._scratch[start : start + count * width].reshape(count, width)[:, : self.net.sizes[0]]
@@ -114,27 +115,23 @@ def _at(array: NDArray[Any]) -> int:
     return int(array.__array_interface__["data"][0])
 
 
-def _kind(dtype: str) -> str:
-    return {"|u1": "i8", "<f4": "float"}[dtype]
-
-
 @lru_cache(maxsize=16)
 def _trainer(net: Linear, dtype: str) -> llvm.Function:
     batch, numbers = [*[POINTER] * 4, INTEGER], [POINTER] * 3
     arguments = [*batch, *numbers, NUMBER, POINTER, INTEGER, POINTER, POINTER]
-    return llvm.compiled(training(net, _kind(dtype), registers()), arguments)
+    return llvm.compiled(training(net, KINDS[dtype], registers()), arguments)
 
 
 @lru_cache(maxsize=16)
 def _sender(net: Linear, dtype: str, decayed: bool) -> llvm.Function:
     arguments = [*[POINTER] * 4, INTEGER, *[POINTER] * 4, NUMBER, POINTER, INTEGER, POINTER, POINTER]
-    return llvm.compiled(sending(net, _kind(dtype), registers(), decayed=decayed), arguments)
+    return llvm.compiled(sending(net, KINDS[dtype], registers(), decayed=decayed), arguments)
 
 
 @lru_cache(maxsize=16)
 def _asker(net: Linear, dtype: str) -> llvm.Function:
     arguments = [*[POINTER] * 3, INTEGER, POINTER, POINTER, INTEGER, POINTER]
-    return llvm.compiled(outputs(net, _kind(dtype), registers()), arguments)
+    return llvm.compiled(outputs(net, KINDS[dtype], registers()), arguments)
 
 
 @lru_cache(maxsize=16)

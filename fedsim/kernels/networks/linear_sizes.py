@@ -52,6 +52,7 @@ class Linear:
 
     sizes: tuple[int, ...]
     below: bool = False  # whether the gradient by what comes in is asked for, for whatever made that
+    before: int = 0  # parameters of whatever made that: they stand first in a model's flat vector
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -69,7 +70,8 @@ class Linear:
     @cached_property
     def places(self) -> tuple[int, ...]:
         """Where each layer's weights begin in a model's flat vector, and where the vector ends."""
-        return (0, *accumulate((inputs + 1) * outputs for inputs, outputs in pairwise(self.sizes)))
+        counts = [(inputs + 1) * outputs for inputs, outputs in pairwise(self.sizes)]
+        return tuple(accumulate(counts, initial=self.before))
 
     @property
     def flat(self) -> int:

@@ -41,6 +41,18 @@ def rectified(name: str, gate: str, lanes: Lanes) -> str:
   store {vector} %{name}.z, ptr %{name}.to, align 64"""
 
 
+def between(step: str, name: str = "") -> str:
+    """Lines that find what lies between two bounds: %begin, %count and %share, which is 1 / count."""
+    return f"""
+  %begin{name}.at = getelementptr i64, ptr %bounds, i64 {step}
+  %end{name}.at = getelementptr i64, ptr %begin{name}.at, i64 1
+  %begin{name} = load i64, ptr %begin{name}.at, align 8
+  %end{name} = load i64, ptr %end{name}.at, align 8
+  %count{name} = sub i64 %end{name}, %begin{name}
+  %count{name}.float = uitofp i64 %count{name} to float
+  %share{name} = fdiv float 1.0, %count{name}.float"""
+
+
 class Pass:
     """The parts of a pass through the network."""
 
@@ -50,16 +62,9 @@ class Pass:
 
     def begun(self, image: str) -> str:
         """Lines that find the step's %begin, %count and %share, which is 1 / count, and fill %v0 with its images."""
-        return f"""
-  %begin.at = getelementptr i64, ptr %bounds, i64 %step
-  %end.at = getelementptr i64, ptr %begin.at, i64 1
-  %begin = load i64, ptr %begin.at, align 8
-  %end = load i64, ptr %end.at, align 8
-  %count = sub i64 %end, %begin
-  %count.float = uitofp i64 %count to float
-  %share = fdiv float 1.0, %count.float{self._buffers()}{self._gathered(image)}"""
+        return between("%step") + self.buffers() + self.gathered(image, "%count", "%begin")
 
-    def _buffers(self) -> str:
+    def buffers(self) -> str:
         """Lines that point %v0 at the inputs, %v1 … at what layers give, %d1 … at its gradients, %w… at weights."""
         names = [f"v{k}" for k in range(self.last + 2)] + [f"d{k}" for k in range(1, self.last + 1)] + ["d0"]
         lines = ""
@@ -67,20 +72,18 @@ class Pass:
             lines += address(name, "scratch", str(start), "%rows", str(self.net.turned))
         return lines + numbers(self.net, "", "parameters")
 
-    def _gathered(self, image: str) -> str:
-        """Lines that copy the step's images, of `i8` or `float`, to %v0 as floats."""
+    def gathered(self, image: str, count: str, begin: str = "0") -> str:
+        """Lines that copy so many images, in order from `begin` on, of `i8` or `float`, to %v0 as floats."""
         inputs = self.net.sizes[0]
         whole = inputs - inputs % LANES
         pixels = loop("pixel", "0", str(whole), LANES, self._pixels("p", "%pixel", LANES, image))
         rest = self._pixels("q", str(whole), inputs - whole, image) if inputs > whole else ""
-        lines = """
-  %image.k = add i64 %begin, %row
+        lines = f"""
+  %image.k = add i64 {begin}, %row
   %image.which = getelementptr i64, ptr %order, i64 %image.k
   %image.index = load i64, ptr %image.which, align 8"""
         lines += address("image", "images", "%image.index", str(inputs), "0", image)
-        return loop(
-            "row", "0", "%count", 1, lines + address("to", "v0", "%row", str(spaced(inputs)), "0") + pixels + rest
-        )
+        return loop("row", "0", count, 1, lines + address("to", "v0", "%row", str(spaced(inputs)), "0") + pixels + rest)
 
     def _pixels(self, name: str, start: str, width: int, image: str) -> str:
         source, floats = f"<{width} x {image}>", f"<{width} x float>"
@@ -96,11 +99,11 @@ class Pass:
         value = f"%{name}.{'value' if image == 'i8' else 'raw'}"
         return f"{lines}\n  store {floats} {value}, ptr %{name}.to, align 4"
 
-    def forward(self) -> str:
-        """Lines that fill %v1 …: the last are the logits."""
-        return "".join(self._layer(k, layer) for k, layer in enumerate(self.net.layers))
+    def forward(self, count: str = "%count") -> str:
+        """Lines that fill so many rows of %v1 …: the last are the logits."""
+        return "".join(self._layer(k, layer, count) for k, layer in enumerate(self.net.layers))
 
-    def _layer(self, k: int, layer: Layer) -> str:
+    def _layer(self, k: int, layer: Layer, count: str) -> str:
         def begin(name: str, _row: str, column: str, lanes: Lanes) -> str:
             return f"""
   %{name}.at = getelementptr float, ptr %b{k}, i64 {column}
@@ -114,7 +117,7 @@ class Pass:
 
         strides = Strides(spaced(layer.inputs), 1, layer.shape[1])
         product = Product(f"f{k}", f"%v{k}", f"%w{k}", str(layer.inputs), layer.shape[1], strides, end, begin)
-        return product.over("%count", self.registers)
+        return product.over(count, self.registers)
 
     def copied(self) -> str:
         """Lines that write the logits to %out."""

@@ -8,7 +8,7 @@ from fedsim.kernels.llvm import ATTRIBUTES, Lanes, address, loop, spread
 from fedsim.kernels.networks.descent_source import Back, added
 from fedsim.kernels.networks.images_source import Registers, fma
 from fedsim.kernels.networks.linear_sizes import LANES, Linear, spaced
-from fedsim.kernels.networks.linear_source import Pass
+from fedsim.kernels.networks.linear_source import Pass, between
 from fedsim.kernels.networks.products_source import Product, Strides, declared
 from fedsim.kernels.networks.softmax_source import DECLARATIONS
 
@@ -18,73 +18,85 @@ FLOAT_LANES = Lanes("float", LANES)
 def sending(net: Linear, image: str, registers: Registers, *, decayed: bool) -> str:
     """(images, order, labels, bounds, steps, parameters, base, rows, which, times, scratch, most, sums, chosen).
 
-    Client c has the images order[bounds[c]] … order[bounds[c + 1] − 1], at most `most` of them; row which[c] of `rows`
-    becomes base + times · gradient, or without `decayed` times · gradient: flat vectors all. `sums` and `chosen` are
-    as in `training`.
+    Client c has the images order[bounds[c]] … order[bounds[c + 1] − 1], all clients together at most `most` of them;
+    row which[c] of `rows` becomes base + times · gradient, or without `decayed` times · gradient: flat vectors all.
+    `sums` and `chosen` are as in `training`.
     """
-    there, back = Pass(net, registers), Back(net, registers, _Rows(net, registers, decayed))
-    body = there.begun(image) + there.forward() + back.softmax() + back.backward()
+    there, back, rows = Pass(net, registers), Back(net, registers), _Rows(net, registers, decayed)
+    body = there.buffers() + there.gathered(image, "%all") + there.forward("%all")
+    logits = address("own.logits", f"v{there.last + 1}", "%begin", str(spaced(net.sizes[-1])), "0")
+    body += loop("step", "0", "%steps", 1, between("%step") + logits + back.softmax("own.logits"))
+    for k in range(there.last, -1, -1):
+        delta = f"v{k + 1}" if k == there.last else f"d{k + 1}"
+        body += back.below(k, delta, "%all") + rows.layer(k, delta)
     return f"""{declared(registers)}
 {DECLARATIONS}
 define void @kernel(ptr noalias %images, ptr noalias %order, ptr noalias %labels, ptr noalias %bounds, i64 %steps,
                     ptr noalias %parameters, ptr noalias %base, ptr noalias %sent, ptr noalias %which, float %times,
                     ptr noalias %scratch, i64 %rows, ptr noalias %sums, ptr noalias %chosen) #0 {{
-entry:{loop("step", "0", "%steps", 1, body)}
+entry:
+  %all.at = getelementptr i64, ptr %bounds, i64 %steps
+  %all = load i64, ptr %all.at, align 8{body}
   ret void
 }}
 {ATTRIBUTES}"""
 
 
 class _Rows:
-    """Each layer's gradients go to their places in the row that is sent."""
+    """Each layer's gradients go to their places in the rows that are sent."""
 
     def __init__(self, net: Linear, registers: Registers, decayed: bool) -> None:
         self.net, self.registers, self.decayed = net, registers, decayed
 
-    def before(self) -> str:
-        """Lines that point %own at this client's row."""
-        lines = """
-  %which.at = getelementptr i64, ptr %which, i64 %step
-  %which.row = load i64, ptr %which.at, align 8"""
-        return lines + address("own.row", "sent", "%which.row", str(self.net.flat), "0")
+    def layer(self, k: int, delta: str) -> str:
+        """Lines that write layer k's gradient for every client."""
+        layer, client = self.net.layers[k], f"%client{k}"
+        lines = between(client, str(k))
+        lines += address(f"own.v{k}", f"v{k}", f"%begin{k}", str(spaced(layer.inputs)), "0")
+        lines += address(f"own.d{k}", delta, f"%begin{k}", str(spaced(layer.outputs)), "0")
+        lines += f"""
+  %which{k}.at = getelementptr i64, ptr %which, i64 {client}
+  %which{k}.row = load i64, ptr %which{k}.at, align 8"""
+        lines += address(f"own.row{k}", "sent", f"%which{k}.row", str(self.net.flat), "0")
+        return loop(client[1:], "0", "%steps", 1, lines + self._weights(k) + self._bias(k))
 
-    def gradient(self, k: int, delta: str) -> str:
+    def _weights(self, k: int) -> str:
         """Lines that write layer k's weights, output by output."""
         layer = self.net.layers[k]
         whole = layer.inputs - layer.inputs % LANES
-        lines = self._columns(k, delta, 0, whole, LANES) if whole else ""
-        return lines + (self._columns(k, delta, whole, LANES, layer.inputs - whole) if layer.inputs > whole else "")
+        lines = self._columns(k, 0, whole, LANES) if whole else ""
+        return lines + (self._columns(k, whole, LANES, layer.inputs - whole) if layer.inputs > whole else "")
 
-    def _columns(self, k: int, delta: str, start: int, columns: int, kept: int) -> str:
+    def _columns(self, k: int, start: int, columns: int, kept: int) -> str:
         """Lines that write so many columns from `start` on, of the last vector only the first `kept`."""
         layer, tag = self.net.layers[k], f"g{k}.{start}"
         place = self.net.places[k] + start
 
         def end(name: str, row: str, column: str, lanes: Lanes) -> str:
             lines = f"\n  %{name}.c = add i64 {column}, {place}"
-            lines += address(f"{name}.to", "own.row", row, str(layer.inputs), f"%{name}.c")
+            lines += address(f"{name}.to", f"own.row{k}", row, str(layer.inputs), f"%{name}.c")
             lines += address(f"{name}.from", "base", row, str(layer.inputs), f"%{name}.c") if self.decayed else ""
             return lines + self._sent(name, lanes, lanes.width if kept == LANES else kept)
 
         strides = Strides(1, spaced(layer.outputs), spaced(layer.inputs))
-        product = Product(tag, f"%{delta}", f"%{tag}.b", "%count", columns, strides, end)
-        seen = f"\n  %{tag}.b = getelementptr float, ptr %v{k}, i64 {start}"
+        product = Product(tag, f"%own.d{k}", f"%{tag}.b", f"%count{k}", columns, strides, end)
+        seen = f"\n  %{tag}.b = getelementptr float, ptr %own.v{k}, i64 {start}"
         return seen + product.exactly(layer.outputs, self.registers)
 
-    def bias(self, k: int, delta: str) -> str:
+    def _bias(self, k: int) -> str:
         """Lines that write layer k's biases."""
         outputs = self.net.layers[k].outputs
         whole, tag = outputs - outputs % LANES, f"c{k}"
-        lines = loop(f"{tag}.n", "0", str(whole), LANES, self._biases(k, delta, f"%{tag}.n", f"{tag}.w", LANES))
-        return lines + (self._biases(k, delta, str(whole), f"{tag}.l", outputs - whole) if outputs > whole else "")
+        lines = loop(f"{tag}.n", "0", str(whole), LANES, self._biases(k, f"%{tag}.n", f"{tag}.w", LANES))
+        return lines + (self._biases(k, str(whole), f"{tag}.l", outputs - whole) if outputs > whole else "")
 
-    def _biases(self, k: int, delta: str, column: str, tag: str, kept: int) -> str:
+    def _biases(self, k: int, column: str, tag: str, kept: int) -> str:
         """Lines that write sixteen biases from this column on, or the first `kept` of them."""
         layer = self.net.layers[k]
         place = self.net.places[k] + layer.inputs * layer.outputs
-        lines = added(tag, delta, str(spaced(layer.outputs)), column)
+        lines = added(tag, f"own.d{k}", str(spaced(layer.outputs)), column, f"%count{k}")
         lines += f"\n  %{tag}.c = add i64 {column}, {place}"
-        lines += f"\n  %{tag}.v.to = getelementptr float, ptr %own.row, i64 %{tag}.c"
+        lines += f"\n  %{tag}.v.to = getelementptr float, ptr %own.row{k}, i64 %{tag}.c"
         lines += f"\n  %{tag}.v.from = getelementptr float, ptr %base, i64 %{tag}.c" if self.decayed else ""
         return lines + self._sent(f"{tag}.v", FLOAT_LANES, kept)
 

@@ -7,16 +7,15 @@ from fedsim.kernels.networks.transpose_source import turned
 
 def differences(net: Linear) -> str:
     """(parameters, start, scratch, out): the parameters as a model's flat vector, minus `start`, one."""
-    lines, at = "", 0
+    lines = ""
     for k, layer in enumerate(net.layers):
         lines += f"\n  %w{k} = getelementptr float, ptr %parameters, i64 {layer.place}"
         lines += turned(f"t{k}", f"w{k}", "scratch", *layer.shape)
+        at = net.places[k]
         numbers = _subtracted(f"s{k}", "scratch", f"%s{k}.row", layer.shape[0], at, layer.inputs)
         lines += loop(f"s{k}.row", "0", str(layer.outputs), 1, numbers)
         lines += f"\n  %b{k} = getelementptr float, ptr %parameters, i64 {layer.bias}"
-        at += layer.inputs * layer.outputs
-        lines += _subtracted(f"b{k}.s", f"b{k}", "0", 0, at, layer.outputs)
-        at += layer.outputs
+        lines += _subtracted(f"b{k}.s", f"b{k}", "0", 0, at + layer.inputs * layer.outputs, layer.outputs)
     return f"""define void @kernel(ptr noalias %parameters, ptr noalias %start, ptr noalias %scratch,
                     ptr noalias %out) #0 {{
 entry:{lines}
