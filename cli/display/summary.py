@@ -17,16 +17,21 @@ from fedsim.runs.rows import Row
 from fedsim.scenario.toml_values import NOTHING
 
 SHORT_DIGEST = 8
+SEPARATOR = " · "
+NARROW = 80
+"""Columns of a narrow terminal: scores that do not fit beside the rest stand below."""
 
 
 def closing(history: History, took: float, stopped: str = "") -> list[Text]:
     """What came of the run; `stopped` says why it ended before its last round."""
     head = Text("done" if history.ended and not stopped else stopped or "stopped", style="bold")
     head.append(f" in {seconds(took)} · {plural(len(history.rows), 'round')}", style="not bold")
-    for part in _scores(history):
-        head.append(f" · {part}", style="not bold")
+    scores = " · ".join(_scores(history))
+    together = bool(scores) and len(head) + len(SEPARATOR) + len(scores) <= NARROW
+    head.append(f"{SEPARATOR}{scores}" if together else "", style="not bold")
+    below = [Text(f"  {scores}")] if scores and not together else []
     facts = [*_weights(history.rows), f"digest {_digest(history)[:SHORT_DIGEST]}"] if history.rows else []
-    lines = [head, *_chosen(history), *_backdoor(history.rows)]
+    lines = [head, *below, *_chosen(history), *_backdoor(history.rows)]
     lines += [Text(f"  {' · '.join(facts)}")] if facts else []
     return lines + [Text(f"  {fact}") for fact in _troubles(history.rows)]
 

@@ -26,8 +26,7 @@ def nnm(updates: Array, *, f: F) -> Mixed:
         That of the rule behind it; with n > 2f, mixing brings honest rows of different clients closer
         together.
     Cost:
-        One n × n matrix of distances; each mean is made from what most of the means have in common, in about 2·n·f·d
-        additions.
+        One n × n matrix of distances, and n means of n − f rows each, in about n·(n − f)·d multiplications.
     Source:
         Allouah, Farhadkhani, Guerraoui, Gupta, Pinot, Stephan. Fixing by Mixing: A Recipe for Optimal
         Byzantine ML under Heterogeneity. AISTATS 2023, algorithm 2.

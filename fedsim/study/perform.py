@@ -9,6 +9,7 @@ What is finished is not played again, what is under way is gone on with, and a c
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -113,14 +114,26 @@ class Sweep:
     def __iter__(self) -> Iterator[CellEvent]:
         if not self.waiting:
             return
-        for cell in self.waiting:
-            _make_folder(cell.folder)
-        with self._where.hands(self.waiting) as self._hands:
+        with self._taken_on() as self._hands:
             jobs = {_job(cell, self._hands.wish): cell for cell in self.waiting}
             for cell, event in self._steps(self._hands, jobs):
                 yield event
                 if event.kind == "finished":
                     _check_room(cell, len(self.waiting))
+
+    def _taken_on(self) -> "Hands | ClusterHands":
+        """Those who play, with folders to write to; where they refuse, no empty folder is left."""
+        folders = {cell.folder.parent for cell in self.waiting}
+        new = {each for folder in folders for each in (folder, *folder.parents) if not each.exists()}
+        for folder in folders:
+            _make_folder(folder)
+        try:
+            return self._where.hands(self.waiting)
+        except BaseException:
+            for folder in sorted(new, reverse=True):  # the deepest first
+                with suppress(OSError):
+                    folder.rmdir()
+            raise
 
     def _steps(self, hands: "Hands | ClusterHands", jobs: dict[Job, Cell]) -> Iterator[tuple[Cell, CellEvent]]:
         if self._where.plays_side_by_side(len(jobs)):
@@ -196,9 +209,9 @@ def _told(cell: Cell, outcome: Outcome) -> CellEvent:
 
 def _make_folder(folder: Path) -> None:
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageFailed(f"cannot write {folder.parent}: {error.strerror or error}") from error
+        raise StorageFailed(f"cannot write {folder}: {error.strerror or error}") from error
 
 
 def _check_room(cell: Cell, cells: int) -> None:

@@ -17,7 +17,7 @@ def local_model(site: Site) -> LocalModel:
     """The model in the first of the backends that knows it, to be loaded for one client after another.
 
     1. linear layers with ReLU between them: compiled, all plain steps in one call
-    2. small convolutions, then linear layers: compiled, the batch as the last axis
+    2. small convolutions, then linear layers: compiled, images as the last axis
     3. any module of torch, by autograd
     """
     training = site.training

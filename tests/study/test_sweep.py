@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import fedsim
-from fedsim.errors import ResultsConflict
+from fedsim.errors import ResultsConflict, StorageFailed
 from fedsim.runs.code_record import fedsim_files
 from fedsim.study.cells import cells_of
 from fedsim.study.code import used_files
@@ -278,3 +278,18 @@ def test_a_shard_without_cells_is_nothing_to_play():
 
     assert where_of([], 3) == Where(3)
     assert where_of([], 3, address="tcp://127.0.0.1:1") == Where(3, "dask", "tcp://127.0.0.1:1")
+
+
+def test_a_study_that_nobody_can_play_leaves_no_empty_folder(tmp_path, monkeypatch):
+    def refused(self, cells):
+        raise StorageFailed("nobody here")
+
+    monkeypatch.setattr(Where, "hands", refused)
+    path, there = study_in(tmp_path), tmp_path / "there"
+    with pytest.raises(StorageFailed, match="nobody here"):
+        play(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    there.mkdir()
+    with pytest.raises(StorageFailed):
+        play(path, there)
+    assert there.is_dir()

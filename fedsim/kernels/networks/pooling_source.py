@@ -1,4 +1,4 @@
-"""LLVM source of rectification and 2 × 2 maximum pooling, there and back, with the batch as the last axis.
+"""LLVM source of rectification and 2 × 2 maximum pooling, there and back, with images as the last axis.
 
 Ties are broken as torch breaks them: the first of the four in reading order takes the gradient, and a rectified zero
 passes none on. A NaN stays a NaN.

@@ -20,6 +20,12 @@ def test_the_end_of_a_run():
     ]
 
 
+def test_scores_that_do_not_fit_into_a_narrow_terminal_stand_below():
+    head, below, *_ = lines(history(), stopped="reached its goal of a quarter")
+    assert head == "reached its goal of a quarter in 34.1 s · 5 rounds"
+    assert below == "  final 0.750 · best 0.750 (round 5) · selected 0.400"
+
+
 def test_a_run_without_attackers_says_nothing_of_them():
     assert lines(history([STARTED, *told(1)]), stopped="interrupted") == [
         "interrupted in 34.1 s · 1 round · last 0.500 · best 0.500 (round 1)",
