@@ -9,12 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from fedsim.array_types import Array
+from fedsim.kernels.rules.momenta import step
 from fedsim.local_algorithms.contract import Momentum, local_algorithms
 from fedsim.scenario.sections import Training
 from fedsim.simulation.client_rows import ClientRows
-
-PART = 2**16
-"""Numbers of a row that are worked on at a time."""
 
 
 def momentum_of(training: Training) -> Momentum | None:
@@ -41,23 +39,9 @@ def carry(
 ) -> None:
     """m ← βm + (1−β)·row, or βm + row where it does not average; each client's row becomes rate · m."""
     beta = np.float32(momentum.beta)
-    share = 1 - beta if momentum.average else np.float32(1)
+    share = float(1 - beta) if momentum.average else 1.0
     clients, dtype = [client for client, _ in rows], np.dtype(np.float32)
     size = rows[0][1].size if rows else 0
     for (before, after), (_, row) in zip(momenta.renewed(clients, size, dtype), rows, strict=True):
-        for begin in range(0, trained, PART):  # each part is in the cache when it is read again
-            part = slice(begin, min(begin + PART, trained))
-            if momentum.average:
-                row[part] *= share
-            _add(row[part], None if before is None else before[part], beta, after[part])
-            np.multiply(after[part], np.float32(rate), out=row[part])
+        step(row[:trained], None if before is None else before[:trained], after[:trained], share, float(beta), rate)
         after[trained:] = row[trained:]
-
-
-def _add(row: Array, before: Array | None, beta: np.float32, out: Array) -> None:
-    """Row plus β times what was before."""
-    if before is None:
-        np.add(row, np.float32(0), out=out)
-    else:
-        np.multiply(before, beta, out=out)
-        np.add(out, row, out=out)
