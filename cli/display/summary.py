@@ -44,8 +44,12 @@ def told_apart(totals: Totals, folder: Path | None) -> list[Text]:
     if not (totals.byzantine.rows or totals.honest.cut):
         return []
     told = f"  rule cut {' and '.join(parts)}"
-    told += f", silencing {plural(silenced, 'honest client')}" if silenced else ""
-    return [Text(told + (f": fedsim ledger {quote(str(folder))}" if silenced and folder else ""))]
+    if not silenced:
+        return [Text(told)]
+    whom = f"silencing {plural(silenced, 'honest client')}"
+    whom += f": fedsim ledger {quote(str(folder))}" if folder else ""
+    line = f"{told}, {whom}"
+    return [Text(line)] if len(line) <= NARROW else [Text(f"{told},"), Text(f"  {whom}")]
 
 
 def kept(folder: Path, files: Sequence[str]) -> list[Text]:

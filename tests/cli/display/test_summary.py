@@ -1,8 +1,9 @@
 """The last lines."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
-from cli.display.summary import closing, kept, to_go_on
+from cli.display.summary import closing, kept, to_go_on, told_apart
 from tests.cli.recorded_run import STARTED, history, started, tale, told
 
 
@@ -74,3 +75,17 @@ def test_a_backdoor_has_a_line_of_its_own():
     assert "  backdoor peak 0.900 (round 2) · final 0.700 · not yet halved 1 round after the last attacker" in lines(
         history(events[: -len(list(told(4)))])
     )
+
+
+def test_whom_the_rule_cut_never_breaks_within_a_word():
+    def told(silenced):
+        byzantine, honest = SimpleNamespace(rows=300, cut=0), SimpleNamespace(rows=1000, cut=232)
+        clients = [SimpleNamespace(silenced=place < silenced) for place in range(9)]
+        totals = SimpleNamespace(byzantine=byzantine, honest=honest, clients=lambda: clients)
+        return [line.plain for line in told_apart(totals, Path("runs/one"))]
+
+    assert told(0) == ["  rule cut 0 of 300 Byzantine rows and 232 of 1,000 honest rows"]
+    assert told(1) == [
+        "  rule cut 0 of 300 Byzantine rows and 232 of 1,000 honest rows,",
+        "  silencing 1 honest client: fedsim ledger runs/one",
+    ]
