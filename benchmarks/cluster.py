@@ -3,7 +3,7 @@
     python -m benchmarks.cluster [ROUNDS]
 
 First two workers of each kind under models of 10^5 and 10^7 numbers and hardly any work, so that what is left is the
-sending; then one and two workers of a cluster under work worth sending. Of a round are told the median seconds of its
+sending; then one and two workers of each kind under work worth sending. Of a round are told the median seconds of its
 training and the processor seconds that the owner of the run spent on it, the scheduler of a local cluster among them.
 """
 
@@ -83,9 +83,10 @@ def main() -> None:
     for size, model in SENDING.items():
         text = TEXT.format(rounds=rounds + 1, data="digits", model=model, steps=2, batch=2)
         _told(f"{size} parameters", by_turns(text, {"loky": Pool(2), "dask": Pool(2, "dask")}, rounds))
-    text = TEXT.format(rounds=rounds + 1, data="glyphs", model=WORK, steps=60, batch=1)
-    pools = {"one worker": Pool(1, "dask"), "two workers": Pool(2, "dask")}
-    _told("lenet5, 60 steps a client", by_turns(text, pools, rounds))
+    text = TEXT.format(rounds=rounds + 1, data="glyphs", model=WORK, steps=300, batch=1)
+    for backend in ("loky", "dask"):
+        pools = {"one worker": Pool(1, backend), "two workers": Pool(2, backend)}
+        _told(f"lenet5, 300 steps a client, {backend}", by_turns(text, pools, rounds))
 
 
 if __name__ == "__main__":
