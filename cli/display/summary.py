@@ -17,9 +17,8 @@ from fedsim.runs.rows import Row
 from fedsim.scenario.toml_values import NOTHING
 
 SHORT_DIGEST = 8
-SEPARATOR = " · "
 NARROW = 80
-"""Columns of a narrow terminal: scores that do not fit beside the rest stand below."""
+"""Columns of a narrow terminal: what does not fit beside the rest of its line stands below."""
 
 
 def closing(history: History, took: float, stopped: str = "") -> list[Text]:
@@ -27,13 +26,17 @@ def closing(history: History, took: float, stopped: str = "") -> list[Text]:
     head = Text("done" if history.ended and not stopped else stopped or "stopped", style="bold")
     head.append(f" in {seconds(took)} · {plural(len(history.rows), 'round')}", style="not bold")
     scores = " · ".join(_scores(history))
-    together = bool(scores) and len(head) + len(SEPARATOR) + len(scores) <= NARROW
-    head.append(f"{SEPARATOR}{scores}" if together else "", style="not bold")
-    below = [Text(f"  {scores}")] if scores and not together else []
     facts = [*_weights(history.rows), f"digest {_digest(history)[:SHORT_DIGEST]}"] if history.rows else []
-    lines = [head, *below, *_chosen(history), *_backdoor(history.rows)]
+    lines = [*_beside(head, " · ", scores), *_chosen(history), *_backdoor(history.rows)]
     lines += [Text(f"  {' · '.join(facts)}")] if facts else []
     return lines + [Text(f"  {fact}") for fact in _troubles(history.rows)]
+
+
+def _beside(head: Text, between: str, more: str) -> list[Text]:
+    """More on the same line where both fit, else on a line of its own."""
+    if more and len(head) + len(between) + len(more) > NARROW:
+        return [head, Text(f"  {more}")]
+    return [head.append(f"{between}{more}", style="not bold") if more else head]
 
 
 def told_apart(totals: Totals, folder: Path | None) -> list[Text]:
@@ -48,8 +51,7 @@ def told_apart(totals: Totals, folder: Path | None) -> list[Text]:
         return [Text(told)]
     whom = f"silencing {plural(silenced, 'honest client')}"
     whom += f": fedsim ledger {quote(str(folder))}" if folder else ""
-    line = f"{told}, {whom}"
-    return [Text(line)] if len(line) <= NARROW else [Text(f"{told},"), Text(f"  {whom}")]
+    return _beside(Text(f"{told},"), " ", whom)
 
 
 def kept(folder: Path, files: Sequence[str]) -> list[Text]:

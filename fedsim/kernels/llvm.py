@@ -12,6 +12,8 @@ from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
+from numpy.typing import NDArray
+
 from fedsim.array_types import Array
 
 Function = Callable[..., Any]
@@ -92,7 +94,7 @@ def folded(name: str, value: str, lanes: Lanes, width: int) -> str:
     return "".join(lines) + ("" if half.width == width else folded(name, total, half, width))
 
 
-def fetched(name: str, pointer: str, ahead: int = AHEAD_BYTES) -> str:
+def fetched(name: str, pointer: str, ahead: int | str = AHEAD_BYTES) -> str:
     """Lines that ask for the memory some bytes after %pointer; asking beyond the end of the matrix does no harm."""
     return f"""
   %{name}.ahead = getelementptr i8, ptr %{pointer}, i64 {ahead}
@@ -169,6 +171,11 @@ def compiled(source: str, arguments: Sequence[Any], result: Any = None) -> Funct
     engine.finalize_object()
     _engines.append(engine)
     return ctypes.CFUNCTYPE(result, *arguments)(engine.get_function_address("kernel"))
+
+
+def at(array: NDArray[Any]) -> int:
+    """Where an array's numbers begin in memory, for a kernel."""
+    return int(array.__array_interface__["data"][0])
 
 
 POINTER, INTEGER, NUMBER = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float

@@ -9,7 +9,7 @@ the weights is added up for each apart, so a client's bits depend on nobody else
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fedsim.array_types import Array, Integers
-from fedsim.inputs import as_floats
 from fedsim.kernels.networks.images import aligned, open_gate, show
 from fedsim.kernels.networks.linear import LinearWorkspace, stored
 from fedsim.kernels.networks.linear_sizes import padded
 from fedsim.training.convnet_layout import Plan, places_within, plan_of
 from fedsim.training.convnet_stage import Stage
-from fedsim.training.examples import Located
-from fedsim.training.local_model import Work, together
+from fedsim.training.examples import Located, for_kernels
+from fedsim.training.local_model import Work
 from fedsim.training.minibatches import Turn
 from fedsim.training.mlp import must_be_labels
 from fedsim.training.torch_models import ModelKind, Workspaces, flat_model
@@ -77,13 +76,12 @@ class ConvolutionalModel:
     ) -> NDArray[np.float64]:
         """Clients side by side, as many as fit, each gradient written where it is sent from."""
         must_be_labels(work, self._plan.head.sizes[-1])
-        numbers, seen = self._numbers(start), work.examples.for_kernels()
-        base, losses = np.float32(times * decay) * start if decay else None, []
-        for first, last in together(work.bounds, SIDE_BY_SIDE):
-            begin, end = work.bounds[[first, last]]
-            own = Own(work.bounds[first : last + 1] - begin, which[first:last])
-            part = Located(seen.inputs, seen.rows[begin:end], seen.targets[begin:end])
-            losses.append(_network(self._plan, int(end - begin)).send(numbers, part, own, rows, base, times))
+        numbers, losses = self._numbers(start), []
+        base = np.float32(times * decay) * start if decay else None
+        for first, last in work.together(SIDE_BY_SIDE):
+            part = work.between(first, last)
+            network, own = _network(self._plan, len(part)), Own(part.bounds, which[first:last])
+            losses.append(network.send(numbers, part.examples.for_kernels(), own, rows, base, times))
         return np.concatenate(losses)
 
     def _numbers(self, vector: Array) -> "Numbers":
@@ -108,16 +106,17 @@ class ConvolutionalModel:
         torch.cat([tensor.reshape(-1) for tensor in tensors], out=out)
 
 
-def run_convnet(kind: ModelKind, vector: Tensor) -> Callable[[Tensor], Tensor] | None:
+def run_convnet(kind: ModelKind, vector: Tensor) -> Callable[[NDArray[Any]], Tensor] | None:
     """(k, channels, height, width) images -> (k, classes) logits under these parameters; None for other models."""
     plan = plan_of(kind)
     if plan is None:
         return None
     numbers, network = Numbers(plan, vector.numpy()), _network(plan, SIDE_BY_SIDE)
 
-    def run(images: Tensor) -> Tensor:
-        given, places = as_floats(images.numpy()).numpy(), np.arange(len(images))
-        parts = [Located(given, places[begin : begin + SIDE_BY_SIDE], places) for begin in places[::SIDE_BY_SIDE]]
+    def run(images: NDArray[Any]) -> Tensor:
+        given, places = for_kernels(images), np.arange(len(images))
+        begins = range(0, max(1, len(images)), SIDE_BY_SIDE)
+        parts = [Located(given, places[begin : begin + SIDE_BY_SIDE], places) for begin in begins]
         return torch.cat([network.outputs(part, numbers) for part in parts])
 
     return run
@@ -172,7 +171,6 @@ class Network:
         ]
         self.gradient_of_features = aligned(*self.features.shape)
         self.places = places_within(plan.convolutions[0])
-        self.pixels = len(self.places)
 
     def outputs(self, seen: Located, numbers: Numbers) -> Tensor:
         """(k, classes) logits of images that there is room for."""
@@ -196,7 +194,7 @@ class Network:
     def _forward(self, seen: Located, numbers: Numbers) -> Array:
         """(count, features) what the head sees of the images."""
         self.count, room = len(seen.rows), self.room
-        show(self.pixels, seen.inputs.dtype.str)(
+        show(len(self.places), seen.inputs.dtype.str)(
             seen.inputs, seen.rows, self.places, self.stages[0].input, room, self.count
         )
         count = padded(self.count)

@@ -22,7 +22,7 @@ class Stage:
     """One convolution with room for so many images; what a client's own gradient needs is taken out of theirs."""
 
     def __init__(self, layer: Layer, room: int, first: bool) -> None:
-        self.layer, self.room = layer, room
+        self.layer = layer
         side, edge, (high, wide) = layer.side, layer.padding, layer.size
         field = Field(layer.into, layer.out, side, side, (high + 2 * edge, wide + 2 * edge), edge)
         square = side * side

@@ -25,12 +25,17 @@ class Located(NamedTuple):
         """The same in an array that compiled kernels read: bytes or float32, side by side."""
         if readable(self.inputs):
             return self
-        return Located(as_floats(self.inputs[self.rows]).numpy(), np.arange(len(self.rows)), self.targets)
+        return Located(for_kernels(self.inputs[self.rows]), np.arange(len(self.rows)), self.targets)
 
 
 def readable(inputs: NDArray[Any]) -> bool:
     """Whether compiled kernels know inputs of this kind."""
     return inputs.dtype in (np.uint8, np.float32) and inputs.flags.c_contiguous
+
+
+def for_kernels(inputs: NDArray[Any]) -> NDArray[Any]:
+    """Inputs as compiled kernels read them."""
+    return inputs if readable(inputs) else as_floats(inputs).numpy()
 
 
 class Reader:

@@ -21,11 +21,8 @@ BATCH_EXAMPLES = 100
 def outputs(kind: ModelKind, vector: Tensor) -> Callable[[NDArray[Any]], Tensor]:
     """(k, *shape) inputs -> (k, classes) or (k, length, classes) logits, in evaluation mode and without gradients."""
     with torch.no_grad():
-        linear = run_linear(kind, vector)
-        convolutional = None if linear else run_convnet(kind, vector)
-    if linear:
-        return linear
-    return _of_tensors(kind, convolutional) if convolutional else module_outputs(kind, vector)
+        compiled = run_linear(kind, vector) or run_convnet(kind, vector)
+    return compiled or module_outputs(kind, vector)
 
 
 def module_outputs(kind: ModelKind, vector: Tensor) -> Callable[[NDArray[Any]], Tensor]:

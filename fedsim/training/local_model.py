@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol, TypeGuard
 
 import numpy as np
@@ -57,9 +58,22 @@ class Work:
 
     def batch(self, place: int) -> "Work":
         """One of the batches."""
-        begin, end = self.bounds[place : place + 2]
-        inputs, rows, targets = self.examples
-        return Work(Located(inputs, rows[begin:end], targets[begin:end]), np.array([0, end - begin]), int(end - begin))
+        return self.between(place, place + 1)
+
+    def between(self, first: int, last: int) -> "Work":
+        """The batches from the first on, before the last."""
+        bounds, (inputs, rows, targets) = self.bounds[first : last + 1], self.examples
+        begin, end = bounds[0], bounds[-1]
+        most = max(after - before for before, after in pairwise(bounds.tolist()))
+        return Work(Located(inputs, rows[begin:end], targets[begin:end]), bounds - begin, most)
+
+    def together(self, most: int) -> Iterator[tuple[int, int]]:
+        """The batches in groups of at most so many examples, or of one batch, each as its first and the one behind."""
+        first, ends = 0, self.bounds.tolist()
+        for last in range(1, len(ends)):
+            if last + 1 == len(ends) or ends[last + 1] - ends[first] > most:
+                yield first, last
+                first = last
 
     def __len__(self) -> int:
         """Number of examples in all batches together."""
@@ -104,12 +118,3 @@ class ManyAtOnce(Protocol):
 def serves_many(model: LocalModel) -> TypeGuard[ManyAtOnce]:
     """Whether a backend is one of those."""
     return hasattr(model, "send_all")
-
-
-def together(bounds: Integers, most: int) -> Iterator[tuple[int, int]]:
-    """The batches in groups of at most so many examples, or of one batch, each as its first and the one behind."""
-    first, ends = 0, bounds.tolist()
-    for last in range(1, len(ends)):
-        if last + 1 == len(ends) or ends[last + 1] - ends[first] > most:
-            yield first, last
-            first = last

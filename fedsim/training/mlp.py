@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fedsim.array_types import Array, Integers
-from fedsim.inputs import as_floats
 from fedsim.kernels import llvm
 from fedsim.kernels.networks.images import aligned
 from fedsim.kernels.networks.linear import SCORED_IMAGES, LinearWorkspace, stored
 from fedsim.kernels.networks.linear_sizes import Linear
-from fedsim.training.examples import readable
-from fedsim.training.local_model import Work, together
+from fedsim.training.examples import for_kernels
+from fedsim.training.local_model import Work
 from fedsim.training.minibatches import Turn
 from fedsim.training.torch_models import (
     ModelKind,
@@ -111,12 +110,15 @@ class LinearModel:
             self._start = stored(self._net, start)
         if decay and self._base is None:
             self._base = np.float32(times * decay) * start
-        (images, order, labels), losses = work.examples.for_kernels(), []
-        for first, last in together(work.bounds, MOST_ROWS):
-            bounds = work.bounds[first : last + 1]
-            begin, end = int(bounds[0]), int(bounds[-1])
-            own = order[begin:end], labels[begin:end], bounds - begin, self._start, self._base, times, rows
-            losses.append(_workspace(self._net, end - begin).send(images, *own, which[first:last]))
+        losses = []
+        for first, last in work.together(MOST_ROWS):
+            part = work.between(first, last)
+            images, order, labels = part.examples.for_kernels()
+            losses.append(
+                _workspace(self._net, len(part)).send(
+                    images, order, labels, part.bounds, self._start, self._base, times, rows, which[first:last]
+                )
+            )
         return np.concatenate(losses)
 
     def gradients(self, batch: Work) -> tuple[float, list[Tensor | None]]:
@@ -153,8 +155,7 @@ def run_linear(kind: ModelKind, vector: Tensor) -> Callable[[NDArray[Any]], Tens
     workspace, parameters = _workspace(net, SCORED_IMAGES), stored(net, vector.numpy())
 
     def run(images: NDArray[Any]) -> Tensor:
-        given = images if readable(images) else as_floats(images).numpy()
-        return torch.from_numpy(workspace.ask(given, parameters))
+        return torch.from_numpy(workspace.ask(for_kernels(images), parameters))
 
     return run
 

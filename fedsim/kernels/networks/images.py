@@ -81,6 +81,6 @@ def _run(source: str, arrays: int, counts: int) -> Kernel:
     function = llvm.compiled(source, [llvm.POINTER] * arrays + [llvm.INTEGER] * counts)
 
     def run(*given: Any) -> None:
-        function(*[array.__array_interface__["data"][0] for array in given[:arrays]], *given[arrays:])
+        function(*[llvm.at(array) for array in given[:arrays]], *given[arrays:])
 
     return run

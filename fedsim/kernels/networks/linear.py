@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fedsim.array_types import Array, Integers
 from fedsim.kernels import llvm
+from fedsim.kernels.llvm import at
 from fedsim.kernels.networks.descent_source import training
 from fedsim.kernels.networks.images import KINDS, aligned, registers
 from fedsim.kernels.networks.linear_sizes import Linear, padded, spaced
@@ -42,7 +43,7 @@ class LinearWorkspace:
     def __init__(self, net: Linear, rows: int) -> None:
         self.net, self.rows = net, padded(rows)
         self._scratch = aligned(net.turned + self.rows * net.values[-1])
-        self.place, self._own = _at(self._scratch), aligned(net.numbers)
+        self.place, self._own = at(self._scratch), aligned(net.numbers)
 
     def copy(self, numbers: Array) -> Array:
         """Stored numbers, to be changed in place until the next copy is taken."""
@@ -59,10 +60,10 @@ class LinearWorkspace:
         and target may be the same stored numbers: then the steps are those of plain descent.
         """
         begin, end = int(bounds[0]), int(bounds[-1])
-        found, own = np.empty((2, end), np.float32), _at(parameters)
-        sums, rest = _at(found), [own if array is parameters else _at(array) for array in (base, target)]
+        found, own = np.empty((2, end), np.float32), at(parameters)
+        sums, rest = at(found), [own if array is parameters else at(array) for array in (base, target)]
         _trainer(self.net, images.dtype.str)(
-            _at(images), _at(order), _at(labels), _at(bounds), len(bounds) - 1,
+            at(images), at(order), at(labels), at(bounds), len(bounds) - 1,
             own, *rest, rate, self.place, self.rows, sums, sums + found.strides[0],
         )  # fmt: skip
         return float(_losses(found[:, begin:]).sum())
@@ -77,10 +78,10 @@ class LinearWorkspace:
         the parameters stored ones.
         """
         found = np.empty((2, int(bounds[-1])), np.float32)
-        sums, start = _at(found), 0 if base is None else _at(base)
+        sums, start = at(found), 0 if base is None else at(base)
         _sender(self.net, images.dtype.str, base is not None)(
-            _at(images), _at(order), _at(labels), _at(bounds), len(which), _at(parameters), start,
-            _at(rows), _at(which), times, self.place, self.rows, sums, sums + found.strides[0],
+            at(images), at(order), at(labels), at(bounds), len(which), at(parameters), start,
+            at(rows), at(which), times, self.place, self.rows, sums, sums + found.strides[0],
         )  # fmt: skip
         means: NDArray[np.float64] = np.add.reduceat(_losses(found), bounds[:-1]) / np.diff(bounds)
         return means
@@ -90,7 +91,14 @@ class LinearWorkspace:
         order, bounds = np.arange(len(images)), np.append(np.arange(0, len(images), self.rows), len(images))
         out = np.empty((len(images), self.net.sizes[-1]), np.float32)
         _asker(self.net, images.dtype.str)(
-            _at(images), _at(order), _at(bounds), len(bounds) - 1, _at(parameters), self.place, self.rows, _at(out)
+            at(images),
+            at(order),
+            at(bounds),
+            len(bounds) - 1,
+            at(parameters),
+            self.place,
+            self.rows,
+            at(out),
         )
         return out
 
@@ -102,17 +110,13 @@ class LinearWorkspace:
 
     def subtract(self, parameters: Array, start: Array, row: Array) -> None:
         """Write stored parameters minus a model's flat vector to `row`, a flat vector too."""
-        _subtractor(self.net)(_at(parameters), _at(start), self.place, _at(row))
+        _subtractor(self.net)(at(parameters), at(start), self.place, at(row))
 
 
 def _losses(found: Array) -> NDArray[np.float64]:
     """(2, k) what the kernels tell of each image -> (k,) its cross-entropy."""
     losses: NDArray[np.float64] = np.log(found[0], dtype=np.float64) - found[1]
     return losses
-
-
-def _at(array: NDArray[Any]) -> int:
-    return int(array.__array_interface__["data"][0])
 
 
 @lru_cache(maxsize=16)

@@ -7,12 +7,12 @@ passes none on. A NaN stays a NaN.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fedsim.kernels.llvm import ATTRIBUTES, Lanes, loop
+from fedsim.kernels.llvm import ATTRIBUTES, Lanes, fetched, loop
 from fedsim.kernels.networks.images_source import IMAGES
 from fedsim.kernels.networks.own_images_source import masked, masking, of_count
 
 AHEAD = 4
-"""Pixels."""
+"""Pixels that are asked for ahead: they lie too far apart for the processor to see which come next."""
 
 
 @dataclass(frozen=True)
@@ -66,22 +66,15 @@ def closing(gate: Gate, border: int) -> str:
   %left{k + 1} = select {mask} %is{k}, {vector} zeroinitializer, {vector} %left{k}{
             _corner(f"d{k}", "delta", gate, corner, border, "%b", "own")
         }
-  store {vector} %d{k}, ptr %d{k}.at, align 32{_fetched(f"v{k}.at")}"""
+  store {vector} %d{k}, ptr %d{k}.at, align 32{fetched(f"v{k}.at", f"v{k}.at", "%ahead")}"""
     return f"""{masking(IMAGES)}
 define void @kernel(ptr noalias %values, ptr noalias %gradient, ptr noalias %delta,
                     i64 %apart, i64 %first, i64 %own, i64 %count) #0 {{
-entry:{_everywhere(gate, lines)}
+entry:
+  %ahead = mul i64 %apart, {4 * AHEAD}{_everywhere(gate, lines)}
   ret void
 }}
 {ATTRIBUTES}"""
-
-
-def _fetched(pointer: str) -> str:
-    """Lines that ask for what stands some pixels further on: they lie too far apart for the processor to see it."""
-    return f"""
-  %{pointer}.far = mul i64 %apart, {AHEAD}
-  %{pointer}.ahead = getelementptr float, ptr %{pointer}, i64 %{pointer}.far
-  call void @llvm.prefetch.p0(ptr %{pointer}.ahead, i32 0, i32 3, i32 1)"""
 
 
 def _corners(gate: Gate) -> list[tuple[int, int]]:

@@ -12,18 +12,10 @@ def showing(pixels: int, image: str) -> str:
     """
     lines = "".join(_read(k, image) for k in range(SIDE)) + block("v")
     lines += "".join(_written(k) for k in range(SIDE))
-    whole = pixels - pixels % SIDE
-    turned = loop("at", "0", str(whole), SIDE, "\n  %p = add i64 %at, 0" + lines)
-    if pixels > whole:  # the last sixteen, of which some have been turned about before
-        turned = loop(
-            "at",
-            "0",
-            str(pixels),
-            SIDE,
-            f"""
+    body = f"""
   %over = icmp ugt i64 %at, {pixels - SIDE}
-  %p = select i1 %over, i64 {pixels - SIDE}, i64 %at{lines}""",
-        )
+  %p = select i1 %over, i64 {pixels - SIDE}, i64 %at{lines}"""  # of the last, some may have been turned about before
+    turned = loop("at", "0", str(pixels), SIDE, body)
     return f"""define void @kernel(ptr noalias %images, ptr noalias %rows, ptr noalias %places, ptr noalias %out,
                     i64 %apart, i64 %count) #0 {{
 entry:

@@ -19,7 +19,7 @@ def step(row: Array, before: Array | None, after: Array, share: float, beta: flo
     arrays = [row, after] if before is None else [row, before, after]
     plain = all(array.dtype == np.float32 and array.flags.c_contiguous for array in arrays)
     if before is not None and plain and llvm.repaid("momenta", SAVES * row.size, COST):
-        places = [array.__array_interface__["data"][0] for array in arrays]
+        places = [llvm.at(array) for array in arrays]
         _kernel()(*places, row.size, share, beta, rate)
         return
     for begin in range(0, row.size, PART):
