@@ -56,6 +56,20 @@ class RowFile:
         """Where a slot lies in memory; None where it is in the file."""
         return self._at(slot) if slot < self._near else None
 
+    def has_near(self, count: int) -> bool:
+        """Whether all rows, and so many more, are in memory."""
+        return self._used + count <= self._near
+
+    def addresses(self, slots: Iterable[int | None]) -> Integers:
+        """(k,) where slots that were taken begin in memory."""
+        whole = np.array(slots, np.int64)
+        if len(whole):
+            self._at(int(whole.max()))
+        chunk, place = np.divmod(whole, self._chunk)
+        starts = np.array([each.ctypes.data for each in self._chunks], np.int64)
+        found: Integers = starts[chunk] + place * self._bytes
+        return found
+
     def write(self, slot: int, row: Array) -> None:
         """Write over a slot."""
         if row.shape != (self.size,) or row.dtype != self.dtype:

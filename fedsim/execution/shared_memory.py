@@ -13,10 +13,9 @@ import os
 import tempfile
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,8 +62,7 @@ _own: dict["Mapped", NDArray[Any]] = {}
 """Arrays that this process has made itself, which need no second mapping."""
 
 
-@dataclass(frozen=True)
-class Mapped:
+class Mapped(NamedTuple):
     """Where an array lies that all processes of this machine see."""
 
     path: str

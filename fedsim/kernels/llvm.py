@@ -5,6 +5,7 @@ numpy is compiled only once the work so far would have repaid it. llvmlite is im
 """
 
 import ctypes
+import struct
 import sys
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
@@ -108,6 +109,12 @@ def spread(name: str, lanes: Lanes) -> str:
   %{name} = shufflevector {lanes.vector} %{name}.first, {lanes.vector} poison, <{lanes.width} x i32> zeroinitializer"""
 
 
+def number(value: float) -> str:
+    """A constant: LLVM writes a float as the double that equals it."""
+    (single,) = struct.unpack("f", struct.pack("f", value))
+    return f"0x{struct.pack('>d', single).hex().upper()}"
+
+
 def nothing(lanes: Lanes) -> str:
     """The vector that changes no number it is added to, zeros of either sign included."""
     return "<" + ", ".join([f"{lanes.kind} -0.0"] * lanes.width) + ">"
@@ -175,7 +182,11 @@ def compiled(source: str, arguments: Sequence[Any], result: Any = None) -> Funct
 
 def at(array: NDArray[Any]) -> int:
     """Where an array's numbers begin in memory, for a kernel."""
-    return int(array.__array_interface__["data"][0])
+    memory: Any = array
+    try:  # where it may be written
+        return ctypes.addressof(ctypes.c_char.from_buffer(memory))  # four times as fast
+    except (TypeError, ValueError, BufferError):
+        return int(array.__array_interface__["data"][0])
 
 
 POINTER, INTEGER, NUMBER = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float

@@ -44,17 +44,19 @@ class Keeping:
     def remember(self, clients: Sequence[int], rows: Mapping[int, int], counts: Mapping[int, int]) -> None:
         """What clients send becomes normalised, or the momentum of it; what they keep is renewed by it."""
         training, state, trained = self._training, self._state, self._trained
-        own = [(client, self._dispatcher.rows[rows[client]]) for client in clients]
+        matrix, which = self._dispatcher.rows, [rows[client] for client in clients]
         work = self._work(clients, self._round)
         if keeps_variates(training):
             sent = (
-                (client, self._sent(row, counts[client], each)) for (client, row), each in zip(own, work, strict=True)
+                (client, self._sent(matrix[row], counts[client], each))
+                for client, row, each in zip(clients, which, work, strict=True)
             )
             renew(state.momenta, sent, server_variate(state.memories, state.parameters), trained)
         if normalises(training):
-            normalise(((row, counts[client], each) for (client, row), each in zip(own, work, strict=True)), trained)
+            made = zip(clients, which, work, strict=True)
+            normalise(((matrix[row], counts[client], each) for client, row, each in made), trained)
         if (momentum := momentum_of(training)) is not None:
-            carry(momentum, client_rate(training, self._factor), state.momenta, own, trained)
+            carry(momentum, client_rate(training, self._factor), state.momenta, clients, matrix, which, trained)
 
     def effective(self, received: Received | None, weights: Array) -> float:
         """By what the server multiplies the aggregate of normalised rows."""

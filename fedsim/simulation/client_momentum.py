@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from fedsim.array_types import Array
-from fedsim.kernels.rules.momenta import step
+from fedsim.kernels import llvm
+from fedsim.kernels.rules.momenta import Factors, repaid, step, step_all
 from fedsim.local_algorithms.contract import Momentum, local_algorithms
 from fedsim.scenario.sections import Training
 from fedsim.simulation.client_rows import ClientRows
@@ -34,14 +35,28 @@ def carry(
     momentum: Momentum,
     rate: float,
     momenta: ClientRows,
-    rows: Sequence[tuple[int, Array]],
+    clients: Sequence[int],
+    rows: Array,
+    which: Sequence[int],
     trained: int,
 ) -> None:
-    """m ← βm + (1−β)·row, or βm + row where it does not average; each client's row becomes rate · m."""
+    """m ← βm + (1−β)·row, or βm + row where it does not average; each client's of these rows becomes rate · m."""
     beta = np.float32(momentum.beta)
-    share = float(1 - beta) if momentum.average else 1.0
-    clients, dtype = [client for client, _ in rows], np.dtype(np.float32)
-    size = rows[0][1].size if rows else 0
-    for (before, after), (_, row) in zip(momenta.renewed(clients, size, dtype), rows, strict=True):
-        step(row[:trained], None if before is None else before[:trained], after[:trained], share, float(beta), rate)
-        after[trained:] = row[trained:]
+    by = Factors(float(1 - beta) if momentum.average else 1.0, float(beta), rate)
+    if not _carried_at_once(by, momenta, clients, rows, which, trained):
+        for (before, after), row in zip(momenta.renewed(clients, rows.shape[1], rows.dtype), which, strict=True):
+            step(rows[row, :trained], None if before is None else before[:trained], after[:trained], by)
+            after[trained:] = rows[row, trained:]
+
+
+def _carried_at_once(
+    by: Factors, momenta: ClientRows, clients: Sequence[int], rows: Array, which: Sequence[int], trained: int
+) -> bool:
+    """All steps in one call, where that can be: it saves small models most of the time."""
+    if trained < rows.shape[1] or rows.dtype != np.float32 or not repaid(len(which) * trained):
+        return False
+    places = momenta.renewed_in_memory(clients)
+    if places is None:
+        return False
+    step_all(llvm.at(rows) + np.array(which) * rows.strides[0], *places, trained, by)
+    return True

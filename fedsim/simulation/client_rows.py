@@ -115,6 +115,15 @@ class ClientRows(MutableMapping[int, Array]):
             if near is None:
                 file.write(slot, row)
 
+    def renewed_in_memory(self, clients: Sequence[int]) -> tuple[Integers, Integers] | None:
+        """Where in memory each client's row lies and its next row is to be; None where one has none, or in the file."""
+        index = self._index
+        index.settle()
+        file, befores = index.file, index.known(clients)
+        if file is None or None in befores or not file.has_near(len(clients)):
+            return None
+        return file.addresses(befores), file.addresses(self._to_be_written(clients, befores))
+
     def _to_be_written(self, clients: Sequence[int], known: Sequence[int | None]) -> list[int]:
         """A slot for each client's next row: its own where nobody else refers to it."""
         index, file = self._index, self._index.file

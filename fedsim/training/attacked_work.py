@@ -1,7 +1,6 @@
 """The local work of a client whose adversary trains otherwise: always by autograd, one tensor for each parameter."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -44,7 +43,7 @@ class _Attacker:
     def clean(self) -> list[Tensor] | None:
         """The gradient over the next batch of examples as they are."""
         if self._honest is None:
-            self._honest = Work.of(self._site, replace(self._job, poisons=()))
+            self._honest = Work.of(self._site, self._job._replace(poisons=()))
         if self._done >= len(self._honest.bounds) - 1:
             return None
         loss, found = self._model.gradients(self._honest.batch(self._done))
@@ -95,7 +94,7 @@ class _Attacker:
 def _changed(site: Site, job: ClientJob) -> Work:
     """The first examples whose inputs or targets the poisons change, as many as a batch holds."""
     count = len(job.examples)
-    before = Reader(site, replace(job, poisons=()), count).located(np.arange(count))
+    before = Reader(site, job._replace(poisons=()), count).located(np.arange(count))
     inputs, rows, targets = Reader(site, job, count).located(np.arange(count))
     same = (targets == before.targets).reshape(count, -1).all(axis=1)
     alike = (inputs[rows] == before.inputs[before.rows]).reshape(count, -1).all(axis=1)

@@ -26,7 +26,7 @@ class ClientBatch:
 
     def rows(self) -> Rows:
         """Each client reads its variate and writes its difference."""
-        own = tuple(replace(job, row=place) for place, job in enumerate(self.jobs))
+        own = tuple(job._replace(row=place) for place, job in enumerate(self.jobs))
         reads = (self.site.variates,) if self.site.variates else ()
         return Rows(tuple(job.row for job in self.jobs), reads, (self.site.rows,), replace(self, jobs=own))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,7 @@ class Poison:
     colluders: int = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stretch:
     """A stretch of a shared array: sent with a job in the place of the numbers themselves."""
 
@@ -72,13 +72,17 @@ class Stretch:
     def __len__(self) -> int:
         return self.end - self.begin
 
+    def __getitem__(self, places: Integers) -> NDArray[Any]:
+        """A copy of the numbers at these places of the stretch."""
+        found: NDArray[Any] = self.whole.open()[self.begin : self.end][places]
+        return found
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """The numbers, where they lie."""
         return np.asarray(self.whole.open()[self.begin : self.end], dtype=dtype, copy=copy)
 
 
-@dataclass(frozen=True)
-class ClientJob:
+class ClientJob(NamedTuple):
     """One client's work in one round."""
 
     client: int

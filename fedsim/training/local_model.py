@@ -36,11 +36,7 @@ class Work:
     @classmethod
     def untouched(cls, site: Site, jobs: Sequence[ClientJob]) -> "Work":
         """All batches of several clients whom no attack holds, one after another: each reads what it draws."""
-        drawn = [
-            np.asarray(job.examples)[plan]
-            for job in jobs
-            for plan in batches(len(job.examples), site.training, job.turn)
-        ]
+        drawn = [job.examples[plan] for job in jobs for plan in batches(len(job.examples), site.training, job.turn)]
         rows = np.concatenate(drawn)
         targets = site.targets.open()[rows].astype(np.int64, copy=False)
         lengths = [len(batch) for batch in drawn]

@@ -7,7 +7,8 @@ follows from the round's number alone, so nothing has to be remembered between r
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from fedsim.array_types import Integers
 from fedsim.local_algorithms.contract import local_algorithms
@@ -21,8 +22,7 @@ MOST_BYTES = 64 * 2**20
 _orders = Recent(MOST_BYTES)
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(NamedTuple):
     """One client's turn in one round, and where its draws come from."""
 
     stream: Stream  # the client's randomness in this round

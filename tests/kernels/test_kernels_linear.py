@@ -222,3 +222,13 @@ define void @kernel(ptr %in, ptr %out) #0 {{
     answers = np.empty_like(ends)
     run(ends.ctypes.data, answers.ctypes.data)
     np.testing.assert_array_equal(answers[:6], np.array([1, 1, 0, 0, 0, np.nan], np.float32))
+
+
+@pytest.mark.parametrize("pixels", [16, 23])
+def test_every_byte_becomes_its_255th_rounded_once(pixels):
+    images = np.resize(np.arange(256, dtype=np.uint8), (256, pixels))
+    images[:] = np.arange(256)[:, None]
+    net = Linear((pixels, pixels))
+    numbers = np.concatenate([np.eye(pixels).reshape(-1), np.zeros(pixels)]).astype(np.float32)
+    found = LinearWorkspace(net, 64).ask(images, stored(net, numbers))
+    np.testing.assert_array_equal(found, images / np.float32(255))

@@ -124,7 +124,7 @@ def test_a_poisoned_client_learns_from_what_the_attack_left(arena):
 
         clients = Clients(arena, KINDS["mlp"], WORK["plain"])
         poison = (Poison(Sent(attacks["darken"].bound({})), STREAM),)
-        jobs = tuple(dataclasses.replace(job, poisons=poison) for job in clients.jobs)
+        jobs = tuple(job._replace(poisons=poison) for job in clients.jobs)
         clean = trained(clients, [clients.jobs])
         assert trained(clients, [jobs]) != clean
         fast = clients.rows.copy()
@@ -149,9 +149,7 @@ def test_an_attack_that_changes_the_shape_of_the_data_is_refused(arena, left):
             return left(inputs, targets)
 
         clients = Clients(arena, KINDS["mlp"], WORK["plain"])
-        jobs = [
-            dataclasses.replace(job, poisons=(Poison(Sent(attacks["crop"].bound({})), STREAM),)) for job in clients.jobs
-        ]
+        jobs = [job._replace(poisons=(Poison(Sent(attacks["crop"].bound({})), STREAM),)) for job in clients.jobs]
         with pytest.raises(ValueError, match=r"crop.* must (leave inputs and targets their shapes|have shape)"):
             train_linears(clients.site, jobs)
 

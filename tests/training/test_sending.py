@@ -64,7 +64,7 @@ def test_a_poisoned_client_is_served_too_and_changes_nobody_elses_bits(kind, are
     entry = attacks["data"]
     settings = {name: each.default for name, each in entry.settings.items()}
     poison = Poison(Sent(entry.bound(settings)), STREAM.at("poison"))
-    jobs = [dataclasses.replace(job, poisons=(poison,) * (job.client == 1)) for job in clients.jobs]
+    jobs = [job._replace(poisons=(poison,) * (job.client == 1)) for job in clients.jobs]
     assert set(send_all(local_model(clients.site), clients.site, jobs)) == {0, 1, 2}
     assert not np.array_equal(clients.rows[1], clean[1])
     np.testing.assert_array_equal(clients.rows[[0, 2]], clean[[0, 2]])

@@ -11,7 +11,7 @@ multiples of sixteen.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fedsim.kernels.llvm import Lanes, loop
+from fedsim.kernels.llvm import Lanes, loop, number
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,25 @@ def fused(lanes: Lanes) -> str:
 def fma(lanes: Lanes) -> str:
     """The name of a·b + c."""
     return f"@llvm.fmuladd.v{lanes.width}f32"
+
+
+HIGH = round(2**23 / 255) / 2**23
+LOW = 1 / 255 - HIGH
+"""The two parts of a 255th: products of bytes with the first, which has sixteen digits, are exact."""
+
+
+def brightness(name: str, lanes: Lanes) -> str:
+    """Lines that put the bytes %name.raw in %name as value / 255.
+
+    A division takes as long as a dozen of these operations, which round once and so end in the same floats.
+    """
+    vector, bytes = lanes.vector, f"<{lanes.width} x i8>"
+    high, low = (f"<{', '.join([f'float {number(part)}'] * lanes.width)}>" for part in (HIGH, LOW))
+    return f"""
+  %{name}.float = uitofp {bytes} %{name}.raw to {vector}
+  %{name}.high = fmul {vector} %{name}.float, {high}
+  %{name}.low = fmul {vector} %{name}.float, {low}
+  %{name} = fadd {vector} %{name}.high, %{name}.low"""
 
 
 def all_images(tag: str, registers: Registers, body: Callable[[str, Lanes], str]) -> str:

@@ -4,10 +4,14 @@ Rows are taken from the data where they lie, and bytes become value / 255 on the
 written into the source.
 """
 
+from fedsim.kernels import llvm
 from fedsim.kernels.llvm import ATTRIBUTES, Lanes, address, loop
-from fedsim.kernels.networks.images_source import Registers
+from fedsim.kernels.networks.images_source import Registers, brightness
 from fedsim.kernels.networks.linear_sizes import LANES, Layer, Linear, spaced
 from fedsim.kernels.networks.products_source import Product, Strides, declared
+
+AHEAD = 4
+"""Images."""
 
 
 def outputs(net: Linear, image: str, registers: Registers) -> str:
@@ -83,21 +87,32 @@ class Pass:
   %image.which = getelementptr i64, ptr %order, i64 %image.k
   %image.index = load i64, ptr %image.which, align 8"""
         lines += address("image", "images", "%image.index", str(inputs), "0", image)
-        return loop("row", "0", count, 1, lines + address("to", "v0", "%row", str(spaced(inputs)), "0") + pixels + rest)
+        lines += self._asked_for(image, count) + address("to", "v0", "%row", str(spaced(inputs)), "0") + pixels + rest
+        return loop("row", "0", count, 1, lines)
+
+    def _asked_for(self, image: str, count: str) -> str:
+        """Lines that ask for an image some rows ahead: the next may lie anywhere, which no processor foresees."""
+        size = self.net.sizes[0]
+        later = address("later", "images", "%later.index", str(size), "0", image)
+        lines = f"""
+  %later.far = add i64 %row, {AHEAD}
+  %later.in = icmp ult i64 %later.far, {count}
+  %later.k = select i1 %later.in, i64 {AHEAD}, i64 0
+  %later.which = getelementptr i64, ptr %image.which, i64 %later.k
+  %later.index = load i64, ptr %later.which, align 8{later}"""
+        line = "\n  %later.line = getelementptr i8, ptr %later, i64 %line"
+        size_in_bytes = size * (1 if image == "i8" else 4)
+        return lines + loop("line", "0", str(size_in_bytes), 64, line + llvm.fetched("later.line", "later.line", 0))
 
     def _pixels(self, name: str, start: str, width: int, image: str) -> str:
-        source, floats = f"<{width} x {image}>", f"<{width} x float>"
+        source, lanes = f"<{width} x {image}>", Lanes("float", width)
+        read = f"{name}.raw" if image == "i8" else name
         lines = f"""
   %{name}.from = getelementptr {image}, ptr %image, i64 {start}
   %{name}.to = getelementptr float, ptr %to, i64 {start}
-  %{name}.raw = load {source}, ptr %{name}.from, align {1 if image == "i8" else 4}"""
-        if image == "i8":
-            divisors = ", ".join(["float 255.0"] * width)
-            lines += f"""
-  %{name}.float = uitofp {source} %{name}.raw to {floats}
-  %{name}.value = fdiv {floats} %{name}.float, <{divisors}>"""
-        value = f"%{name}.{'value' if image == 'i8' else 'raw'}"
-        return f"{lines}\n  store {floats} {value}, ptr %{name}.to, align 4"
+  %{read} = load {source}, ptr %{name}.from, align {1 if image == "i8" else 4}"""
+        lines += brightness(name, lanes) if image == "i8" else ""
+        return f"{lines}\n  store {lanes.vector} %{name}, ptr %{name}.to, align 4"
 
     def forward(self, count: str = "%count") -> str:
         """Lines that fill so many rows of %v1 …: the last are the logits."""

@@ -1,6 +1,7 @@
 """LLVM source that lays images side by side: what stands in rows of pixels, image by image, is turned about."""
 
 from fedsim.kernels.llvm import ATTRIBUTES, loop
+from fedsim.kernels.networks.images_source import IMAGES, brightness
 from fedsim.kernels.networks.transpose_source import SIDE, VECTOR, block
 
 
@@ -44,11 +45,7 @@ def _read(k: int, image: str) -> str:
   %from{k}.at = getelementptr {image}, ptr %images, i64 %from{k}"""
     if image == "float":
         return f"{lines}\n  %v0.{k} = load {source}, ptr %from{k}.at, align 4"
-    divisors = ", ".join(["float 255.0"] * SIDE)
-    return f"""{lines}
-  %raw{k} = load {source}, ptr %from{k}.at, align 1
-  %float{k} = uitofp {source} %raw{k} to {VECTOR}
-  %v0.{k} = fdiv {VECTOR} %float{k}, <{divisors}>"""
+    return f"{lines}\n  %v0.{k}.raw = load {source}, ptr %from{k}.at, align 1{brightness(f'v0.{k}', IMAGES)}"
 
 
 def _written(k: int) -> str:

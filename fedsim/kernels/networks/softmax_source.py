@@ -1,9 +1,8 @@
 """LLVM source of the softmax of rows of logits, and what it leaves of the cross-entropy."""
 
 import math
-import struct
 
-from fedsim.kernels.llvm import Lanes, spread
+from fedsim.kernels.llvm import Lanes, number, spread
 
 LANES = Lanes("float", 16)
 VECTOR, INTEGERS = LANES.vector, "<16 x i32>"
@@ -21,12 +20,6 @@ LOWEST = -87.0
 DECLARATIONS = f"""declare {VECTOR} @llvm.fma.v16f32({VECTOR}, {VECTOR}, {VECTOR})
 declare float @llvm.vector.reduce.fadd.v16f32(float, {VECTOR})
 declare float @llvm.vector.reduce.fmax.v16f32({VECTOR})"""
-
-
-def number(value: float) -> str:
-    """A constant: LLVM writes a float as the double that equals it."""
-    (single,) = struct.unpack("f", struct.pack("f", value))
-    return f"0x{struct.pack('>d', single).hex().upper()}"
 
 
 def filled(value: float) -> str:

@@ -6,6 +6,7 @@ but far from the centre (colluders, or the honest rows seen from an outlier) wou
 same way: each such cluster is measured again around a centre of its own.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from fedsim.array_types import Array
 from fedsim.kernels import longest_gaps, power_of_two, products_about
-from fedsim.kernels.rules.ranks import sample_columns
+from fedsim.kernels.rules.ranks import sample_starts
 
 Matrix = NDArray[np.float64]
 
@@ -89,15 +90,28 @@ def _holds(square: NDArray[np.float64]) -> bool:
 def central_row(rows: Array, chosen: NDArray[np.intp] | None = None) -> int:
     """The one of the chosen rows whose median distance to the others is least, on a sample of the columns."""
     chosen = np.arange(len(rows)) if chosen is None else chosen
-    columns = sample_columns(rows, *SAMPLE_RUNS)
-    thinned = columns[:, :: max(columns.shape[1] // SAMPLE_COLUMNS, 1)]
-    sample = np.asarray(thinned if len(chosen) == len(rows) else thinned[chosen], np.float64, order="C", copy=True)
+    columns = _sampled(rows.shape[1])
+    thinned = rows[:, columns] if isinstance(columns, slice) else rows.take(columns, axis=1)
+    sample = np.array(thinned if len(chosen) == len(rows) else thinned[chosen], np.float64, order="C")
     if rows.dtype == np.float64:
         sample = _comparable(sample)
     sample -= sample[0]
     square = np.einsum("ij,ij->i", sample, sample)
     distances = square[:, None] + square[None, :] - 2 * (sample @ sample.T)
-    return int(chosen[np.median(distances, axis=1).argmin()])
+    distances.sort(axis=1)
+    n = len(chosen)
+    return int(chosen[(distances[:, (n - 1) // 2] + distances[:, n // 2]).argmin()])
+
+
+@lru_cache(maxsize=64)
+def _sampled(columns: int) -> slice | NDArray[np.intp]:
+    """Every so many of all columns of a narrow matrix, or of evenly spread runs of a wide one."""
+    runs, length = SAMPLE_RUNS
+    if columns <= runs * length:
+        return slice(None, None, max(columns // SAMPLE_COLUMNS, 1))
+    starts = np.array(sample_starts(columns, runs, length))
+    every: NDArray[np.intp] = np.add.outer(starts, np.arange(0, length, runs * length // SAMPLE_COLUMNS)).reshape(-1)
+    return every
 
 
 def _comparable(sample: Matrix) -> Matrix:

@@ -176,11 +176,13 @@ def _multiplied_by_kernel(rows: Array, centre: Array, chosen: Indices) -> Matrix
     padded = n + -n % tile
     found = np.zeros((padded, padded))
     scratch = _aligned(padded * PRODUCT_CHUNK)
-    tail, rest = _padded(rows[:, whole:][chosen], PRODUCT_CHUNK), _padded(centre[None, whole:], PRODUCT_CHUNK)
-    for part, held, middle, columns in ((rows, chosen, centre, whole), (tail, np.arange(n), rest, tail.shape[1])):
-        places = held.astype(np.int64) * (part.strides[0] // part.itemsize)
-        pointers = (part.ctypes.data, places.ctypes.data, middle.ctypes.data, n, padded, columns)
-        run(*pointers, scratch.ctypes.data, found.ctypes.data)
+    sums = llvm.at(scratch), llvm.at(found)
+    places = chosen * (rows.strides[0] // rows.itemsize)
+    run(llvm.at(rows), llvm.at(places), llvm.at(centre), n, padded, whole, *sums)
+    if whole < rows.shape[1]:
+        tail, places = np.zeros((n + 1, PRODUCT_CHUNK), np.float32), np.arange(n) * PRODUCT_CHUNK
+        tail[:n, : rows.shape[1] - whole], tail[n, : rows.shape[1] - whole] = rows[chosen, whole:], centre[whole:]
+        run(llvm.at(tail), llvm.at(places), llvm.at(tail[n]), n, padded, PRODUCT_CHUNK, *sums)
     return np.where(_lower(n), found[:n, :n], found[:n, :n].T)
 
 

@@ -1,10 +1,11 @@
-"""A step of momentum in float32, by numpy in parts that stay in the cache or by a kernel that gives the same bits."""
+"""Steps of momenta in float32, by numpy in parts that stay in the cache or by a kernel that gives the same bits."""
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
-from fedsim.array_types import Array
+from fedsim.array_types import Array, Integers
 from fedsim.kernels import llvm
 from fedsim.kernels.rules.momenta_source import stepping
 
@@ -14,17 +15,35 @@ SAVES, COST = 0.5, 5e6
 """Nanoseconds that the kernel saves a number, and what compiling it takes."""
 
 
-def step(row: Array, before: Array | None, after: Array, share: float, beta: float, rate: float) -> None:
-    """After = β·before + share·row and row = rate·after, all (d,); nothing before is zeros, and may be after itself."""
+class Factors(NamedTuple):
+    """Of a step: after = β·before + share·row, then row = rate·after."""
+
+    share: float
+    beta: float
+    rate: float
+
+
+def step(row: Array, before: Array | None, after: Array, by: Factors) -> None:
+    """One step of (d,) numbers; nothing before is zeros, and may be after itself."""
     arrays = [row, after] if before is None else [row, before, after]
     plain = all(array.dtype == np.float32 and array.flags.c_contiguous for array in arrays)
-    if before is not None and plain and llvm.repaid("momenta", SAVES * row.size, COST):
-        places = [llvm.at(array) for array in arrays]
-        _kernel()(*places, row.size, share, beta, rate)
+    if before is not None and plain and repaid(row.size):
+        place, old, new = (np.array([llvm.at(array)]) for array in arrays)
+        step_all(place, old, new, row.size, by)
         return
     for begin in range(0, row.size, PART):
         part = slice(begin, begin + PART)
-        _step(row[part], None if before is None else before[part], after[part], share, beta, rate)
+        _step(row[part], None if before is None else before[part], after[part], *by)
+
+
+def repaid(numbers: int) -> bool:
+    """Whether steps of so many numbers more are left to the kernel."""
+    return llvm.repaid("momenta", SAVES * numbers, COST)
+
+
+def step_all(rows: Integers, befores: Integers, afters: Integers, size: int, by: Factors) -> None:
+    """As many steps by the kernel, given where the float32 numbers of each lie in memory."""
+    _kernel()(llvm.at(rows), llvm.at(befores), llvm.at(afters), len(rows), size, *by)
 
 
 def _step(row: Array, before: Array | None, after: Array, share: float, beta: float, rate: float) -> None:
@@ -41,4 +60,4 @@ def _step(row: Array, before: Array | None, after: Array, share: float, beta: fl
 @lru_cache(maxsize=1)
 def _kernel() -> llvm.Function:
     pointer, number = llvm.POINTER, llvm.NUMBER
-    return llvm.compiled(stepping(), [pointer, pointer, pointer, llvm.INTEGER, number, number, number])
+    return llvm.compiled(stepping(), [*[pointer] * 3, llvm.INTEGER, llvm.INTEGER, number, number, number])

@@ -5,6 +5,8 @@ from the sorted values in the rows' own precision, and a zero is always +0.0, si
 either order.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -151,5 +153,11 @@ def sample_columns(rows: Array, runs: int, length: int) -> Array:
     d = rows.shape[1]
     if d <= runs * length:
         return rows
-    starts = np.linspace(0, d - length, runs).astype(np.int64)
-    return np.concatenate([rows[:, start : start + length] for start in starts], axis=1)
+    return np.concatenate([rows[:, start : start + length] for start in sample_starts(d, runs, length)], axis=1)
+
+
+@lru_cache(maxsize=64)
+def sample_starts(columns: int, runs: int, length: int) -> list[int]:
+    """Where evenly spread runs of so many columns begin."""
+    starts: list[int] = np.linspace(0, columns - length, runs).astype(np.int64).tolist()
+    return starts

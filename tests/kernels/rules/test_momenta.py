@@ -25,7 +25,7 @@ def test_a_step_is_the_formula_rounded_at_each_operation(way, size, share, beta,
     share, beta, rate = np.float32([share, beta, rate])
     wanted = beta * before + share * row
     around = rows[[0, 2]].copy(), kept[[0, 2]].copy()
-    momenta.step(row, before, after, float(share), float(beta), float(rate))
+    momenta.step(row, before, after, momenta.Factors(float(share), float(beta), float(rate)))
     np.testing.assert_array_equal(after, wanted)
     np.testing.assert_array_equal(row, rate * wanted)
     np.testing.assert_array_equal(rows[[0, 2]], around[0])  # nothing is written beyond the row
@@ -34,7 +34,7 @@ def test_a_step_is_the_formula_rounded_at_each_operation(way, size, share, beta,
 
 def test_the_first_step_begins_at_nothing(way):
     row, after = np.array([1, -2, 3], np.float32), np.empty(3, np.float32)
-    momenta.step(row, None, after, 0.5, 0.9, 4.0)
+    momenta.step(row, None, after, momenta.Factors(0.5, 0.9, 4.0))
     assert after.tolist() == [0.5, -1, 1.5]
     assert row.tolist() == [2, -4, 6]
 
@@ -45,5 +45,5 @@ def test_what_is_no_number_is_kept(way, strange):
     after = np.empty(18, np.float32)
     with np.errstate(all="ignore"):
         wanted = np.float32(0.9) * before + np.float32(10) * row
-        momenta.step(row, before, after, 10.0, float(np.float32(0.9)), 1.0)
+        momenta.step(row, before, after, momenta.Factors(10.0, float(np.float32(0.9)), 1.0))
     np.testing.assert_array_equal(after, wanted)
