@@ -3,7 +3,7 @@
 import os
 import tempfile
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from io import FileIO
 
 import numpy as np
@@ -60,7 +60,7 @@ class RowFile:
         """Whether all rows, and so many more, are in memory."""
         return self._used + count <= self._near
 
-    def addresses(self, slots: Iterable[int | None]) -> Integers:
+    def addresses(self, slots: Sequence[int | None]) -> Integers:
         """(k,) where slots that were taken begin in memory."""
         whole = np.array(slots, np.int64)
         if len(whole):

@@ -115,6 +115,11 @@ def number(value: float) -> str:
     return f"0x{struct.pack('>d', single).hex().upper()}"
 
 
+def filled(value: float, lanes: Lanes) -> str:
+    """The vector that holds one number everywhere."""
+    return "<" + ", ".join([f"{lanes.kind} {number(value)}"] * lanes.width) + ">"
+
+
 def nothing(lanes: Lanes) -> str:
     """The vector that changes no number it is added to, zeros of either sign included."""
     return "<" + ", ".join([f"{lanes.kind} -0.0"] * lanes.width) + ">"

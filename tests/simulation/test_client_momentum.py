@@ -8,9 +8,14 @@ from torch.nn.functional import cross_entropy
 from fedsim.engine import simulate
 from fedsim.errors import ScenarioError
 from fedsim.events import RoundEnded, RoundStarted, RunStarted
+from fedsim.execution import row_file
 from fedsim.execution.pool import Pool
+from fedsim.local_algorithms.contract import Momentum
 from fedsim.scenario.guarantees import guarantees
 from fedsim.scenario.load import parse_scenario
+from fedsim.simulation import client_momentum
+from fedsim.simulation.client_momentum import carry
+from fedsim.simulation.client_rows import ClientRows
 from fedsim.training.minibatches import Turn, batches, counted
 from tests.small_runs import DIGITS, EVERYONE, played, same, scenario, witness
 
@@ -169,3 +174,30 @@ def test_gradients_that_nobody_scales_are_said():
     (note,) = [each.text for each in guarantees(parse_scenario(HEAD)) if "server.lr" in each.text]
     assert note == "server.lr = 1 is the learning rate itself: fedsgd sends gradients that nobody has scaled"
     assert not [each for each in guarantees(parse_scenario(HEAD + "[server]\nlr = 0.1")) if "server.lr" in each.text]
+
+
+def carried(momenta, rows, which, factors, trained):
+    """What the clients 0, 1, … send of these rows, after a step each on its own."""
+    sent = rows.copy()
+    for client, row in enumerate(which):
+        carry(*factors, momenta, [client], sent, [row], trained)
+    return sent
+
+
+@pytest.mark.parametrize("near_bytes", [2**20, 0], ids=["in memory", "in a file"])
+@pytest.mark.parametrize("trained", [300, 260], ids=["all trained", "with buffers"])
+def test_momenta_carried_at_once_are_those_carried_one_by_one(near_bytes, trained, monkeypatch):
+    monkeypatch.setattr(row_file, "NEAR_BYTES", near_bytes)
+    monkeypatch.setattr(client_momentum, "repaid", lambda numbers: True)
+    factors, numbers = (Momentum(0.9), 0.5), np.random.default_rng(3)
+    together, alone = ClientRows(), ClientRows()
+    for _ in range(4):
+        rows, which = numbers.standard_normal((7, 300)).astype(np.float32), [5, 0, 6, 2]
+        earlier, before = together.copy(), {client: together[client].copy() for client in together}
+        wanted = carried(alone, rows, which, factors, trained)
+        carry(*factors, together, range(4), rows, which, trained)
+        np.testing.assert_array_equal(rows, wanted)
+        for client in range(4):
+            np.testing.assert_array_equal(together[client], alone[client])
+        for client, row in before.items():  # a state of an earlier round stays as it was
+            np.testing.assert_array_equal(earlier[client], row)

@@ -11,7 +11,11 @@ multiples of sixteen.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fedsim.kernels.llvm import Lanes, loop, number
+from fedsim.kernels.llvm import Lanes, filled, loop
+
+HIGH = round(2**23 / 255) / 2**23
+LOW = 1 / 255 - HIGH
+"""The two parts of a 255th: products of bytes with the first, which has sixteen digits, are exact."""
 
 
 @dataclass(frozen=True)
@@ -64,18 +68,13 @@ def fma(lanes: Lanes) -> str:
     return f"@llvm.fmuladd.v{lanes.width}f32"
 
 
-HIGH = round(2**23 / 255) / 2**23
-LOW = 1 / 255 - HIGH
-"""The two parts of a 255th: products of bytes with the first, which has sixteen digits, are exact."""
-
-
 def brightness(name: str, lanes: Lanes) -> str:
     """Lines that put the bytes %name.raw in %name as value / 255.
 
     A division takes as long as a dozen of these operations, which round once and so end in the same floats.
     """
     vector, bytes = lanes.vector, f"<{lanes.width} x i8>"
-    high, low = (f"<{', '.join([f'float {number(part)}'] * lanes.width)}>" for part in (HIGH, LOW))
+    high, low = filled(HIGH, lanes), filled(LOW, lanes)
     return f"""
   %{name}.float = uitofp {bytes} %{name}.raw to {vector}
   %{name}.high = fmul {vector} %{name}.float, {high}

@@ -4,14 +4,13 @@ Rows are taken from the data where they lie, and bytes become value / 255 on the
 written into the source.
 """
 
-from fedsim.kernels import llvm
-from fedsim.kernels.llvm import ATTRIBUTES, Lanes, address, loop
+from fedsim.kernels.llvm import ATTRIBUTES, Lanes, address, fetched, loop
 from fedsim.kernels.networks.images_source import Registers, brightness
 from fedsim.kernels.networks.linear_sizes import LANES, Layer, Linear, spaced
 from fedsim.kernels.networks.products_source import Product, Strides, declared
 
 AHEAD = 4
-"""Images."""
+"""How many images ahead of its work a kernel asks for memory: rows of the data lie anywhere."""
 
 
 def outputs(net: Linear, image: str, registers: Registers) -> str:
@@ -102,7 +101,7 @@ class Pass:
   %later.index = load i64, ptr %later.which, align 8{later}"""
         line = "\n  %later.line = getelementptr i8, ptr %later, i64 %line"
         size_in_bytes = size * (1 if image == "i8" else 4)
-        return lines + loop("line", "0", str(size_in_bytes), 64, line + llvm.fetched("later.line", "later.line", 0))
+        return lines + loop("line", "0", str(size_in_bytes), 64, line + fetched("later.line", "later.line", 0))
 
     def _pixels(self, name: str, start: str, width: int, image: str) -> str:
         source, lanes = f"<{width} x {image}>", Lanes("float", width)

@@ -2,7 +2,8 @@
 
 import math
 
-from fedsim.kernels.llvm import Lanes, number, spread
+from fedsim.kernels import llvm
+from fedsim.kernels.llvm import Lanes, spread
 
 LANES = Lanes("float", 16)
 VECTOR, INTEGERS = LANES.vector, "<16 x i32>"
@@ -24,7 +25,7 @@ declare float @llvm.vector.reduce.fmax.v16f32({VECTOR})"""
 
 def filled(value: float) -> str:
     """A vector of one number."""
-    return "<" + ", ".join([f"float {number(value)}"] * LANES.width) + ">"
+    return llvm.filled(value, LANES)
 
 
 def exponential(name: str, value: str) -> str:
