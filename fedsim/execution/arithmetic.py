@@ -56,8 +56,9 @@ def _settle(undo: ExitStack) -> None:
     threads = _enter()
     undo.callback(_leave)
     undo.enter_context(np.errstate(**ERRORS))
-    undo.callback(np.setbufsize, np.getbufsize())
-    np.setbufsize(BUFFER)
+    if (before := np.getbufsize()) != BUFFER:
+        undo.callback(np.setbufsize, before)
+        np.setbufsize(BUFFER)
     if "torch" in sys.modules:
         from fedsim.execution.torch_settings import settle_thread
 

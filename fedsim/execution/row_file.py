@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fedsim.array_types import Array, Integers
 from fedsim.errors import RunFailed
+from fedsim.kernels.llvm import at
 
 NEAR_BYTES = 256 * 2**20
 """Of rows that are kept in memory: so much a run may take without asking, and a small one writes no file."""
@@ -29,6 +30,7 @@ class RowFile:
         self._used = 0
         self._near, self._chunk = NEAR_BYTES // self._bytes, max(1, CHUNK_BYTES // self._bytes)
         self._chunks: list[Array] = []
+        self._starts = np.zeros(0, np.int64)  # where each of them begins in memory
         self._opened: FileIO | None = None
 
     @property
@@ -66,8 +68,7 @@ class RowFile:
         if len(whole):
             self._at(int(whole.max()))
         chunk, place = np.divmod(whole, self._chunk)
-        starts = np.array([each.ctypes.data for each in self._chunks], np.int64)
-        found: Integers = starts[chunk] + place * self._bytes
+        found: Integers = self._starts[chunk] + place * self._bytes
         return found
 
     def write(self, slot: int, row: Array) -> None:
@@ -95,6 +96,7 @@ class RowFile:
         chunk, place = divmod(slot, self._chunk)
         while chunk >= len(self._chunks):
             self._chunks.append(np.empty((self._chunk, self.size), self.dtype))
+            self._starts = np.append(self._starts, at(self._chunks[-1]))
         row: Array = self._chunks[chunk][place]
         return row
 

@@ -38,9 +38,9 @@ def nnm(updates: Array, *, f: F) -> Mixed:
     n = len(updates)
     distances = squared_distances(updates)
     np.fill_diagonal(distances, -1)
-    nearest = np.argsort(distances, axis=1, kind="stable")[:, : n - f]
+    nearest = distances.argsort(axis=1, kind="stable")[:, : n - f]
     shares = np.zeros((n, n))
-    np.put_along_axis(shares, nearest, 1 / (n - f), axis=1)
+    shares[np.arange(n)[:, None], nearest] = 1 / (n - f)
     return Mixed(weighted_sums(shares, updates), shares)
 
 

@@ -164,7 +164,7 @@ class _Rest:
 
 def _rest(state: State) -> dict[str, Any]:
     """All of the state but its arrays."""
-    in_flight = tuple(_InFlight(*each.arrival, each.count, each.byzantine) for each in state.in_flight)
+    in_flight = tuple(_InFlight(*each.arrival, each.examples, each.byzantine) for each in state.in_flight)
     rest: dict[str, Any] = plain(_Rest(state.round, state.time, tuple(sorted(state.memories)), state.tally, in_flight))
     return rest
 

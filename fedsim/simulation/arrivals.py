@@ -63,7 +63,7 @@ def _moved_up(matrix: Array, finite: NDArray[np.bool_]) -> Array:
 
 def _kept(update: InFlight) -> InFlight:
     """The update with a row of its own: the matrix is written over in the next round."""
-    return InFlight(update.arrival, update.row.copy(), update.count, update.byzantine)
+    return InFlight(update.arrival, update.row.copy(), update.examples, update.byzantine)
 
 
 def _stacked(updates: Sequence[InFlight], size: int) -> Array:
@@ -77,7 +77,7 @@ def _screened(updates: Sequence[InFlight], matrix: Array, round: int) -> Receive
     return Received(
         matrix if finite.all() else _moved_up(matrix, finite),
         clients[finite],
-        np.array([update.count for update in updates], np.int64)[finite],
+        np.array([update.examples for update in updates], np.int64)[finite],
         np.array([update.byzantine for update in updates], bool)[finite],
         tuple(clients[~finite].tolist()),
         staleness[finite],

@@ -1,7 +1,8 @@
 """One server's judgement of rows: pre-aggregators in turn, then the rule."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -114,36 +115,38 @@ def judged_by(server: Server, before: Before, round: int, inputs: Inputs, extras
     shares, factors = Shares(), None
     for index, choice in enumerate(server.preaggregators):
         path = f"{server.path}preaggregators[{index}]"
-        supplied = {
-            "updates": rows,
-            "staleness": shares.mixed(inputs.staleness),
-            "clients": _identities(rows, inputs),
-            "memory": before.memories.get(path),
-            "stream": stream.at("preaggregator", index),
-        }
-        mixed = _mixed(choice, supplied, inputs, round)
+        offered = _offered(rows, shares, inputs, before.memories.get(path), partial(stream.at, "preaggregator", index))
+        mixed = _mixed(choice, offered, inputs, round)
         factors = _multiplied(factors, mixed.factors, shares)
         rows, shares, memories[path] = mixed.updates, shares.then(mixed.shares), mixed.memory
     choice, path = server.aggregator, f"{server.path}{RULE}"
     entry = aggregators[choice.name]
-    available: dict[str, Any] = {
-        "updates": rows,
-        "counts": shares.mixed(inputs.counts),
-        "previous": before.previous,
-        "parameters": before.parameters,
-        "memory": before.memories.get(path),
-        "clients": _identities(rows, inputs),
-        "staleness": shares.mixed(inputs.staleness),
-        "layers": before.layers,
-        "round": round,
-        "stream": stream.at("aggregator"),
+    offered = _offered(rows, shares, inputs, before.memories.get(path), partial(stream.at, "aggregator")) | {
+        "counts": lambda: shares.mixed(inputs.counts),
+        "previous": lambda: before.previous,
+        "parameters": lambda: before.parameters,
+        "layers": lambda: before.layers,
+        "round": lambda: round,
     }
-    given = {item: available[item] if item in available else extras[item](rows) for item in entry.supplied}
+    given = [offered[item]() if item in offered else extras[item](rows) for item in entry.supplied]
     with blamed("rule", entry.name, entry.function, round):
-        verdict: Aggregate = entry.function(*given.values(), **entry.lowered(choice.settings, inputs.nonfinite))
+        verdict: Aggregate = entry.function(*given, **entry.lowered(choice.settings, inputs.nonfinite))
     factors = _multiplied(factors, verdict.factors, shares)
     whole = verdict._replace(weights=shares.of_clients(verdict.weights), factors=factors)
     return Judgement(whole, {**memories, path: verdict.memory})
+
+
+def _offered(
+    rows: Array, shares: Shares, inputs: Inputs, memory: Memory | None, stream: Callable[[], Stream]
+) -> dict[str, Callable[[], Any]]:
+    """What every step may ask for of the rows at hand: small things, but most steps want none of them."""
+    return {
+        "updates": lambda: rows,
+        "staleness": lambda: shares.mixed(inputs.staleness),
+        "clients": lambda: _identities(rows, inputs),
+        "memory": lambda: memory,
+        "stream": stream,
+    }
 
 
 def _identities(rows: Array, inputs: Inputs) -> Integers:
@@ -162,8 +165,9 @@ def _multiplied(before: Array | None, factors: Array | None, shares: Shares) -> 
     return own if before is None else before * own
 
 
-def _mixed(choice: Choice, given: Mapping[str, Any], inputs: Inputs, round: int) -> Mixed:
+def _mixed(choice: Choice, offered: Mapping[str, Callable[[], Any]], inputs: Inputs, round: int) -> Mixed:
     entry = preaggregators[choice.name]
+    given = [offered[item]() for item in entry.supplied]
     with blamed("pre-aggregator", entry.name, entry.function, round):
-        mixed: Mixed = entry.call(given, entry.lowered(choice.settings, inputs.nonfinite))
+        mixed: Mixed = entry.function(*given, **entry.lowered(choice.settings, inputs.nonfinite))
     return mixed

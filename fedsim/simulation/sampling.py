@@ -24,6 +24,8 @@ def sample(federation: Federation, stream: Stream) -> Integers:
     does so with the groups of a topology.
     """
     settings = federation.scenario.clients
+    if settings.sampled == federation.population:
+        return np.arange(federation.population)
     if settings.sampling == "uniform":
         return np.sort(stream.numpy().choice(federation.population, settings.sampled, replace=False))
     if settings.sampling == "grouped" and federation.groups is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -53,13 +54,12 @@ class Tally:
             self.best_validation, self.selected, self.selected_round = validation, accuracy, round
 
 
-@dataclass(frozen=True)
-class InFlight:
+class InFlight(NamedTuple):
     """An update that is still on its way to the server."""
 
     arrival: Arrival
     row: Array  # (d,)
-    count: int  # examples behind it
+    examples: int  # behind it
     byzantine: bool
 
 

@@ -52,7 +52,7 @@ def test_there_and_back(tmp_path):
     for client, array in state.momenta.items():
         same_array(again.momenta[client], array)
     for before, now in zip(state.in_flight, again.in_flight, strict=True):
-        assert (now.arrival, now.count, now.byzantine) == (before.arrival, before.count, before.byzantine)
+        assert (now.arrival, now.examples, now.byzantine) == (before.arrival, before.examples, before.byzantine)
         same_array(now.row, before.row)
     assert (again.round, again.time, again.tally) == (7, 0.1 + 0.2, state.tally)
     assert list(again.tally.scores) == ["loss", "accuracy"]  # in their order

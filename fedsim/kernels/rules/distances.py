@@ -22,7 +22,7 @@ CANCELLATION_SHARE = 1 / 8
 """A pair is measured again when its squared distance is below this share of its rows' squared norms."""
 
 SAMPLE_RUNS = 16, 256
-SAMPLE_COLUMNS = 1024
+SAMPLE_COLUMNS = 256
 """Columns by which a central row is chosen; any row near the middle does."""
 
 SQUARABLE = 1e-125, 1e125
@@ -96,7 +96,7 @@ def central_row(rows: Array, chosen: NDArray[np.intp] | None = None) -> int:
     sample = np.array(thinned if len(chosen) == len(rows) else thinned[chosen], np.float64, order="C")
     if rows.dtype == np.float64:
         sample = _comparable(sample)
-    sample -= sample[0]
+    sample = sample - sample[0]  # in place it would first copy what it takes away
     square = np.einsum("ij,ij->i", sample, sample)
     distances = square[:, None] + square[None, :] - 2 * (sample @ sample.T)
     distances.sort(axis=1)
