@@ -3,7 +3,7 @@
 import os
 import tempfile
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from io import FileIO
 
 import numpy as np
@@ -62,12 +62,11 @@ class RowFile:
         """Whether all rows, and so many more, are in memory."""
         return self._used + count <= self._near
 
-    def addresses(self, slots: Sequence[int | None]) -> Integers:
+    def addresses(self, slots: Integers) -> Integers:
         """(k,) where slots that were taken begin in memory."""
-        whole = np.array(slots, np.int64)
-        if len(whole):
-            self._at(int(whole.max()))
-        chunk, place = np.divmod(whole, self._chunk)
+        if len(slots):
+            self._at(int(slots.max()))
+        chunk, place = np.divmod(slots, self._chunk)
         found: Integers = self._starts[chunk] + place * self._bytes
         return found
 

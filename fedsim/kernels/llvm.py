@@ -187,11 +187,11 @@ def compiled(source: str, arguments: Sequence[Any], result: Any = None) -> Funct
 
 def at(array: NDArray[Any]) -> int:
     """Where an array's numbers begin in memory, for a kernel."""
-    memory: Any = array
-    try:  # where it may be written
-        return ctypes.addressof(ctypes.c_char.from_buffer(memory))  # four times as fast
-    except (TypeError, ValueError, BufferError):
-        return int(array.__array_interface__["data"][0])
+    flags = array.flags
+    if flags.writeable and flags.c_contiguous and array.size:  # twice as fast
+        memory: Any = array
+        return ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    return int(array.ctypes.data)
 
 
 POINTER, INTEGER, NUMBER = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float

@@ -15,6 +15,9 @@ import numpy as np
 from fedsim.array_types import Array, Integers
 from fedsim.execution.row_file import RowFile
 
+NOWHERE = -1
+"""The slot of who has none."""
+
 
 @dataclass
 class _Index:
@@ -39,13 +42,12 @@ class _Index:
         place = int(np.searchsorted(self.clients, client))
         return place if place < len(self.clients) and self.clients[place] == client else None
 
-    def known(self, clients: Sequence[int]) -> list[int | None]:
-        """The slots of these clients, all of whom are sorted in, None for those without one."""
+    def known(self, clients: Integers) -> Integers:
+        """(k,) the slots of these clients, all of whom are sorted in, NOWHERE for those without one."""
         if not len(self.clients):
-            return [None] * len(clients)
+            return np.full(len(clients), NOWHERE)
         places = np.minimum(np.searchsorted(self.clients, clients), len(self.clients) - 1)
-        held = zip(self.clients[places].tolist(), self.slots[places].tolist(), clients, strict=True)
-        return [slot if owner == client else None for owner, slot, client in held]
+        return np.where(self.clients[places] == clients, self.slots[places], NOWHERE)
 
     def release(self) -> None:
         """Nobody asks here any more."""
@@ -107,11 +109,13 @@ class ClientRows(MutableMapping[int, Array]):
         if not clients:  # nor is there a size, of which a file would be made
             return
         file = index.file = index.file or RowFile(size, dtype)
-        befores = index.known(clients)
-        for before, slot in zip(befores, self._to_be_written(clients, befores), strict=True):
+        owners = np.asarray(clients, np.int64)
+        befores = index.known(owners)
+        afters = self._to_be_written(file, owners, befores)
+        for before, slot in zip(befores.tolist(), afters.tolist(), strict=True):
             near = file.near(slot)
             row = np.empty(size, dtype) if near is None else near
-            yield None if before is None else file.seen(before), row
+            yield None if before == NOWHERE else file.seen(before), row
             if near is None:
                 file.write(slot, row)
 
@@ -119,27 +123,24 @@ class ClientRows(MutableMapping[int, Array]):
         """Where in memory each client's row lies and its next row is to be; None where one has none, or in the file."""
         index = self._index
         index.settle()
-        file, befores = index.file, index.known(clients)
-        if file is None or None in befores or not file.has_near(len(clients)):
+        file, owners = index.file, np.asarray(clients, np.int64)
+        befores = index.known(owners)
+        if file is None or not file.has_near(len(owners)) or (befores == NOWHERE).any():
             return None
-        return file.addresses(befores), file.addresses(self._to_be_written(clients, befores))
+        return file.addresses(befores), file.addresses(self._to_be_written(file, owners, befores))
 
-    def _to_be_written(self, clients: Sequence[int], known: Sequence[int | None]) -> list[int]:
-        """A slot for each client's next row: its own where nobody else refers to it."""
-        index, file = self._index, self._index.file
-        slots = np.array([-1 if slot is None else slot for slot in known], np.int64)
-        if file is None or not len(slots):
-            return []
-        held = slots >= 0
-        leave = held & file.shared(np.maximum(slots, 0)) if held.any() else held
-        fresh = np.flatnonzero(leave | ~held)
-        file.release(slots[leave])  # another still refers to each, so what is in it stays
-        slots[fresh] = file.take(len(fresh))
-        owners = np.asarray(clients, np.int64)
-        index.slots[np.searchsorted(index.clients, owners[leave])] = slots[leave]
-        index.new.update(zip(owners[~held].tolist(), slots[~held].tolist(), strict=True))
-        found: list[int] = slots.tolist()
-        return found
+    def _to_be_written(self, file: RowFile, clients: Integers, known: Integers) -> Integers:
+        """(k,) a slot for each client's next row: its own where nobody else refers to it."""
+        index, slots, held = self._index, known.copy(), known != NOWHERE
+        leave = np.flatnonzero(held)
+        leave = leave[file.shared(known[leave])]
+        file.release(known[leave])  # another still refers to each, so what is in it stays
+        slots[leave] = file.take(len(leave))
+        index.slots[np.searchsorted(index.clients, clients[leave])] = slots[leave]
+        if not held.all():
+            slots[~held] = file.take(len(held) - int(held.sum()))
+            index.new.update(zip(clients[~held].tolist(), slots[~held].tolist(), strict=True))
+        return slots
 
     def __delitem__(self, client: int) -> None:
         index, slot = self._index, self._slot(client)

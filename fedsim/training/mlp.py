@@ -5,6 +5,7 @@ where they lie; nothing is copied for a client but its parameters.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -64,10 +65,15 @@ class LinearModel:
         )
         self._start: Array | None = None
         self._base: Array | None = None  # what weight decay adds to each row that is sent
-        self._tensor, self._found = torch.from_numpy(self._parameters), torch.from_numpy(self._gradient)
-        self._fresh = (
-            False  # whether the parameters are still those of the start, which are copied when they are needed
-        )
+        self._fresh = False  # whether the parameters are those of the start, which are copied when they are needed
+
+    @cached_property
+    def _tensor(self) -> Tensor:
+        return torch.from_numpy(self._parameters)
+
+    @cached_property
+    def _found(self) -> Tensor:
+        return torch.from_numpy(self._gradient)
 
     @property
     def tensors(self) -> Sequence[Tensor]:

@@ -6,6 +6,7 @@ such), with images as the last axis, and of whole numbers that say which images.
 
 from collections.abc import Callable
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,9 @@ ALIGNED = 64
 
 def aligned(*shape: int) -> Array:
     """Zeros that begin at a cache line."""
-    size = int(np.prod(shape))
+    size = prod(shape)
     workspace = np.zeros(size + ALIGNED // 4, np.float32)
-    start = -workspace.ctypes.data % ALIGNED // 4
+    start = -llvm.at(workspace) % ALIGNED // 4
     return workspace[start : start + size].reshape(shape)
 
 

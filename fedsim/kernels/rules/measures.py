@@ -204,5 +204,5 @@ def _product_kernel() -> tuple[llvm.Function, int]:
 def _aligned(count: int) -> NDArray[Any]:
     """Float32 zeros at an address that the widest vector load accepts."""
     memory = np.zeros(count + 16, np.float32)
-    start = -memory.ctypes.data % 64 // 4
+    start = -llvm.at(memory) % 64 // 4
     return memory[start : start + count]
