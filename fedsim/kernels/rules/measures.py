@@ -136,7 +136,7 @@ def _squares_by_kernel(point: Array, rows: Array, sums: Matrix) -> int:
         return 0
     flat = np.ascontiguousarray(point)
     stride = rows.strides[0] // rows.itemsize
-    _distance_kernel()(rows.ctypes.data, stride, flat.ctypes.data, n, whole, sums.ctypes.data)
+    _distance_kernel()(llvm.at(rows), stride, llvm.at(flat), n, whole, llvm.at(sums))
     return whole
 
 

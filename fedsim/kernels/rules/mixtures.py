@@ -22,7 +22,7 @@ def mixed(weights: Array, rows: Array) -> Array:
     """(m, n), (n, d) -> (m, d) of finite rows: terms are added in order, those of weight zero too."""
     factors, (m, n) = np.ascontiguousarray(weights, np.float32), weights.shape
     out, stride = np.empty((m, rows.shape[1]), np.float32), rows.strides[0] // rows.itemsize
-    _kernel()(rows.ctypes.data, stride, factors.ctypes.data, m, n, out.shape[1], out.ctypes.data, out.shape[1])
+    _kernel()(llvm.at(rows), stride, llvm.at(factors), m, n, out.shape[1], llvm.at(out), out.shape[1])
     return out
 
 

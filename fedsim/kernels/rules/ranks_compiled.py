@@ -53,7 +53,7 @@ def unrolled_kernel(n: int, first: int, last: int, dtype: np.dtype[Any]) -> tupl
 
     def run(rows: Array, out: Array) -> bool:
         stride = rows.strides[0] // rows.itemsize
-        return bool(function(rows.ctypes.data, stride, out.ctypes.data, len(out), last - first) == 0)
+        return bool(function(llvm.at(rows), stride, llvm.at(out), len(out), last - first) == 0)
 
     return run, width
 
@@ -77,8 +77,8 @@ def _surviving(n: int, first: int, last: int, dtype: np.dtype[Any]) -> tuple[Cou
     def run(rows: Array, out: Array) -> tuple[bool, NDArray[np.float64]]:
         counts, shares = np.zeros(n, np.int64), np.zeros((n, width))
         stride = rows.strides[0] // rows.itemsize
-        span = (rows.ctypes.data, stride, out.ctypes.data, len(out), last - first)
-        fit = function(*span, counts.ctypes.data, shares.ctypes.data) == 0
+        span = (llvm.at(rows), stride, llvm.at(out), len(out), last - first)
+        fit = function(*span, llvm.at(counts), llvm.at(shares)) == 0
         return bool(fit), counts + shares.sum(axis=1)
 
     return run, width
@@ -95,10 +95,10 @@ def interpreted_kernel(n: int, first: int, last: int, dtype: np.dtype[Any]) -> t
 
     def run(rows: Array, out: Array) -> bool:
         memory = np.full((padded * VECTOR_BYTES + 64) // dtype.itemsize, np.inf, dtype)
-        scratch = memory.ctypes.data + -memory.ctypes.data % 64
+        scratch = llvm.at(memory) + -llvm.at(memory) % 64
         stride = rows.strides[0] // rows.itemsize
-        shape = (rows.ctypes.data, stride, out.ctypes.data, len(out), last - first, n, padded)
-        walks = (network.ctypes.data, len(network), sums.ctypes.data, len(sums))
+        shape = (llvm.at(rows), stride, llvm.at(out), len(out), last - first, n, padded)
+        walks = (llvm.at(network), len(network), llvm.at(sums), len(sums))
         return bool(function(*shape, *walks, scratch + VECTOR_BYTES * first, scratch) == 0)
 
     return run, VECTOR_BYTES // dtype.itemsize

@@ -72,7 +72,7 @@ def _by_kernel(factors: Array, vectors: Sequence[Array], total: Array) -> int:
     if not llvm.repaid("sums", SAVES * len(vectors) * len(total), COST):
         return 0
     whole = len(total) - len(total) % STEP
-    addresses = np.array([vector.ctypes.data for vector in vectors], np.int64)
+    addresses = np.array([llvm.at(vector) for vector in vectors], np.int64)
     long = max(whole, 1) if len(vectors) <= GROUP else STRETCH
     for start in range(0, whole, long):
         _in_groups(addresses + total.itemsize * start, factors, total[start : min(start + long, whole)])
@@ -91,7 +91,7 @@ def _in_groups(addresses: Addresses, factors: Array, total: Array) -> None:
 
 
 def _run(addresses: Addresses, factors: Array, total: Array) -> None:
-    _kernel()(addresses.ctypes.data, factors.ctypes.data, len(factors), len(total), total.ctypes.data)
+    _kernel()(llvm.at(addresses), llvm.at(factors), len(factors), len(total), llvm.at(total))
 
 
 def _readable(vector: Array) -> bool:
@@ -181,10 +181,10 @@ def _sums_by_kernel(vectors: Sequence[Array], terms: Terms, mixed: Array) -> int
         return 0
     run, width = _differences_kernel()
     whole = d - d % width
-    addresses = np.array([vector.ctypes.data for vector in vectors], np.int64)
+    addresses = np.array([llvm.at(vector) for vector in vectors], np.int64)
     tables = [np.ascontiguousarray(table, np.int64) for table in (addresses, starts, places)]
-    pointers = [table.ctypes.data for table in (*tables, factors)]
-    run(*pointers, len(mixed), whole, mixed.ctypes.data, d)
+    pointers = [llvm.at(table) for table in (*tables, factors)]
+    run(*pointers, len(mixed), whole, llvm.at(mixed), d)
     return whole
 
 
