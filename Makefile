@@ -24,8 +24,10 @@ test: .venv/.test ## Install, then run the whole test suite, a process for each 
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not alone" -n auto --maxprocesses 8 --dist worksteal
 	$(BIN)/python -m pytest -m alone
 
+# byzpy goes without what it asks for: an older torch than the others take.
 .venv/.bench: pyproject.toml .venv/.run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps byzpy
 	@touch $@
 
 bench: .venv/.bench ## Install the packages to compare with, then measure everything (half an hour and more)

@@ -1,6 +1,7 @@
 """The rules beside plain numpy and other packages', one thread, float32, every one in turn."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
@@ -21,8 +22,8 @@ from fedsim.preaggregators.mixing import nnm
 
 FULL = ((10, 1_000_000), (20, 1_000_000), (50, 1_000_000), (200, 100_000), (33, 300_007))
 QUICK = ((10, 100_000), (20, 1_000_000))
-WARM_UP = 15
-"""Calls after which every kernel is compiled and its choice made."""
+WARM_UP_SECONDS = 0.3
+"""What a rule is called for before it is timed: long enough for whatever it compiles to be there."""
 COLUMNS = (
     Column("rule", "rule"),
     Column("ours", "fedsim, ms", milliseconds),
@@ -77,7 +78,8 @@ def measured(n: int, d: int, effort: Effort) -> tuple[list[Row], list[str]]:
 def _measured(case: Case, matrix: Array, repeats: int) -> Row:
     """The least of the repeats, taken in turn."""
     check(case, matrix)
-    for _ in range(WARM_UP):
+    begin = perf_counter()
+    while perf_counter() - begin < WARM_UP_SECONDS:
         case.ours()
     calls: dict[str, Call] = {"ours": case.ours, "read": matrix.reshape(-1).max}
     calls |= {peer.name: peer.call for peer in case.peers}
