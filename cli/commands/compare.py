@@ -136,14 +136,12 @@ def _play(runs: Sequence[ComparedRun], options: Options, console: Console, above
     waiting = [run for run in runs if not run.finished]
     if not waiting:
         return True
-    from fedsim.execution.arithmetic import repeatable
     from fedsim.execution.pool import Pool
 
     execution = waiting[0].scenario.execution
     with ExitStack() as stack:
         sink, progress, finishing = _screen(stack, runs, options, console, above)
         stopping = stack.enter_context(Stopping(finishing))
-        stack.enter_context(repeatable())  # once, not in every round
         pool = stack.enter_context(Pool(execution.workers, execution.backend, execution.address))
         pool.start()  # before anybody's first round, which would be charged with it
         playing = [stack.enter_context(closed(_told(run, pool, options, progress))) for run in waiting]

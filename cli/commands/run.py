@@ -152,10 +152,8 @@ def _notes(folder: RunFolder | None, state: State | None) -> Iterable[str]:
 
 def _play(simulation: "Simulation", recorder: Recorder, history: History, screen: Screen, goal: Goal | None) -> str:
     """Why the run ended early, or nothing; whatever happens, what was done so far is kept."""
-    from fedsim.execution.arithmetic import repeatable
-
     reached = goal.reached if goal else lambda _: False
-    with Stopping(screen.finishing) as stopping, simulation, screen, repeatable():  # once, not in every round
+    with Stopping(screen.finishing) as stopping, simulation, screen:
         events = recorded(recorder, stopping.following(simulation), (history, screen), reached, screen.say)
         try:
             last = consume(events)

@@ -24,10 +24,7 @@ BUFFER = 8192
 
 @contextmanager
 def repeatable() -> Iterator[None]:
-    """One arithmetic thread inside, and every setting that could change a bit as it is by default.
-
-    To enter it takes a tenth of a millisecond: whoever plays many short rounds enters it once around all of them.
-    """
+    """One arithmetic thread inside, and every setting that could change a bit as it is by default."""
     if _here.inside:
         yield
         return
@@ -59,9 +56,8 @@ def _settle(undo: ExitStack) -> None:
     threads = _enter()
     undo.callback(_leave)
     undo.enter_context(np.errstate(**ERRORS))
-    if (before := np.getbufsize()) != BUFFER:
-        undo.callback(np.setbufsize, before)
-        np.setbufsize(BUFFER)
+    undo.callback(np.setbufsize, np.getbufsize())
+    np.setbufsize(BUFFER)
     if "torch" in sys.modules:
         from fedsim.execution.torch_settings import settle_thread
 

@@ -71,17 +71,11 @@ def settle_process(undo: ExitStack) -> None:
 
 
 def settle_thread(undo: ExitStack, threads: int) -> None:
-    """Set what each thread has for itself; `undo` gives it back, with so many arithmetic threads.
-
-    What is as it should be is left alone: the rounds of a small model are so short that it shows.
-    """
-    if threads != 1 or torch.get_num_threads() != 1:
-        undo.callback(torch.set_num_threads, threads)
-        torch.set_num_threads(1)
-    if torch.is_inference_mode_enabled():
-        undo.enter_context(torch.inference_mode(mode=False))
-    if not torch.is_grad_enabled():
-        undo.enter_context(torch.enable_grad())
+    """Set what each thread has for itself; `undo` gives it back, with so many arithmetic threads."""
+    undo.callback(torch.set_num_threads, threads)
+    torch.set_num_threads(1)
+    undo.enter_context(torch.inference_mode(mode=False))
+    undo.enter_context(torch.enable_grad())
     if torch.is_autocast_enabled("cpu"):
         undo.enter_context(torch.autocast("cpu", enabled=False))
     if torch.get_default_device().type != "cpu":

@@ -167,12 +167,11 @@ class Sweep:
 
 def play(job: Job, pool: "Pool | None" = None, progress: Progress = silent) -> Outcome:
     """Play a cell to its end, or to the end of its round when that is asked for; whatever it raises is told."""
-    from fedsim.execution.arithmetic import repeatable
     from fedsim.execution.pool import Pool
 
     begin, last, notes = time.perf_counter(), None, list[str]()
     try:
-        with beside(Path(job.beside)), repeatable():  # once, not in every round
+        with beside(Path(job.beside)):
             scenario = parse_scenario(job.scenario)
             # What changed since matters to no number of this cell, or its folder would have another name.
             for event in perform(

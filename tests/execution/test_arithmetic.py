@@ -139,6 +139,15 @@ def test_autocast_and_inference_mode_of_the_caller_change_no_bit():
         assert torch.is_inference_mode_enabled()
 
 
+def test_what_own_code_changes_inside_is_not_left_behind(as_found):
+    before = settings()
+    with repeatable():
+        torch.set_grad_enabled(False)
+        torch.set_num_threads(2)
+        strict()
+    assert settings() == before
+
+
 def test_a_thread_that_leaves_takes_nothing_from_those_still_inside():
     inside, left = threading.Event(), threading.Event()
     found = []
